@@ -1,0 +1,302 @@
+//! What happens to a flow, one event at a time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process};
+
+use crate::{DnsMessage, Failure, Fields, RequestHead, ResponseHead, Tls};
+
+/// One event of one flow, with its time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// When it happened.
+    pub at: SystemTime,
+    /// The flow.
+    pub flow: FlowId,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened to a flow.
+///
+/// The first event of a flow is [`Opened`](Self::Opened) and the last is
+/// [`Closed`](Self::Closed). An exchange begins with its request, or query, and ends with
+/// [`ExchangeEnded`](Self::ExchangeEnded).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The flow was captured.
+    Opened(Opened),
+    /// A server was reached.
+    Connected {
+        /// The server's number in the flow.
+        server: u32,
+        /// The address that was dialled.
+        addr: SocketAddr,
+    },
+    /// The flow's protocol was recognized.
+    Recognized(Protocol),
+    /// The name of the server was learned, from SNI or from a DNS answer seen before.
+    Named {
+        /// The host name.
+        host: String,
+    },
+    /// A leg was secured by TLS.
+    Secured(Tls),
+    /// A request began.
+    Request {
+        /// The exchange that it begins.
+        exchange: ExchangeId,
+        /// The absolute URI (RFC 9110 §7.1), put together from the target, `Host` and the leg.
+        url: String,
+        /// The head as the client sent it.
+        head: RequestHead,
+    },
+    /// A response began, or an interim response (1xx) came.
+    Response {
+        /// The exchange that it belongs to.
+        exchange: ExchangeId,
+        /// The head as the server sent it.
+        head: ResponseHead,
+    },
+    /// A stretch of a body went by.
+    Body {
+        /// The exchange that it belongs to.
+        exchange: ExchangeId,
+        /// Of the request or of the response.
+        part: Part,
+        /// The content, without transfer codings.
+        data: Bytes,
+    },
+    /// A stretch of a body went by that was not recorded.
+    BodyDropped {
+        /// The exchange that it belongs to.
+        exchange: ExchangeId,
+        /// Of the request or of the response.
+        part: Part,
+        /// How many bytes of content.
+        bytes: u64,
+    },
+    /// Trailer fields came (RFC 9110 §6.5).
+    Trailers {
+        /// The exchange that they belong to.
+        exchange: ExchangeId,
+        /// Of the request or of the response.
+        part: Part,
+        /// The fields.
+        fields: Fields,
+    },
+    /// A message, with its body, is complete.
+    PartEnded {
+        /// The exchange that it belongs to.
+        exchange: ExchangeId,
+        /// The request or the response.
+        part: Part,
+    },
+    /// A DNS query or response went by.
+    Dns {
+        /// The exchange; a response carries that of its query.
+        exchange: ExchangeId,
+        /// The decoded message.
+        message: DnsMessage,
+    },
+    /// An exchange is over.
+    ExchangeEnded {
+        /// Which one.
+        exchange: ExchangeId,
+        /// Why it did not end well, if it did not.
+        failure: Option<Failure>,
+    },
+    /// Bytes that belong to no exchange went by: a datagram, or a stretch of a raw stream.
+    Data {
+        /// The message's id.
+        message: MessageId,
+        /// Who sent them.
+        from: Peer,
+        /// The bytes.
+        data: Bytes,
+    },
+    /// Bytes that belong to no exchange went by and were not recorded.
+    DataDropped {
+        /// The message's id.
+        message: MessageId,
+        /// Who sent them.
+        from: Peer,
+        /// How many.
+        bytes: u64,
+    },
+    /// What a peer sent is not as the standard has it, but was passed on as sent.
+    Defect {
+        /// The exchange in which it was, if in one.
+        exchange: Option<ExchangeId>,
+        /// Who sent it.
+        from: Peer,
+        /// What is wrong.
+        what: String,
+    },
+    /// Something was passed on otherwise than it was sent.
+    Altered {
+        /// The exchange in which it was, if in one.
+        exchange: Option<ExchangeId>,
+        /// What was changed.
+        alteration: Alteration,
+    },
+    /// An exchange was stopped at a hook point until it is resumed.
+    Held {
+        /// Which one.
+        exchange: ExchangeId,
+        /// Where.
+        point: Point,
+    },
+    /// A held exchange goes on.
+    Resumed {
+        /// Which one.
+        exchange: ExchangeId,
+        /// Where it was held.
+        point: Point,
+    },
+    /// The flow is over.
+    Closed(Closed),
+}
+
+impl Event {
+    /// Returns the exchange that the event belongs to.
+    pub const fn exchange(&self) -> Option<ExchangeId> {
+        match self {
+            Self::Request { exchange, .. }
+            | Self::Response { exchange, .. }
+            | Self::Body { exchange, .. }
+            | Self::BodyDropped { exchange, .. }
+            | Self::Trailers { exchange, .. }
+            | Self::PartEnded { exchange, .. }
+            | Self::Dns { exchange, .. }
+            | Self::ExchangeEnded { exchange, .. }
+            | Self::Held { exchange, .. }
+            | Self::Resumed { exchange, .. } => Some(*exchange),
+            Self::Defect { exchange, .. } | Self::Altered { exchange, .. } => *exchange,
+            Self::Opened(_)
+            | Self::Connected { .. }
+            | Self::Recognized(_)
+            | Self::Named { .. }
+            | Self::Secured(_)
+            | Self::Data { .. }
+            | Self::DataDropped { .. }
+            | Self::Closed(_) => None,
+        }
+    }
+
+    /// Returns the event that remains of this one when its content is dropped.
+    pub const fn without_content(&self) -> Option<Self> {
+        match self {
+            Self::Body { exchange, part, data } => Some(Self::BodyDropped {
+                exchange: *exchange,
+                part: *part,
+                bytes: data.len() as u64,
+            }),
+            Self::Data { message, from, data } => Some(Self::DataDropped {
+                message: *message,
+                from: *from,
+                bytes: data.len() as u64,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Returns how many bytes of content the event carries, which are what a full queue drops
+    /// first.
+    pub const fn content_bytes(&self) -> usize {
+        match self {
+            Self::Body { data, .. } | Self::Data { data, .. } => data.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// How a flow began.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opened {
+    /// The five-tuple.
+    pub key: FlowKey,
+    /// The process that opened it, where it is known.
+    pub process: Option<Arc<Process>>,
+    /// The mode that captured it: `run`, `regular`.
+    pub via: String,
+}
+
+/// How a flow ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Closed {
+    /// How many bytes came from the client.
+    pub received: u64,
+    /// How many bytes were sent to the client.
+    pub sent: u64,
+    /// Why it did not end well, if it did not.
+    pub failure: Option<Failure>,
+}
+
+/// The protocol of a flow, as far as it was recognized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// DNS messages.
+    Dns,
+    /// HTTP/1.0 or HTTP/1.1.
+    Http1,
+    /// Bytes that are passed as they come.
+    Raw,
+    /// TLS, with something inside.
+    Tls,
+}
+
+impl Protocol {
+    /// Returns the protocol's usual name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dns => "DNS",
+            Self::Http1 => "HTTP/1",
+            Self::Raw => "raw",
+            Self::Tls => "TLS",
+        }
+    }
+}
+
+/// One of the two messages of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// From the client.
+    Request,
+    /// From the server.
+    Response,
+}
+
+/// A place at which an exchange can be held, looked at and changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Point {
+    /// The request's head is known, nothing was sent on.
+    Request,
+    /// The response's head is known, nothing of it was sent on.
+    Response,
+}
+
+/// Something that was passed on otherwise than it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Alteration {
+    /// Application protocols were not offered to the server because they cannot be spoken yet.
+    AlpnWithheld(Vec<String>),
+    /// Fields that speak to a proxy were not passed on.
+    FieldsRemoved(Vec<String>),
+    /// The ClientHello that the server saw is ours, not the client's.
+    TlsTerminated,
+    /// The request target was put in the form that an origin server expects (RFC 9112 §3.2).
+    TargetForm {
+        /// As the client sent it.
+        from: Bytes,
+        /// As it was sent on.
+        to: Bytes,
+    },
+}

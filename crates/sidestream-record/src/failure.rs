@@ -1,0 +1,170 @@
+//! Why a flow or an exchange did not end well, and whose doing it was.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use sidestream_flow::Peer;
+
+/// Whose doing a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Blame {
+    /// One end of the flow misbehaved, or ended it.
+    Peer(Peer),
+    /// The user asked for what cannot be.
+    Caller,
+    /// The machine lacks something.
+    Machine,
+    /// An error of ours.
+    Bug,
+}
+
+/// Why a server could not be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DialFailure {
+    /// The server's machine answered that nobody listens there.
+    Refused,
+    /// The name has no address.
+    Unknown {
+        /// The name that was looked up.
+        host: String,
+    },
+    /// No route leads there.
+    Unreachable,
+    /// Nobody answered in time.
+    TimedOut,
+    /// The system gave another reason.
+    Other {
+        /// The system's words.
+        reason: String,
+    },
+}
+
+/// Why a flow or an exchange did not end well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The flow ended while the exchange was under way.
+    CutShort {
+        /// Who ended it.
+        peer: Peer,
+        /// How many announced bytes did not come, where a length was announced.
+        missing: Option<u64>,
+    },
+    /// The server could not be reached.
+    Dial(DialFailure),
+    /// What a peer sent goes beyond a limit.
+    Limit {
+        /// Who sent it.
+        peer: Peer,
+        /// Which limit.
+        what: String,
+    },
+    /// A peer did not speak its protocol, or ambiguously.
+    Malformed {
+        /// Who sent it.
+        peer: Peer,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A peer reset the connection.
+    Reset(Peer),
+    /// The proxy was stopped.
+    Stopped,
+    /// A peer was silent for too long.
+    TimedOut {
+        /// Who was waited for.
+        peer: Peer,
+        /// What was waited for.
+        what: Cow<'static, str>,
+    },
+    /// TLS could not be agreed on with a peer.
+    Tls {
+        /// With whom.
+        peer: Peer,
+        /// Why.
+        reason: String,
+    },
+    /// No answer came to a query before its flow fell silent.
+    Unanswered,
+    /// The protocol or option is not served.
+    Unsupported {
+        /// What was asked for.
+        what: String,
+    },
+    /// Something of ours failed.
+    Internal {
+        /// What.
+        reason: String,
+    },
+}
+
+impl Failure {
+    /// Returns whose doing the failure is.
+    pub const fn blame(&self) -> Blame {
+        match self {
+            Self::CutShort { peer, .. }
+            | Self::Limit { peer, .. }
+            | Self::Malformed { peer, .. }
+            | Self::Reset(peer)
+            | Self::TimedOut { peer, .. }
+            | Self::Tls { peer, .. } => Blame::Peer(*peer),
+            Self::Dial(_) | Self::Unanswered => Blame::Peer(Peer::Server(0)),
+            Self::Stopped | Self::Unsupported { .. } => Blame::Caller,
+            Self::Internal { .. } => Blame::Bug,
+        }
+    }
+}
+
+impl Failure {
+    /// Returns whether the failure is that nobody answered in time.
+    pub const fn is_timeout(&self) -> bool {
+        matches!(self, Self::TimedOut { .. } | Self::Dial(DialFailure::TimedOut))
+    }
+}
+
+impl From<std::io::Error> for DialFailure {
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::ConnectionRefused => Self::Refused,
+            Kind::HostUnreachable | Kind::NetworkUnreachable => Self::Unreachable,
+            Kind::TimedOut => Self::TimedOut,
+            _ => Self::Other { reason: error.to_string() },
+        }
+    }
+}
+
+impl fmt::Display for DialFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => f.write_str("the server refused the connection"),
+            Self::Unknown { host } => write!(f, "no address is known for {host}"),
+            Self::Unreachable => f.write_str("no route to the server"),
+            Self::TimedOut => f.write_str("the server did not answer the connection in time"),
+            Self::Other { reason } => write!(f, "cannot connect to the server: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CutShort { peer, missing: None } => write!(f, "cut short by the {peer}"),
+            Self::CutShort { peer, missing: Some(missing) } => {
+                write!(f, "cut short by the {peer}, {missing} bytes missing")
+            }
+            Self::Dial(failure) => failure.fmt(f),
+            Self::Limit { peer, what } => write!(f, "the {peer} exceeded a limit: {what}"),
+            Self::Malformed { peer, reason } => write!(f, "malformed by the {peer}: {reason}"),
+            Self::Reset(peer) => write!(f, "reset by the {peer}"),
+            Self::Stopped => f.write_str("the proxy was stopped"),
+            Self::TimedOut { peer, what } => write!(f, "timed out waiting for the {peer}: {what}"),
+            Self::Tls { peer, reason } => write!(f, "no TLS with the {peer}: {reason}"),
+            Self::Unanswered => f.write_str("no answer came"),
+            Self::Unsupported { what } => write!(f, "not supported: {what}"),
+            Self::Internal { reason } => write!(f, "internal error: {reason}"),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod book;
+mod dns;
+mod event;
+mod failure;
+mod http;
+mod sink;
+mod tls;
+pub mod wording;
+
+pub use book::{Body, Book, Exchange, Finished, Flow, Message, Timing};
+pub use dns::{DnsMessage, DnsQuestion, DnsRecord, Edns};
+pub use event::{Alteration, Closed, Entry, Event, Opened, Part, Point, Protocol};
+pub use failure::{Blame, DialFailure, Failure};
+pub use http::{Field, Fields, RequestHead, ResponseHead, Version};
+pub use sink::{Recorded, Sink};
+pub use tls::{Tls, TlsVersion};

@@ -1,0 +1,206 @@
+//! How what is recorded reads to people: one place for every user interface.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use sidestream_flow::{Process, Transport};
+
+use crate::{Alteration, DnsMessage, Exchange, Failure, Flow};
+
+/// One finished thing in one line, in parts that a user interface may color or align.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Who: `curl[4711]`.
+    pub process: String,
+    /// What was asked: a method, `DNS`, `TCP`, `UDP`.
+    pub verb: String,
+    /// Of whom: a URL, a name, an address.
+    pub object: String,
+    /// How it came out: a status, a response code, an error.
+    pub outcome: String,
+    /// Whether it came out badly.
+    pub failed: bool,
+    /// How much: `1.2 KiB`, or for raw flows up and down.
+    pub size: String,
+    /// How long it took.
+    pub time: String,
+}
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { process, verb, object, outcome, size, time, failed: _ } = self;
+        let parts = [process, verb, object, outcome, size, time];
+        let mut parts = parts.into_iter().filter(|part| !part.is_empty());
+        if let Some(first) = parts.next() {
+            f.write_str(first)?;
+        }
+        parts.try_for_each(|part| write!(f, "  {part}"))
+    }
+}
+
+/// Words an exchange.
+pub fn exchange(flow: &Flow, exchange: &Exchange) -> Line {
+    let line = Line {
+        process: process(flow.process.as_deref()),
+        time: exchange.timing.since_start(exchange.timing.ended).map(duration).unwrap_or_default(),
+        failed: exchange.failure.is_some(),
+        ..Line::default()
+    };
+    match (&exchange.query, &exchange.answer) {
+        (None, None) => http(exchange, line),
+        (query, answer) => Line {
+            verb: "DNS".into(),
+            object: query.as_ref().or(answer.as_ref()).map(dns_question).unwrap_or_default(),
+            outcome: match answer {
+                Some(answer) => dns_answer(answer),
+                None => failure(exchange.failure.as_ref()),
+            },
+            ..line
+        },
+    }
+}
+
+fn http(exchange: &Exchange, line: Line) -> Line {
+    let status = exchange.response.as_ref().map(|head| head.status.to_string());
+    let outcome = match (status, &exchange.failure) {
+        (Some(status), None) => status,
+        (Some(status), Some(failure)) => format!("{status} {failure}"),
+        (None, failure_or_none) => failure(failure_or_none.as_ref()),
+    };
+    Line {
+        verb: exchange.request.as_ref().map(|head| text(&head.method)).unwrap_or_default(),
+        object: exchange.url.clone(),
+        outcome,
+        size: bytes(exchange.response_body.bytes),
+        failed: line.failed || exchange.response.as_ref().is_some_and(|head| head.status >= 400),
+        ..line
+    }
+}
+
+/// Words a flow: one that had no exchanges, or that failed.
+pub fn flow(flow: &Flow) -> Line {
+    let verb = match flow.key.transport {
+        Transport::Tcp => "TCP",
+        Transport::Udp => "UDP",
+    };
+    let object = match &flow.host {
+        Some(host) => format!("{host}:{}", flow.key.server.port()),
+        None => flow.key.server.to_string(),
+    };
+    let (size, time) = match &flow.closed {
+        None => (String::new(), String::new()),
+        Some((at, closed)) => (
+            format!("{} up, {} down", bytes(closed.received), bytes(closed.sent)),
+            duration(at.duration_since(flow.opened_at).unwrap_or_default()),
+        ),
+    };
+    Line {
+        process: process(flow.process.as_deref()),
+        verb: verb.into(),
+        object,
+        outcome: flow.failure().map(ToString::to_string).unwrap_or_default(),
+        failed: flow.failure().is_some(),
+        size,
+        time,
+    }
+}
+
+/// Words a process: its name and pid.
+pub fn process(process: Option<&Process>) -> String {
+    match process {
+        None => "?".into(),
+        Some(process) => format!("{}[{}]", process.name, process.pid),
+    }
+}
+
+/// Words a number of bytes in binary units.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// Words a duration in the unit that suits it.
+pub fn duration(duration: Duration) -> String {
+    match duration.as_micros() {
+        micros @ 0..=999 => format!("{micros} µs"),
+        1_000..=999_999 => format!("{} ms", duration.as_millis()),
+        _ => format!("{:.1} s", duration.as_secs_f64()),
+    }
+}
+
+/// Words what was changed.
+pub fn alteration(alteration: &Alteration) -> String {
+    match alteration {
+        Alteration::AlpnWithheld(names) => {
+            format!("not offered to the server: {}", names.join(", "))
+        }
+        Alteration::FieldsRemoved(names) => format!("fields removed: {}", names.join(", ")),
+        Alteration::TlsTerminated => "the server saw our ClientHello, not the client's".into(),
+        Alteration::TargetForm { from, to } => {
+            format!("request target {} sent as {}", text(from), text(to))
+        }
+    }
+}
+
+/// Words what is asked for in a DNS message.
+pub fn dns_question(message: &DnsMessage) -> String {
+    let mut line = String::new();
+    for question in &message.questions {
+        let gap = if line.is_empty() { "" } else { ", " };
+        let name = if question.name.is_empty() { "." } else { &question.name };
+        // Writing to a String cannot fail.
+        _ = write!(line, "{gap}{name} {}", question.kind);
+    }
+    line
+}
+
+/// Words a DNS response: what was found, or the response code.
+pub fn dns_answer(message: &DnsMessage) -> String {
+    if message.rcode != 0 {
+        return rcode(message.rcode);
+    }
+    if message.answers.is_empty() {
+        return "no data".into();
+    }
+    message.answers.iter().map(|record| record.data.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the mnemonic of a DNS response code (RFC 6895 §2.3).
+pub fn rcode(rcode: u16) -> String {
+    match rcode {
+        0 => "NOERROR".into(),
+        1 => "FORMERR".into(),
+        2 => "SERVFAIL".into(),
+        3 => "NXDOMAIN".into(),
+        4 => "NOTIMP".into(),
+        5 => "REFUSED".into(),
+        16 => "BADVERS".into(),
+        other => format!("RCODE{other}"),
+    }
+}
+
+/// Shows bytes as text; what would disturb a terminal is escaped.
+pub fn text(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for char in String::from_utf8_lossy(bytes).chars() {
+        if char.is_control() {
+            shown.extend(char.escape_default());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
+fn failure(failure: Option<&Failure>) -> String {
+    failure.map(ToString::to_string).unwrap_or_default()
+}

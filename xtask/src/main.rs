@@ -1,0 +1,123 @@
+//! The chores of the workspace: `cargo xtask VERB`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the terminal")]
+
+mod bench;
+mod ci;
+mod command;
+mod counts;
+mod fixtures;
+mod floors;
+mod fuzz;
+mod nextest;
+mod sizes;
+mod skips;
+mod source;
+mod suite;
+mod test;
+mod user;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use lexopt::prelude::*;
+
+use crate::workspace::Workspace;
+
+const USAGE: &str = "\
+Usage: cargo xtask VERB
+
+  ci [JOB…]              what continuous integration runs, or some of its jobs
+  test                   every test this machine and user can run, and what was skipped
+  floors                 which way the crates look at each other
+  sizes                  long files, long functions, files without a first sentence
+  fixtures [--update]    fixtures against their index; --update fills in hashes
+  fuzz [TARGET] [--seconds N] [--replay]
+                         runs the fuzz targets, 60 s each; --replay only their corpora
+  bench [--rounds N]     what `sidestream run` adds to the start of a command
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let mut parser = lexopt::Parser::from_env();
+    let verb = match parser.next()? {
+        Some(Value(verb)) => verb.string()?,
+        Some(Long("help") | Short('h')) | None => {
+            print!("{USAGE}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    let workspace = Workspace::read()?;
+    match verb.as_str() {
+        "bench" => bench::run(&workspace, number(parser, "rounds")?.unwrap_or(20)),
+        "ci" => return ci::run(&workspace, &words(parser)?),
+        "fixtures" => fixtures::run(&workspace, flag(parser, "update")?),
+        "floors" => none_left(parser).and_then(|()| floors::run(&workspace)),
+        "fuzz" => fuzz::run(&workspace, &fuzz::Options::parse(parser)?),
+        "sizes" => none_left(parser).and_then(|()| sizes::run(&workspace)),
+        "test" => none_left(parser).and_then(|()| test::run(&workspace)),
+        other => bail!("no verb {other:?}\n\n{USAGE}"),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Fails with every finding on a line of its own; passes when there is none.
+fn conclude(what: &str, findings: &[String]) -> Result<()> {
+    for finding in findings {
+        eprintln!("{what}: {finding}");
+    }
+    match findings.len() {
+        0 => Ok(()),
+        count => bail!("{what}: {count} findings"),
+    }
+}
+
+fn none_left(mut parser: lexopt::Parser) -> Result<()> {
+    match parser.next()? {
+        Some(argument) => Err(argument.unexpected().into()),
+        None => Ok(()),
+    }
+}
+
+fn words(mut parser: lexopt::Parser) -> Result<Vec<String>> {
+    let mut words = Vec::new();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Value(word) => words.push(word.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(words)
+}
+
+fn flag(mut parser: lexopt::Parser, name: &str) -> Result<bool> {
+    let mut set = false;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long(long) if long == name => set = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(set)
+}
+
+fn number(mut parser: lexopt::Parser, name: &str) -> Result<Option<usize>> {
+    let mut number = None;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long(long) if long == name => number = Some(parser.value()?.parse()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(number)
+}

@@ -1,0 +1,115 @@
+//! Which tests skipped themselves, why, and whether they may.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::user::User;
+
+const ALLOWED: &str = "ci/allowed-skips.txt";
+
+/// The file to which the tests of one run append their skips.
+#[derive(Debug)]
+pub(crate) struct SkipsFile(PathBuf);
+
+/// The skips of one run: binary and test, and the reason.
+#[derive(Debug, Default)]
+pub(crate) struct Skips(BTreeMap<(String, String), String>);
+
+impl SkipsFile {
+    /// Makes an empty file in `folder`, which the user who runs the tests can write.
+    pub(crate) fn create(folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        let path = folder.join("skips");
+        fs::write(&path, "").with_context(|| format!("writing {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn read(&self) -> Result<Skips> {
+        let text =
+            fs::read_to_string(&self.0).with_context(|| format!("reading {}", self.0.display()))?;
+        Ok(Skips::parse(&text))
+    }
+}
+
+impl Skips {
+    /// How many tests skipped themselves.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Prints each skip with its reason.
+    pub(crate) fn print(&self) {
+        for ((binary, name), reason) in &self.0 {
+            println!("SKIPPED {binary} {name}: {reason}");
+        }
+    }
+
+    /// Gives the skips that `ci/allowed-skips.txt` does not list for this user.
+    pub(crate) fn refused(&self, root: &Path, user: &User) -> Result<Vec<String>> {
+        let text = fs::read_to_string(root.join(ALLOWED)).context(ALLOWED)?;
+        self.refused_by(&text, user.name())
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut skips = BTreeMap::new();
+        for line in text.lines() {
+            let mut fields = line.splitn(3, '\t').map(str::to_owned);
+            let mut field = || fields.next().unwrap_or_default();
+            skips.insert((field(), field()), field());
+        }
+        Self(skips)
+    }
+
+    fn refused_by(&self, allowed: &str, user: &str) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for line in allowed.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let fields: Vec<&str> = line.splitn(3, '|').map(str::trim).collect();
+            let [who, name, reason] = fields[..] else {
+                bail!("{ALLOWED}: not three parts: {line}")
+            };
+            if reason.is_empty() {
+                bail!("{ALLOWED}: no reason for {name}");
+            }
+            if who == user || who == "any" {
+                names.push(name);
+            }
+        }
+        let refused = self.0.iter().filter(|((_, name), _)| !names.contains(&name.as_str()));
+        Ok(refused
+            .map(|((binary, name), reason)| {
+                format!("{binary} {name}: must run here as {user}, but was skipped: {reason}")
+            })
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_a_test_once() {
+        assert_eq!(Skips::parse("it\ta\tx\nit\ta\tx\nother\ta\tx\n").len(), 2);
+    }
+
+    #[test]
+    fn refuses_what_is_not_listed_for_the_user() {
+        let skips = Skips::parse("it\tmakes_a_table\tnot root\n");
+        let check = |allowed: &str, user: &str, refused: usize| {
+            assert_eq!(skips.refused_by(allowed, user).unwrap().len(), refused, "{allowed}");
+        };
+        check("", "root", 1);
+        check("# Why.\n\nnobody | makes_a_table | needs root\n", "nobody", 0);
+        check("nobody | makes_a_table | needs root\n", "root", 1);
+        check("any | makes_a_table | never here\n", "root", 0);
+        assert!(skips.refused_by("any | makes_a_table |\n", "root").is_err());
+        assert!(skips.refused_by("makes_a_table\n", "root").is_err());
+    }
+}
