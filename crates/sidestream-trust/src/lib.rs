@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod compose;
+mod der;
+mod directory;
+mod environment;
+mod java;
+mod jks;
+mod overlay;
+mod plan;
+mod root;
+mod sys;
+mod tree;
+
+pub use overlay::Overlay;
+pub use plan::{Entry, EntryKind, Note, NoteKind, OverlayDir, OverlayFile, Plan};
+pub use root::{ParseRootError, RootCertificate};

@@ -1,0 +1,75 @@
+//! Linux: the places of its distributions.
+
+use std::{fs::Metadata, os::unix::fs::MetadataExt as _};
+
+pub(crate) const HAS_PLACES: bool = true;
+
+/// All trusted roots in one file, in the order in which runtimes look for them.
+pub(crate) static BUNDLES: [&str; 17] = [
+    "/etc/ssl/certs/ca-certificates.crt", // Debian, Arch, Gentoo, Alpine, NixOS
+    "/etc/pki/tls/certs/ca-bundle.crt",   // Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",             // openSUSE
+    "/etc/pki/tls/cacert.pem",            // OpenELEC
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora, RHEL
+    "/etc/ssl/cert.pem",                  // Alpine
+    "/etc/pki/tls/cert.pem",              // OpenSSL on Fedora
+    "/etc/ssl/certs/ca-bundle.crt",       // NixOS
+    "/etc/ca-certificates/extracted/tls-ca-bundle.pem", // Arch
+    "/var/lib/ca-certificates/ca-bundle.pem", // openSUSE
+    "/usr/lib/ssl/cert.pem",              // OpenSSL on Debian
+    "/usr/local/ssl/cert.pem",            // OpenSSL built by hand
+    "/usr/share/ssl/certs/ca-bundle.crt",
+    "/home/linuxbrew/.linuxbrew/etc/ca-certificates/cert.pem",
+    "/home/linuxbrew/.linuxbrew/etc/openssl@3/cert.pem",
+    "/nix/var/nix/profiles/default/etc/ssl/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt", // OpenSSL's own kind of PEM, which takes the plain one
+];
+
+/// Directories in which OpenSSL finds a root by the hash of its subject, and others read every file.
+pub(crate) static DIRECTORIES: [&str; 8] = [
+    "/etc/ssl/certs",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust/extracted/pem/directory-hash",
+    "/etc/ca-certificates/extracted/cadir",
+    "/var/lib/ca-certificates/openssl",
+    "/var/lib/ca-certificates/pem",
+    "/usr/lib/ssl/certs",
+    "/usr/local/ssl/certs",
+];
+
+/// Directories whose every certificate is a root for p11-kit, which GnuTLS and NSS ask on these systems.
+pub(crate) static ANCHORS: [&str; 3] = [
+    "/etc/pki/ca-trust/source/anchors",          // Fedora, RHEL
+    "/etc/ca-certificates/trust-source/anchors", // Arch
+    "/etc/pki/trust/anchors",                    // openSUSE
+];
+
+/// Java key stores that a distribution keeps for all its JDKs.
+pub(crate) static JAVA_STORES: [&str; 5] = [
+    "/etc/ssl/certs/java/cacerts",                 // Debian, Alpine
+    "/etc/pki/java/cacerts",                       // Fedora, RHEL
+    "/etc/pki/ca-trust/extracted/java/cacerts",    // Fedora, RHEL
+    "/etc/ca-certificates/extracted/java-cacerts", // Arch
+    "/var/lib/ca-certificates/java-cacerts",       // openSUSE
+];
+
+/// Folders whose children are JDKs, or programs that bring one; `~` is the user's home.
+pub(crate) static JDK_FOLDERS: [&str; 12] = [
+    "/usr/lib/jvm",
+    "/usr/lib64/jvm",
+    "/usr/java",
+    "/usr/local",
+    "/opt",
+    "/opt/java",
+    "/home/linuxbrew/.linuxbrew/opt",
+    "~/.sdkman/candidates/java",
+    "~/.jdks",
+    "~/.gradle/jdks",
+    "~/.asdf/installs/java",
+    "~/.local/share/mise/installs/java",
+];
+
+/// The permission bits.
+pub(crate) fn mode(metadata: &Metadata) -> u32 {
+    metadata.mode() & 0o777
+}

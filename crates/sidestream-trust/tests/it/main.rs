@@ -1,0 +1,18 @@
+//! Plans for synthetic machines and for this one, read back by those who will read them.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bad;
+mod hash;
+mod java;
+mod machine;
+mod plans;
+mod user;
+
+use machine::Machine;
+
+/// A root whose subject hash is known to OpenSSL.
+const ROOT: &str = include_str!("root.pem");
+
+/// Another certificate, for what was there before.
+const OTHER: &str = include_str!("other.pem");
