@@ -1,0 +1,77 @@
+//! What a machine is told at its start.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{ClientConfig, ServerConfig};
+use sidestream_flow::{FlowKey, Ids};
+use sidestream_record::Point;
+
+use crate::http1;
+
+/// What all flows of a proxy have in common.
+#[derive(Clone)]
+pub struct Config {
+    /// The TLS configuration towards servers: provider, roots, verification. The application
+    /// protocols are set flow by flow.
+    pub upstream_tls: Arc<ClientConfig>,
+    /// The TLS configuration towards clients. The certificate and the application protocols are
+    /// set flow by flow.
+    pub client_tls: Arc<ServerConfig>,
+    /// Whether TLS is decrypted. If not, it is recognized and passed.
+    pub intercept: bool,
+    /// The points at which every exchange is held until [`Conn::resume`](crate::Conn::resume).
+    pub hold: Vec<Point>,
+    /// Limits of the HTTP/1 codec.
+    pub http1: http1::Limits,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { intercept, hold, http1, timeouts, .. } = self;
+        f.debug_struct("Config")
+            .field("intercept", intercept)
+            .field("hold", hold)
+            .field("http1", http1)
+            .field("timeouts", timeouts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// How long the first bytes may leave the protocol undecided before the flow is passed raw.
+    /// 1 s by default.
+    pub sniff: Duration,
+    /// How long each TLS handshake may take. 30 s by default.
+    pub handshake: Duration,
+    /// How long a UDP flow may be silent before it is over. 60 s by default.
+    pub udp_idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            sniff: Duration::from_secs(1),
+            handshake: Duration::from_secs(30),
+            udp_idle: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What is known of one flow as it begins.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The five-tuple.
+    pub key: FlowKey,
+    /// Whether the client speaks to the proxy, so that its requests name their servers.
+    pub named: bool,
+    /// The name under which the client looked the server up, where that was seen.
+    pub host: Option<String>,
+    /// Where the ids of exchanges and messages come from.
+    pub ids: Ids,
+}

@@ -1,0 +1,409 @@
+//! The machine: one client, its servers, and the layer that is spoken at the moment.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rustls::sign::CertifiedKey;
+use sidestream_flow::{ExchangeId, FlowKey, Ids, Peer, Transport};
+use sidestream_record::{Closed, DialFailure, Event, Failure};
+use tracing::trace;
+
+use crate::datagrams::Datagrams;
+use crate::http::Http;
+use crate::leg::{Arrived, Leg};
+use crate::raw::Raw;
+use crate::secure::Secure;
+use crate::sniff::Sniff;
+use crate::timers::{Timer, Timers};
+use crate::{Config, Input, Output, Start, Target};
+
+/// One intercepted flow.
+///
+/// Its only use is the loop in the crate's documentation. It never fails on what a peer sent: it
+/// ends the flow, and tells why by an event. What is told to it after its end is ignored.
+pub struct Conn {
+    cx: Cx,
+    layer: Layer,
+    done: bool,
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conn").field("key", &self.cx.key).field("done", &self.done).finish()
+    }
+}
+
+impl Conn {
+    /// Makes a machine for a flow that was just captured.
+    ///
+    /// Of a flow that goes to its original destination, the first output asks for that to be
+    /// opened.
+    pub fn new(config: Arc<Config>, start: Start, now: Instant) -> Self {
+        let Start { key, named, host, ids } = start;
+        let mut cx = Cx {
+            config,
+            key,
+            ids,
+            host: None,
+            now,
+            timers: Timers::default(),
+            outputs: VecDeque::new(),
+            told: VecDeque::new(),
+            client: Leg::default(),
+            servers: Vec::new(),
+            received: 0,
+            sent: 0,
+        };
+        if let Some(host) = host {
+            cx.name(host);
+        }
+        let layer = match (named, key.transport) {
+            (true, _) => Layer::Sniff(Sniff::proxy()),
+            (false, Transport::Tcp) => Layer::Sniff(Sniff::tunnel(cx.open(Target::Original))),
+            (false, Transport::Udp) => Layer::Datagrams(Datagrams::new(&mut cx)),
+        };
+        Self { cx, layer, done: false }
+    }
+
+    /// Returns the next thing to do.
+    pub fn poll_output(&mut self) -> Output {
+        match self.cx.outputs.pop_front() {
+            Some(output) => output,
+            None if self.done => Output::Done,
+            None => Output::Wait(self.cx.timers.next()),
+        }
+    }
+
+    /// Returns whether more bytes of that peer can be taken at the moment.
+    ///
+    /// This is the machine's own back-pressure; the engine adds that of its write queues.
+    pub fn wants(&self, peer: Peer) -> bool {
+        !self.done && self.layer.wants(peer)
+    }
+
+    /// Takes what happened.
+    pub fn handle_input(&mut self, input: Input, now: Instant) {
+        if self.done {
+            return;
+        }
+        self.cx.now = now;
+        self.take(input);
+        while let Some(told) = self.cx.told.pop_front() {
+            if self.done {
+                break;
+            }
+            trace!(?told, "told");
+            match self.layer.handle(told, &mut self.cx) {
+                Next::Stay => {}
+                Next::Become(layer, replay) => {
+                    self.layer = *layer;
+                    for told in replay.into_iter().rev() {
+                        self.cx.told.push_front(told);
+                    }
+                }
+                Next::Fail(failure) => self.end(Some(failure)),
+                Next::Finish => self.end(None),
+            }
+        }
+        if !self.done {
+            self.cx.flush();
+        }
+    }
+
+    /// Lets an exchange go on that was held at one of the points of [`Config::hold`].
+    ///
+    /// An exchange that is not held is left alone.
+    pub fn resume(&mut self, exchange: ExchangeId, now: Instant) {
+        if self.done {
+            return;
+        }
+        self.cx.told.push_back(Told::Resumed(exchange));
+        self.handle_input(Input::Timeout, now);
+    }
+
+    fn take(&mut self, input: Input) {
+        let cx = &mut self.cx;
+        match input {
+            Input::Data(peer, bytes) => cx.feed(peer, bytes),
+            Input::Eof(peer) => cx.eof(peer),
+            Input::Leaf(leaf) => cx.told.push_back(Told::Leaf(leaf)),
+            Input::OpenFailed { server, failure } => {
+                cx.told.push_back(Told::OpenFailed(server, failure));
+            }
+            Input::Opened { server, addr } => {
+                if let Some(leg) = cx.servers.get_mut(server as usize) {
+                    leg.gone = false;
+                    cx.event(Event::Connected { server, addr });
+                    cx.told.push_back(Told::Opened(server));
+                }
+            }
+            Input::Reset(peer) => {
+                if let Some(leg) = cx.leg(peer) {
+                    leg.gone = true;
+                    cx.told.push_back(Told::Reset(peer));
+                }
+            }
+            Input::Stop => cx.told.push_back(Told::Stop),
+            Input::Timeout => {
+                while let Some(timer) = cx.timers.expired(cx.now) {
+                    cx.told.push_back(Told::Expired(timer));
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, failure: Option<Failure>) {
+        self.layer.end(failure.as_ref(), &mut self.cx);
+        self.done = true;
+        let cx = &mut self.cx;
+        cx.flush();
+        let abort = matches!(&failure, Some(Failure::Reset(_) | Failure::Dial(_)));
+        for peer in cx.peers() {
+            if abort && cx.leg(peer).is_some_and(|leg| !leg.gone) {
+                cx.outputs.push_back(Output::Abort(peer));
+            }
+        }
+        let (received, sent) = (cx.received, cx.sent);
+        cx.event(Event::Closed(Closed { received, sent, failure }));
+    }
+}
+
+/// What a layer is told.
+#[derive(Debug)]
+pub(crate) enum Told {
+    Data(Peer, Bytes),
+    /// The peer sends no more; with TLS, whether it said so itself.
+    Eof(Peer, bool),
+    Established(Peer),
+    Expired(Timer),
+    Leaf(Result<Arc<CertifiedKey>, String>),
+    Opened(u32),
+    OpenFailed(u32, DialFailure),
+    Reset(Peer),
+    Resumed(ExchangeId),
+    Stop,
+    TlsFailed(Peer, rustls::Error),
+}
+
+/// What becomes of a layer.
+pub(crate) enum Next {
+    Stay,
+    /// Another layer takes over, and is first told what this one had not used.
+    Become(Box<Layer>, Vec<Told>),
+    Fail(Failure),
+    Finish,
+}
+
+impl Next {
+    pub(crate) fn become_with(layer: Layer, replay: Vec<Told>) -> Self {
+        Self::Become(Box::new(layer), replay)
+    }
+}
+
+/// The protocol that is spoken at the moment, inside all that was opened around it.
+pub(crate) enum Layer {
+    Datagrams(Datagrams),
+    Http(Box<Http>),
+    Raw(Raw),
+    Secure(Box<Secure>),
+    Sniff(Sniff),
+}
+
+impl Layer {
+    fn handle(&mut self, told: Told, cx: &mut Cx) -> Next {
+        match self {
+            Self::Datagrams(layer) => layer.handle(told, cx),
+            Self::Http(layer) => layer.handle(told, cx),
+            Self::Raw(layer) => layer.handle(told, cx),
+            Self::Secure(layer) => layer.handle(told, cx),
+            Self::Sniff(layer) => layer.handle(told, cx),
+        }
+    }
+
+    fn wants(&self, peer: Peer) -> bool {
+        match self {
+            Self::Datagrams(_) | Self::Raw(_) => true,
+            Self::Http(layer) => layer.wants(peer),
+            Self::Secure(layer) => layer.wants(peer),
+            Self::Sniff(layer) => layer.wants(peer),
+        }
+    }
+
+    fn end(&mut self, failure: Option<&Failure>, cx: &mut Cx) {
+        match self {
+            Self::Datagrams(layer) => layer.end(cx),
+            Self::Http(layer) => layer.end(failure, cx),
+            Self::Raw(layer) => layer.end(cx),
+            Self::Secure(_) | Self::Sniff(_) => {}
+        }
+    }
+}
+
+/// What all layers of a flow share.
+pub(crate) struct Cx {
+    pub(crate) config: Arc<Config>,
+    pub(crate) key: FlowKey,
+    pub(crate) ids: Ids,
+    /// The name of the server, as far as it is known.
+    pub(crate) host: Option<String>,
+    pub(crate) now: Instant,
+    pub(crate) timers: Timers,
+    outputs: VecDeque<Output>,
+    told: VecDeque<Told>,
+    pub(crate) client: Leg,
+    servers: Vec<Leg>,
+    received: u64,
+    sent: u64,
+}
+
+impl Cx {
+    pub(crate) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn events(&mut self, events: Vec<Event>) {
+        self.outputs.extend(events.into_iter().map(Output::Event));
+    }
+
+    pub(crate) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// Remembers and tells the name of the server.
+    pub(crate) fn name(&mut self, host: String) {
+        if self.host.as_ref() != Some(&host) {
+            self.event(Event::Named { host: host.clone() });
+            self.host = Some(host);
+        }
+    }
+
+    /// Asks for a server, and returns its number.
+    pub(crate) fn open(&mut self, target: Target) -> u32 {
+        let server = u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
+        self.servers.push(Leg::unopened());
+        self.output(Output::Open { server, target });
+        server
+    }
+
+    pub(crate) fn leg(&mut self, peer: Peer) -> Option<&mut Leg> {
+        match peer {
+            Peer::Client => Some(&mut self.client),
+            Peer::Server(server) => self.servers.get_mut(server as usize),
+        }
+    }
+
+    fn peers(&self) -> impl Iterator<Item = Peer> + use<> {
+        let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
+        [Peer::Client].into_iter().chain((0..servers).map(Peer::Server))
+    }
+
+    /// Sends bytes to a peer, unless nothing more can be sent to it.
+    pub(crate) fn send(&mut self, peer: Peer, bytes: Bytes) {
+        if bytes.is_empty() && self.key.transport == Transport::Tcp {
+            return;
+        }
+        let Some(leg) = self.leg(peer) else { return };
+        if leg.shut || leg.gone {
+            return;
+        }
+        if leg.is_plain() {
+            self.put(peer, bytes);
+        } else {
+            leg.write(bytes);
+        }
+    }
+
+    fn put(&mut self, peer: Peer, wire: Bytes) {
+        if peer == Peer::Client {
+            self.sent += wire.len() as u64;
+        }
+        self.output(Output::Send(peer, wire));
+    }
+
+    /// Says to a peer that no more will come; over TLS cleanly or, as a peer did that just went
+    /// away, not.
+    pub(crate) fn shutdown(&mut self, peer: Peer, clean: bool) {
+        let Some(leg) = self.leg(peer) else { return };
+        if leg.shut || leg.gone {
+            return;
+        }
+        if clean {
+            leg.close_tls();
+        }
+        let wire = leg.flush();
+        leg.shut = true;
+        if !wire.is_empty() {
+            self.put(peer, wire);
+        }
+        self.output(Output::Shutdown(peer));
+    }
+
+    /// Puts on the wire what TLS has to say.
+    pub(crate) fn flush(&mut self) {
+        for peer in self.peers() {
+            let Some(leg) = self.leg(peer) else { continue };
+            if leg.is_plain() || leg.gone || leg.shut {
+                continue;
+            }
+            let wire = leg.flush();
+            if !wire.is_empty() {
+                self.put(peer, wire);
+            }
+        }
+    }
+
+    fn feed(&mut self, peer: Peer, wire: Bytes) {
+        if peer == Peer::Client {
+            self.received += wire.len() as u64;
+        }
+        if self.key.transport == Transport::Udp {
+            self.told.push_back(Told::Data(peer, wire));
+            return;
+        }
+        let mut arrived = Vec::new();
+        if let Some(leg) = self.leg(peer) {
+            leg.feed(wire, &mut arrived);
+        }
+        self.tell(peer, arrived);
+    }
+
+    /// Takes bytes that a layer kept until it had added TLS to the leg.
+    pub(crate) fn feed_top(&mut self, peer: Peer, bytes: Bytes) {
+        let mut arrived = Vec::new();
+        if let Some(leg) = self.leg(peer) {
+            leg.feed_top(bytes, &mut arrived);
+        }
+        self.tell(peer, arrived);
+    }
+
+    fn eof(&mut self, peer: Peer) {
+        let Some(leg) = self.leg(peer) else { return };
+        if mem::replace(&mut leg.eof, true) {
+            return;
+        }
+        let clean = leg.is_plain();
+        self.told.push_back(Told::Eof(peer, clean));
+    }
+
+    fn tell(&mut self, peer: Peer, arrived: Vec<Arrived>) {
+        for arrived in arrived {
+            let told = match arrived {
+                Arrived::Data(bytes) => Told::Data(peer, bytes),
+                Arrived::Established => Told::Established(peer),
+                Arrived::Failed(error) => Told::TlsFailed(peer, error),
+                Arrived::Eof => {
+                    let Some(leg) = self.leg(peer) else { continue };
+                    if mem::replace(&mut leg.eof, true) {
+                        continue;
+                    }
+                    Told::Eof(peer, true)
+                }
+            };
+            self.told.push_back(told);
+        }
+    }
+}

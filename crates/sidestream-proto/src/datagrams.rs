@@ -1,0 +1,96 @@
+//! UDP flows: datagrams passed as they come, DNS among them decoded.
+
+use bytes::Bytes;
+use sidestream_flow::Peer;
+use sidestream_record::{DialFailure, Event, Failure, Protocol};
+
+use crate::Target;
+use crate::conn::{Cx, Next, Told};
+use crate::timers::Timer;
+use crate::watch::Watch;
+
+/// How many datagrams wait while the server's socket is being made: clients that send more
+/// before an answer lose them, as a full socket buffer would.
+const MAX_EARLY: usize = 64;
+
+pub(crate) struct Datagrams {
+    server: u32,
+    opened: bool,
+    early: Vec<Bytes>,
+    dns: Watch,
+    recognized: Option<Protocol>,
+}
+
+impl Datagrams {
+    pub(crate) fn new(cx: &mut Cx) -> Self {
+        let server = cx.open(Target::Original);
+        let this = Self {
+            server,
+            opened: false,
+            early: Vec::new(),
+            dns: Watch::datagrams(cx.key.server.port()),
+            recognized: None,
+        };
+        Self::stay_awake(cx);
+        this
+    }
+
+    fn stay_awake(cx: &mut Cx) {
+        cx.timers.set(Timer::Idle, cx.now + cx.config.timeouts.udp_idle);
+    }
+
+    pub(crate) fn handle(&mut self, told: Told, cx: &mut Cx) -> Next {
+        match told {
+            Told::Data(peer, datagram) => {
+                Self::stay_awake(cx);
+                self.watch(peer, &datagram, cx);
+                self.pass(peer, datagram, cx);
+                Next::Stay
+            }
+            Told::Opened(_) => {
+                self.opened = true;
+                for datagram in std::mem::take(&mut self.early) {
+                    cx.send(Peer::Server(self.server), datagram);
+                }
+                Next::Stay
+            }
+            Told::OpenFailed(_, failure) => Next::Fail(Failure::Dial(failure)),
+            Told::Reset(Peer::Server(_)) => Next::Fail(Failure::Dial(DialFailure::Refused)),
+            Told::Eof(..) | Told::Expired(_) | Told::Reset(Peer::Client) => Next::Finish,
+            Told::Stop => Next::Fail(Failure::Stopped),
+            Told::Established(_) | Told::Leaf(_) | Told::Resumed(_) | Told::TlsFailed(..) => {
+                Next::Stay
+            }
+        }
+    }
+
+    fn watch(&mut self, peer: Peer, datagram: &Bytes, cx: &mut Cx) {
+        let mut events = Vec::new();
+        let dns = self.dns.see(peer, datagram, &cx.ids, &mut events);
+        let protocol = if dns { Protocol::Dns } else { Protocol::Raw };
+        if self.recognized.is_none() {
+            self.recognized = Some(protocol);
+            cx.event(Event::Recognized(protocol));
+        }
+        if !dns {
+            let message = cx.ids.message();
+            cx.event(Event::Data { message, from: peer, data: datagram.clone() });
+        }
+        cx.events(events);
+    }
+
+    fn pass(&mut self, peer: Peer, datagram: Bytes, cx: &mut Cx) {
+        match peer {
+            Peer::Server(_) => cx.send(Peer::Client, datagram),
+            Peer::Client if self.opened => cx.send(Peer::Server(self.server), datagram),
+            Peer::Client if self.early.len() < MAX_EARLY => self.early.push(datagram),
+            Peer::Client => {}
+        }
+    }
+
+    pub(crate) fn end(&mut self, cx: &mut Cx) {
+        let mut events = Vec::new();
+        self.dns.end(&mut events);
+        cx.events(events);
+    }
+}

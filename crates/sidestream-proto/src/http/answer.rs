@@ -1,0 +1,28 @@
+//! Answers of our own, where the client speaks to us or its request must not be passed on.
+
+use bytes::Bytes;
+use sidestream_flow::Peer;
+
+use crate::conn::Cx;
+
+/// Answers a request with an error, and says that the connection ends.
+pub(super) fn refuse(cx: &mut Cx, status: u16, why: &str) {
+    let reason = match status {
+        400 => "Bad Request",
+        502 => "Bad Gateway",
+        504 => "Gateway Timeout",
+        _ => "Error",
+    };
+    let text = format!("sidestream: {why}\n");
+    let answer = format!(
+        "HTTP/1.1 {status} {reason}\r\n\
+         Content-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {}\r\n\
+         Connection: close\r\n\
+         \r\n\
+         {text}",
+        text.len()
+    );
+    cx.send(Peer::Client, Bytes::from(answer));
+    cx.shutdown(Peer::Client, true);
+}

@@ -1,0 +1,130 @@
+//! How exchanges end when a peer goes away.
+
+use sidestream_flow::Peer;
+use sidestream_record::{Event, Failure};
+
+use crate::conn::{Cx, Layer, Next, Told};
+use crate::http::requests::Reading;
+use crate::http::responses::Answering;
+use crate::http::{Http, Place, Step, answer, missing};
+use crate::raw::Raw;
+
+impl Http {
+    /// A server sends no more.
+    pub(super) fn server_ended(&mut self, server: u32, clean: bool, cx: &mut Cx) -> Next {
+        let peer = Peer::Server(server);
+        if self.answers(server)
+            && let Some(next) = self.close_response(peer, cx)
+        {
+            return next;
+        }
+        match self.place {
+            Place::Server { .. } => {
+                self.end(Some(&Failure::CutShort { peer, missing: None }), cx);
+                let mut replay = Vec::new();
+                if !self.client.is_empty() {
+                    replay.push(Told::Data(Peer::Client, self.client.split().freeze()));
+                }
+                replay.extend(self.client_ended.map(|clean| Told::Eof(Peer::Client, clean)));
+                replay.push(Told::Eof(peer, clean));
+                Next::become_with(Layer::Raw(Raw::after_http(server)), replay)
+            }
+            Place::Proxy => {
+                self.routes.retain(|route| route.server != server);
+                let cut = self.flights.front().filter(|flight| flight.server == server);
+                match cut.map(|flight| flight.answering) {
+                    None => Next::Stay,
+                    Some(true) => {
+                        cx.shutdown(Peer::Client, false);
+                        Next::Fail(Failure::CutShort { peer, missing: None })
+                    }
+                    Some(false) => self.bad_gateway(Failure::CutShort { peer, missing: None }, cx),
+                }
+            }
+        }
+    }
+
+    /// Ends the response that was under way: well if it lasts until the close (RFC 9112 §6.3),
+    /// else cut short.
+    fn close_response(&mut self, peer: Peer, cx: &mut Cx) -> Option<Next> {
+        if self.flights.front().is_none_or(|flight| flight.answered) {
+            return None;
+        }
+        match &mut self.answering {
+            Answering::Body(reader) => match missing(reader) {
+                None => match self.answered(cx) {
+                    Step::Leave(next) => return Some(next),
+                    Step::Idle | Step::Moved => {}
+                },
+                Some(missing) => {
+                    if let Some(flight) = self.flights.front_mut() {
+                        flight.failure.get_or_insert(Failure::CutShort { peer, missing });
+                    }
+                }
+            },
+            // Half a head is passed on, for the client to see what there was.
+            Answering::Head(_) if self.place != Place::Proxy => {
+                cx.send(Peer::Client, self.server.split().freeze());
+            }
+            Answering::Head(_) | Answering::Held(..) => {}
+        }
+        None
+    }
+
+    pub(super) fn reset(&mut self, peer: Peer, cx: &mut Cx) -> Next {
+        match (self.place, peer) {
+            (Place::Proxy, Peer::Server(server)) => {
+                self.unreachable(server, Failure::Reset(peer), cx)
+            }
+            _ => Next::Fail(Failure::Reset(peer)),
+        }
+    }
+
+    pub(super) fn tls_failed(&mut self, peer: Peer, reason: String, cx: &mut Cx) -> Next {
+        let failure = Failure::Tls { peer, reason };
+        match (self.place, peer) {
+            (Place::Proxy, Peer::Server(server)) => self.unreachable(server, failure, cx),
+            _ => Next::Fail(failure),
+        }
+    }
+
+    /// A server that a request named cannot be reached, or has gone.
+    pub(super) fn unreachable(&mut self, server: u32, failure: Failure, cx: &mut Cx) -> Next {
+        if self.place != Place::Proxy {
+            return Next::Fail(failure);
+        }
+        self.routes.retain(|route| route.server != server);
+        let waits = matches!(self.reading, Reading::Opening(_, opening) if opening == server);
+        match self.flights.front().filter(|flight| flight.server == server) {
+            Some(flight) if flight.answering => Next::Fail(failure),
+            Some(_) => self.bad_gateway(failure, cx),
+            None if waits => self.bad_gateway(failure, cx),
+            None => Next::Stay,
+        }
+    }
+
+    /// Tells the client of a proxy that its server failed, and ends the flow well.
+    fn bad_gateway(&mut self, failure: Failure, cx: &mut Cx) -> Next {
+        let status = if failure.is_timeout() { 504 } else { 502 };
+        answer::refuse(cx, status, &failure.to_string());
+        self.end(Some(&failure), cx);
+        self.finish(true, cx)
+    }
+
+    /// Ends all exchanges that are under way.
+    pub(crate) fn end(&mut self, failure: Option<&Failure>, cx: &mut Cx) {
+        let cut = || Failure::CutShort { peer: Peer::Client, missing: None };
+        for flight in self.flights.drain(..) {
+            let failure = flight.failure.or_else(|| {
+                (!flight.answered || !flight.asked).then(|| failure.cloned().unwrap_or_else(cut))
+            });
+            cx.event(Event::ExchangeEnded { exchange: flight.id, failure });
+        }
+        let waiting = match std::mem::replace(&mut self.reading, Reading::Ended) {
+            Reading::Held(ready) | Reading::Queued(ready) | Reading::Opening(ready, _) => ready.id,
+            Reading::Head(_) | Reading::Body(..) | Reading::Undecided | Reading::Ended => return,
+        };
+        let failure = Some(failure.cloned().unwrap_or_else(cut));
+        cx.event(Event::ExchangeEnded { exchange: waiting, failure });
+    }
+}

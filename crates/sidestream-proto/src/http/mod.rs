@@ -1,0 +1,203 @@
+//! HTTP/1 between one client and its servers: two legs joined by exchanges.
+
+mod answer;
+mod end;
+mod flight;
+mod requests;
+mod responses;
+mod route;
+
+use std::collections::VecDeque;
+
+use bytes::BytesMut;
+use sidestream_flow::{ExchangeId, Peer};
+use sidestream_record::{Event, Failure, Point, Protocol};
+
+use crate::conn::{Cx, Next, Told};
+use crate::http::flight::Flight;
+use crate::http::requests::Reading;
+use crate::http::responses::Answering;
+use crate::http::route::Route;
+use crate::http1::{BodyError, BodyReader};
+use crate::timers::Timer;
+
+/// What may wait from either side while it is not being read.
+const HIGH_WATER: usize = 64 * 1024;
+
+/// Where requests go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Each to the server that it names.
+    Proxy,
+    /// All to one server.
+    Server {
+        server: u32,
+        /// Inside TLS.
+        secure: bool,
+    },
+}
+
+pub(crate) struct Http {
+    place: Place,
+    /// From the client, not parsed yet.
+    client: BytesMut,
+    client_ended: Option<bool>,
+    reading: Reading,
+    /// Exchanges whose request was sent on, in order. The server of the first is answering.
+    flights: VecDeque<Flight>,
+    /// From that server, not parsed yet.
+    server: BytesMut,
+    answering: Answering,
+    /// The servers that requests named, when this is a proxy.
+    routes: Vec<Route>,
+    stopping: bool,
+}
+
+/// Returns how much of a body is missing whose connection has ended, or `None` if it ended well.
+fn missing(reader: &mut BodyReader) -> Option<Option<u64>> {
+    match reader.finish_at_eof() {
+        Ok(()) => None,
+        Err(BodyError::CutShort { missing }) => Some(missing),
+        Err(_) => Some(None),
+    }
+}
+
+/// What one step of reading came to.
+enum Step {
+    /// Nothing can be done before something more happens.
+    Idle,
+    /// Something was done, so more may be possible.
+    Moved,
+    /// The layer is through.
+    Leave(Next),
+}
+
+impl Http {
+    pub(crate) fn new(place: Place, cx: &mut Cx) -> Self {
+        cx.event(Event::Recognized(Protocol::Http1));
+        Self {
+            place,
+            client: BytesMut::new(),
+            client_ended: None,
+            reading: Reading::head(cx),
+            flights: VecDeque::new(),
+            server: BytesMut::new(),
+            answering: Answering::head(cx),
+            routes: Vec::new(),
+            stopping: false,
+        }
+    }
+
+    pub(crate) fn wants(&self, peer: Peer) -> bool {
+        // What is being read is taken off at once, or bounded by the codec's limits. Only what
+        // waits for something else piles up.
+        match peer {
+            Peer::Client => self.reads_requests() || self.client.len() < HIGH_WATER,
+            Peer::Server(_) => self.reads_responses() || self.server.len() < HIGH_WATER,
+        }
+    }
+
+    pub(crate) fn handle(&mut self, told: Told, cx: &mut Cx) -> Next {
+        match told {
+            Told::Data(Peer::Client, bytes) => self.client.extend_from_slice(&bytes),
+            Told::Data(Peer::Server(server), bytes) => {
+                if self.answers(server) {
+                    self.server.extend_from_slice(&bytes);
+                }
+            }
+            Told::Eof(Peer::Client, clean) => self.client_ended = Some(clean),
+            Told::Eof(Peer::Server(server), clean) => {
+                // What came before the end is read first.
+                return match self.advance(cx) {
+                    Next::Stay => self.server_ended(server, clean, cx),
+                    next => next,
+                };
+            }
+            Told::Opened(server) => return self.opened(server, cx),
+            Told::Established(Peer::Server(server)) => return self.routed(server, cx),
+            Told::OpenFailed(server, failure) => {
+                return self.unreachable(server, Failure::Dial(failure), cx);
+            }
+            Told::TlsFailed(peer, error) => {
+                return self.tls_failed(peer, error.to_string(), cx);
+            }
+            Told::Reset(peer) => return self.reset(peer, cx),
+            Told::Resumed(exchange) => return self.resume(exchange, cx),
+            Told::Stop => self.stopping = true,
+            Told::Expired(Timer::Handshake | Timer::Idle | Timer::Sniff)
+            | Told::Established(Peer::Client)
+            | Told::Leaf(_) => {}
+        }
+        self.advance(cx)
+    }
+
+    /// Reads requests and responses as far as they go.
+    fn advance(&mut self, cx: &mut Cx) -> Next {
+        loop {
+            let asked = match self.read_request(cx) {
+                Step::Leave(next) => return next,
+                step => matches!(step, Step::Moved),
+            };
+            let answered = match self.read_response(cx) {
+                Step::Leave(next) => return next,
+                step => matches!(step, Step::Moved),
+            };
+            if !asked && !answered {
+                break;
+            }
+        }
+        if self.stopping && self.flights.is_empty() && self.reading.is_between() {
+            return self.finish(true, cx);
+        }
+        Next::Stay
+    }
+
+    fn resume(&mut self, exchange: ExchangeId, cx: &mut Cx) -> Next {
+        if let Some(ready) = self.reading.take_held(exchange, cx) {
+            cx.event(Event::Resumed { exchange, point: Point::Request });
+            if let Step::Leave(next) = self.dispatch(ready, cx) {
+                return next;
+            }
+        } else if let Some(parsed) = self.answering.take_held(exchange, cx) {
+            cx.event(Event::Resumed { exchange, point: Point::Response });
+            if let Step::Leave(next) = self.send_response(parsed, cx) {
+                return next;
+            }
+        }
+        self.advance(cx)
+    }
+
+    /// Returns whether that server's bytes are awaited.
+    fn answers(&self, server: u32) -> bool {
+        match self.place {
+            Place::Server { server: only, .. } => only == server,
+            Place::Proxy => self.flights.front().is_some_and(|flight| flight.server == server),
+        }
+    }
+
+    /// Ends the exchanges that are over, in order.
+    fn settle(&mut self, cx: &mut Cx) -> Step {
+        while let Some(flight) = self.flights.pop_front_if(|flight| flight.is_over()) {
+            let Flight { id: exchange, failure, persists, .. } = flight;
+            cx.event(Event::ExchangeEnded { exchange, failure });
+            if !persists && self.place == Place::Proxy {
+                return Step::Leave(self.finish(true, cx));
+            }
+        }
+        Step::Moved
+    }
+
+    /// Ends the flow with everyone.
+    fn finish(&mut self, clean: bool, cx: &mut Cx) -> Next {
+        cx.shutdown(Peer::Client, clean);
+        match self.place {
+            Place::Server { server, .. } => cx.shutdown(Peer::Server(server), clean),
+            Place::Proxy => {
+                for route in &self.routes {
+                    cx.shutdown(Peer::Server(route.server), clean);
+                }
+            }
+        }
+        Next::Finish
+    }
+}

@@ -1,0 +1,326 @@
+//! The leg towards the client: requests are read, recorded and sent on.
+
+use std::mem;
+
+use bytes::Bytes;
+use sidestream_flow::{ExchangeId, Peer};
+use sidestream_record::{Alteration, Event, Failure, Part, Point, RequestHead};
+
+use crate::conn::{Cx, Layer, Next, Told};
+use crate::http::flight::Flight;
+use crate::http::route::Asked;
+use crate::http::{Http, Place, Step, answer, missing, route};
+use crate::http1::{self, BodyReader, Framing, HeadError, HeadReader, Parsed, Piece};
+use crate::raw::Raw;
+
+/// How many requests of one client may wait for their responses.
+const MAX_PIPELINED: usize = 64;
+
+/// A request that was read and is not sent on yet.
+pub(crate) struct Ready {
+    pub(crate) id: ExchangeId,
+    pub(crate) parsed: Parsed<RequestHead>,
+    pub(crate) framing: Framing,
+}
+
+/// What is being read from the client.
+pub(crate) enum Reading {
+    Head(HeadReader),
+    /// Until it is resumed.
+    Held(Box<Ready>),
+    /// Until the exchanges before it, with another server, are over.
+    Queued(Box<Ready>),
+    /// Until its server is there.
+    Opening(Box<Ready>, u32),
+    Body(ExchangeId, BodyReader),
+    /// Until the response tells whether HTTP goes on.
+    Undecided,
+    /// The client sends no more.
+    Ended,
+}
+
+impl Reading {
+    pub(crate) fn head(cx: &Cx) -> Self {
+        Self::Head(HeadReader::new(cx.config.http1))
+    }
+
+    /// Returns whether no request is under way on this leg.
+    pub(crate) const fn is_between(&self) -> bool {
+        matches!(self, Self::Head(_) | Self::Ended)
+    }
+
+    /// Takes the request out that is held, if it is that one.
+    pub(crate) fn take_held(&mut self, exchange: ExchangeId, cx: &Cx) -> Option<Ready> {
+        match mem::replace(self, Self::head(cx)) {
+            Self::Held(ready) if ready.id == exchange => Some(*ready),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
+impl Http {
+    /// Returns whether what comes from the client is read as it comes.
+    pub(super) fn reads_requests(&self) -> bool {
+        match self.reading {
+            Reading::Head(_) => self.flights.len() < MAX_PIPELINED && !self.stopping,
+            Reading::Body(..) => true,
+            Reading::Held(_)
+            | Reading::Queued(_)
+            | Reading::Opening(..)
+            | Reading::Undecided
+            | Reading::Ended => false,
+        }
+    }
+
+    pub(super) fn read_request(&mut self, cx: &mut Cx) -> Step {
+        match &mut self.reading {
+            Reading::Head(_) if self.flights.len() >= MAX_PIPELINED || self.stopping => Step::Idle,
+            Reading::Head(reader) => match reader.poll_request(&mut self.client) {
+                Ok(Some(parsed)) => self.begin(parsed, cx),
+                Ok(None) => self.between_requests(cx),
+                Err(error) => self.unreadable_request(&error, cx),
+            },
+            Reading::Body(id, reader) => {
+                let id = *id;
+                match reader.poll(&mut self.client) {
+                    Ok(Some(piece)) => self.send_piece(id, piece, cx),
+                    Ok(None) => self.within_body(id, cx),
+                    Err(error) => {
+                        self.mark(id, malformed(&error));
+                        self.pass_raw(cx)
+                    }
+                }
+            }
+            Reading::Queued(_) if self.flights.is_empty() => {
+                match mem::replace(&mut self.reading, Reading::head(cx)) {
+                    Reading::Queued(ready) => self.dispatch(*ready, cx),
+                    _ => Step::Idle,
+                }
+            }
+            Reading::Held(_)
+            | Reading::Queued(_)
+            | Reading::Opening(..)
+            | Reading::Undecided
+            | Reading::Ended => Step::Idle,
+        }
+    }
+
+    fn begin(&mut self, parsed: Parsed<RequestHead>, cx: &mut Cx) -> Step {
+        let id = cx.ids.exchange();
+        let url = route::url(&parsed.head, self.place, cx);
+        cx.event(Event::Request { exchange: id, url, head: parsed.head.clone() });
+        for defect in &parsed.defects {
+            let (exchange, from, what) = (Some(id), Peer::Client, defect.to_string());
+            cx.event(Event::Defect { exchange, from, what });
+        }
+        let framing = match http1::request_framing(&parsed.head) {
+            Ok(framing) => framing,
+            Err(reason) => return self.refuse(id, 400, malformed(&reason), cx),
+        };
+        let ready = Ready { id, parsed, framing };
+        if cx.config.hold.contains(&Point::Request) {
+            cx.event(Event::Held { exchange: id, point: Point::Request });
+            self.reading = Reading::Held(Box::new(ready));
+            return Step::Moved;
+        }
+        self.dispatch(ready, cx)
+    }
+
+    /// Sends a request to its server, as soon as that is possible.
+    pub(super) fn dispatch(&mut self, ready: Ready, cx: &mut Cx) -> Step {
+        let Place::Proxy = self.place else {
+            let Place::Server { server, .. } = self.place else { return Step::Idle };
+            let wire = ready.parsed.raw.clone();
+            return self.send_request(ready, server, wire, cx);
+        };
+        let asked = match Asked::of(&ready.parsed.head) {
+            Ok(asked) => asked,
+            Err(reason) => {
+                let failure = Failure::Malformed { peer: Peer::Client, reason: reason.into() };
+                return self.refuse(ready.id, 400, failure, cx);
+            }
+        };
+        let known = self.routes.iter().find(|route| route.leads_to(&asked));
+        let server = known.map(|route| route.server);
+        if self.flights.iter().any(|flight| Some(flight.server) != server) {
+            self.reading = Reading::Queued(Box::new(ready));
+            return Step::Idle;
+        }
+        match server {
+            Some(server) => self.send_routed(ready, server, cx),
+            None => {
+                let server = self.open_route(asked, cx);
+                self.reading = Reading::Opening(Box::new(ready), server);
+                Step::Moved
+            }
+        }
+    }
+
+    /// Sends a request that named its server in the form that servers expect.
+    pub(super) fn send_routed(&mut self, ready: Ready, server: u32, cx: &mut Cx) -> Step {
+        let head = &ready.parsed.head;
+        let target = Asked::of(head).ok().and_then(|asked| asked.origin_form);
+        let removed = route::fields_for_the_proxy(head);
+        let exchange = Some(ready.id);
+        if let Some(to) = &target {
+            let alteration = Alteration::TargetForm { from: head.target.clone(), to: to.clone() };
+            cx.event(Event::Altered { exchange, alteration });
+        }
+        if !removed.is_empty() {
+            let names = removed.iter().map(|name| (*name).to_owned()).collect();
+            cx.event(Event::Altered { exchange, alteration: Alteration::FieldsRemoved(names) });
+        }
+        let edit = removed.iter().fold(ready.parsed.edit(), |edit, name| edit.remove(name));
+        let wire = target.iter().fold(edit, |edit, target| edit.target(target)).finish();
+        self.send_request(ready, server, wire, cx)
+    }
+
+    fn send_request(&mut self, ready: Ready, server: u32, wire: Bytes, cx: &mut Cx) -> Step {
+        let Ready { id, parsed, framing } = ready;
+        cx.send(Peer::Server(server), wire);
+        self.flights.push_back(Flight::new(id, server, parsed.head.method.clone()));
+        self.reading = Reading::Body(id, BodyReader::new(framing, &cx.config.http1));
+        let leaves_http =
+            parsed.head.method == "CONNECT" || http1::upgrade(&parsed.head.fields).is_some();
+        if leaves_http && matches!(framing, Framing::Empty | Framing::Tunnel) {
+            self.asked(id, cx);
+            self.reading = Reading::Undecided;
+        }
+        Step::Moved
+    }
+
+    fn send_piece(&mut self, exchange: ExchangeId, piece: Piece, cx: &mut Cx) -> Step {
+        let Some(server) = self.flights.back().map(|flight| Peer::Server(flight.server)) else {
+            return Step::Idle;
+        };
+        let part = Part::Request;
+        match piece {
+            Piece::Data { data, wire } => {
+                if !data.is_empty() {
+                    cx.event(Event::Body { exchange, part, data });
+                }
+                cx.send(server, wire);
+            }
+            Piece::Trailers { fields, wire } => {
+                if !fields.is_empty() {
+                    cx.event(Event::Trailers { exchange, part, fields });
+                }
+                cx.send(server, wire);
+            }
+            Piece::End => {
+                if let Reading::Body(_, reader) = &self.reading {
+                    for defect in reader.defects() {
+                        let (from, what) = (Peer::Client, defect.to_string());
+                        cx.event(Event::Defect { exchange: Some(exchange), from, what });
+                    }
+                }
+                self.reading = Reading::head(cx);
+                self.asked(exchange, cx);
+                return self.settle(cx);
+            }
+        }
+        Step::Moved
+    }
+
+    /// Notes that a request is whole.
+    fn asked(&mut self, exchange: ExchangeId, cx: &mut Cx) {
+        cx.event(Event::PartEnded { exchange, part: Part::Request });
+        if let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == exchange) {
+            flight.asked = true;
+        }
+    }
+
+    /// Notes why an exchange will not end well.
+    pub(super) fn mark(&mut self, exchange: ExchangeId, failure: Failure) {
+        if let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == exchange) {
+            flight.failure.get_or_insert(failure);
+        }
+    }
+
+    /// No further request is there. If the client has ended, so does its leg.
+    fn between_requests(&mut self, cx: &mut Cx) -> Step {
+        let Some(clean) = self.client_ended else { return Step::Idle };
+        self.reading = Reading::Ended;
+        match self.place {
+            Place::Server { server, .. } => {
+                if !self.client.is_empty() {
+                    let (from, what) = (Peer::Client, "half a request".into());
+                    cx.event(Event::Defect { exchange: None, from, what });
+                    cx.send(Peer::Server(server), self.client.split().freeze());
+                }
+                cx.shutdown(Peer::Server(server), clean);
+                Step::Moved
+            }
+            Place::Proxy if self.flights.is_empty() => Step::Leave(self.finish(clean, cx)),
+            // The last response is for a client that only stopped asking.
+            Place::Proxy => {
+                if let Some(flight) = self.flights.back_mut() {
+                    flight.persists = false;
+                }
+                Step::Moved
+            }
+        }
+    }
+
+    /// The body waits for more. If the client has ended, it was cut short.
+    fn within_body(&mut self, id: ExchangeId, cx: &mut Cx) -> Step {
+        let (Some(clean), Reading::Body(_, reader)) = (self.client_ended, &mut self.reading) else {
+            return Step::Idle;
+        };
+        let missing = missing(reader).flatten();
+        self.mark(id, Failure::CutShort { peer: Peer::Client, missing });
+        self.reading = Reading::Ended;
+        let Some(flight) = self.flights.back_mut() else { return Step::Moved };
+        flight.asked = true;
+        flight.persists = false;
+        cx.send(Peer::Server(flight.server), self.client.split().freeze());
+        cx.shutdown(Peer::Server(flight.server), clean);
+        Step::Moved
+    }
+
+    fn unreadable_request(&mut self, error: &HeadError, cx: &mut Cx) -> Step {
+        let (from, what) = (Peer::Client, error.to_string());
+        if self.place == Place::Proxy {
+            answer::refuse(cx, 400, &what);
+            return Step::Leave(Next::Fail(Failure::Malformed { peer: from, reason: what }));
+        }
+        cx.event(Event::Defect { exchange: None, from, what });
+        self.pass_raw(cx)
+    }
+
+    /// Refuses a request that must not be passed on, and ends the flow.
+    fn refuse(&mut self, id: ExchangeId, status: u16, failure: Failure, cx: &mut Cx) -> Step {
+        // An answer may only be given in its turn.
+        if self.flights.is_empty() {
+            answer::refuse(cx, status, &failure.to_string());
+        }
+        cx.event(Event::ExchangeEnded { exchange: id, failure: Some(failure.clone()) });
+        Step::Leave(Next::Fail(failure))
+    }
+
+    /// Passes on both sides as it is what cannot be read.
+    ///
+    /// Both peers then see exactly each other, so neither can be made to read it otherwise than
+    /// we do.
+    pub(super) fn pass_raw(&mut self, cx: &mut Cx) -> Step {
+        let Place::Server { server, .. } = self.place else {
+            let reason = "the message has no readable frame".into();
+            return Step::Leave(Next::Fail(Failure::Malformed { peer: Peer::Client, reason }));
+        };
+        self.end(None, cx);
+        let mut replay = vec![
+            Told::Data(Peer::Client, self.client.split().freeze()),
+            Told::Data(Peer::Server(server), self.server.split().freeze()),
+        ];
+        replay.retain(|told| !matches!(told, Told::Data(_, bytes) if bytes.is_empty()));
+        replay.extend(self.client_ended.map(|clean| Told::Eof(Peer::Client, clean)));
+        Step::Leave(Next::become_with(Layer::Raw(Raw::new(server, cx)), replay))
+    }
+}
+
+fn malformed(error: &impl ToString) -> Failure {
+    Failure::Malformed { peer: Peer::Client, reason: error.to_string() }
+}

@@ -1,0 +1,224 @@
+//! The leg towards the servers: responses are read, recorded and sent to the client.
+
+use std::mem;
+
+use sidestream_flow::{ExchangeId, Peer};
+use sidestream_record::{Event, Failure, Part, Point, ResponseHead};
+
+use crate::conn::{Cx, Layer, Next, Told};
+use crate::http::flight::Flight;
+use crate::http::requests::Reading;
+use crate::http::{Http, Place, Step, answer};
+use crate::http1::{self, BodyReader, Framing, HeadReader, Parsed, Piece};
+use crate::raw::Raw;
+use crate::sniff::{Sniff, Way};
+
+/// What is being read from the server that answers.
+pub(crate) enum Answering {
+    Head(HeadReader),
+    /// Until it is resumed.
+    Held(Box<Parsed<ResponseHead>>, ExchangeId),
+    Body(BodyReader),
+}
+
+impl Answering {
+    pub(crate) fn head(cx: &Cx) -> Self {
+        Self::Head(HeadReader::new(cx.config.http1))
+    }
+
+    /// Takes the response out that is held, if it is that exchange's.
+    pub(crate) fn take_held(
+        &mut self,
+        exchange: ExchangeId,
+        cx: &Cx,
+    ) -> Option<Parsed<ResponseHead>> {
+        match mem::replace(self, Self::head(cx)) {
+            Self::Held(parsed, id) if id == exchange => Some(*parsed),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
+impl Http {
+    /// Returns whether what comes from the server is read as it comes.
+    pub(super) fn reads_responses(&self) -> bool {
+        !matches!(self.answering, Answering::Held(..))
+            && self.flights.front().is_none_or(|flight| !flight.answered)
+    }
+
+    pub(super) fn read_response(&mut self, cx: &mut Cx) -> Step {
+        let Some(flight) = self.flights.front() else { return self.unasked(cx) };
+        if flight.answered {
+            return Step::Idle;
+        }
+        let (id, server) = (flight.id, Peer::Server(flight.server));
+        match &mut self.answering {
+            Answering::Held(..) => Step::Idle,
+            Answering::Head(reader) => match reader.poll_response(&mut self.server) {
+                Ok(None) => Step::Idle,
+                Ok(Some(parsed)) => self.begin_response(id, parsed, cx),
+                Err(error) => self.unreadable_response(id, server, error.to_string(), cx),
+            },
+            Answering::Body(reader) => match reader.poll(&mut self.server) {
+                Ok(None) => Step::Idle,
+                Ok(Some(piece)) => self.send_response_piece(id, piece, cx),
+                Err(error) => self.unreadable_response(id, server, error.to_string(), cx),
+            },
+        }
+    }
+
+    fn begin_response(
+        &mut self,
+        exchange: ExchangeId,
+        parsed: Parsed<ResponseHead>,
+        cx: &mut Cx,
+    ) -> Step {
+        let from = self.flights.front().map_or(Peer::Client, |flight| Peer::Server(flight.server));
+        cx.event(Event::Response { exchange, head: parsed.head.clone() });
+        for defect in &parsed.defects {
+            let what = defect.to_string();
+            cx.event(Event::Defect { exchange: Some(exchange), from, what });
+        }
+        if parsed.head.is_interim() {
+            cx.send(Peer::Client, parsed.raw);
+            self.answering = Answering::head(cx);
+            return Step::Moved;
+        }
+        if cx.config.hold.contains(&Point::Response) {
+            cx.event(Event::Held { exchange, point: Point::Response });
+            self.answering = Answering::Held(Box::new(parsed), exchange);
+            return Step::Moved;
+        }
+        self.send_response(parsed, cx)
+    }
+
+    pub(super) fn send_response(&mut self, parsed: Parsed<ResponseHead>, cx: &mut Cx) -> Step {
+        let Some(flight) = self.flights.front_mut() else { return Step::Idle };
+        let (id, server) = (flight.id, flight.server);
+        let framing = match http1::response_framing(&parsed.head, &flight.method) {
+            Ok(framing) => framing,
+            Err(reason) => {
+                // The head was taken off already, so it goes first.
+                if self.place != Place::Proxy {
+                    cx.send(Peer::Client, parsed.raw);
+                }
+                return self.unreadable_response(id, Peer::Server(server), reason.to_string(), cx);
+            }
+        };
+        flight.answering = true;
+        flight.persists &= framing != Framing::UntilClose
+            && http1::persists(parsed.head.version, &parsed.head.fields);
+        let switched = parsed.head.status == 101;
+        cx.send(Peer::Client, parsed.raw);
+        if framing == Framing::Tunnel {
+            return self.leave_http(server, switched, cx);
+        }
+        self.answering = Answering::Body(BodyReader::new(framing, &cx.config.http1));
+        Step::Moved
+    }
+
+    fn send_response_piece(&mut self, exchange: ExchangeId, piece: Piece, cx: &mut Cx) -> Step {
+        let part = Part::Response;
+        match piece {
+            Piece::Data { data, wire } => {
+                if !data.is_empty() {
+                    cx.event(Event::Body { exchange, part, data });
+                }
+                cx.send(Peer::Client, wire);
+                Step::Moved
+            }
+            Piece::Trailers { fields, wire } => {
+                if !fields.is_empty() {
+                    cx.event(Event::Trailers { exchange, part, fields });
+                }
+                cx.send(Peer::Client, wire);
+                Step::Moved
+            }
+            Piece::End => {
+                self.tell_defects(exchange, cx);
+                self.answered(cx)
+            }
+        }
+    }
+
+    /// Tells how the body departed from the standard.
+    fn tell_defects(&self, exchange: ExchangeId, cx: &mut Cx) {
+        let (Answering::Body(reader), Some(flight)) = (&self.answering, self.flights.front())
+        else {
+            return;
+        };
+        let from = Peer::Server(flight.server);
+        for defect in reader.defects() {
+            let what = defect.to_string();
+            cx.event(Event::Defect { exchange: Some(exchange), from, what });
+        }
+    }
+
+    /// Notes that the response is whole.
+    pub(super) fn answered(&mut self, cx: &mut Cx) -> Step {
+        self.answering = Answering::head(cx);
+        let Some(flight) = self.flights.front_mut() else { return Step::Idle };
+        flight.answered = true;
+        cx.event(Event::PartEnded { exchange: flight.id, part: Part::Response });
+        if matches!(self.reading, Reading::Undecided) && self.flights.len() == 1 {
+            self.reading = Reading::head(cx);
+        }
+        self.settle(cx)
+    }
+
+    /// The connection becomes a tunnel (RFC 9110 §9.3.6) or changes its protocol (§7.8).
+    fn leave_http(&mut self, server: u32, switched: bool, cx: &mut Cx) -> Step {
+        if let Some(Flight { id: exchange, failure, .. }) = self.flights.pop_front() {
+            cx.event(Event::PartEnded { exchange, part: Part::Response });
+            cx.event(Event::ExchangeEnded { exchange, failure });
+        }
+        let layer = if switched {
+            Layer::Raw(Raw::new(server, cx))
+        } else {
+            let secure = matches!(self.place, Place::Server { secure: true, .. });
+            Layer::Sniff(Sniff::inside(Way::Server(server), secure))
+        };
+        let mut replay = vec![
+            Told::Data(Peer::Client, self.client.split().freeze()),
+            Told::Data(Peer::Server(server), self.server.split().freeze()),
+        ];
+        replay.retain(|told| !matches!(told, Told::Data(_, bytes) if bytes.is_empty()));
+        replay.extend(self.client_ended.map(|clean| Told::Eof(Peer::Client, clean)));
+        Step::Leave(Next::become_with(layer, replay))
+    }
+
+    /// The server speaks without having been asked, as one does that closes an idle connection.
+    fn unasked(&mut self, cx: &mut Cx) -> Step {
+        if self.server.is_empty() {
+            return Step::Idle;
+        }
+        let Place::Server { server, .. } = self.place else {
+            self.server.clear();
+            return Step::Idle;
+        };
+        let (from, what) = (Peer::Server(server), "a response to no request".into());
+        cx.event(Event::Defect { exchange: None, from, what });
+        self.pass_raw(cx)
+    }
+
+    fn unreadable_response(
+        &mut self,
+        exchange: ExchangeId,
+        peer: Peer,
+        reason: String,
+        cx: &mut Cx,
+    ) -> Step {
+        let failure = Failure::Malformed { peer, reason };
+        if self.place != Place::Proxy {
+            self.mark(exchange, failure);
+            return self.pass_raw(cx);
+        }
+        if self.flights.front().is_some_and(|flight| !flight.answering) {
+            answer::refuse(cx, 502, &failure.to_string());
+        }
+        Step::Leave(Next::Fail(failure))
+    }
+}

@@ -1,0 +1,97 @@
+//! What goes into the machine and what comes out of it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rustls::pki_types::CertificateDer;
+use rustls::sign::CertifiedKey;
+use sidestream_flow::Peer;
+use sidestream_record::{DialFailure, Event};
+
+/// Something that happened, told to the machine.
+#[derive(Debug)]
+pub enum Input {
+    /// Bytes came from a peer; of a UDP flow, one datagram.
+    Data(Peer, Bytes),
+    /// A peer closed its writing half.
+    Eof(Peer),
+    /// The leaf that [`Output::NeedLeaf`] asked for, or why there is none.
+    Leaf(Result<Arc<CertifiedKey>, String>),
+    /// A server that [`Output::Open`] asked for was reached.
+    Opened {
+        /// The server's number.
+        server: u32,
+        /// The address that answered.
+        addr: SocketAddr,
+    },
+    /// A server that [`Output::Open`] asked for was not reached.
+    OpenFailed {
+        /// The server's number.
+        server: u32,
+        /// Why.
+        failure: DialFailure,
+    },
+    /// The connection with a peer broke.
+    Reset(Peer),
+    /// The user wants to stop: what is under way may end, nothing new begins.
+    Stop,
+    /// The instant of the last [`Output::Wait`] has come.
+    Timeout,
+}
+
+/// Something that the engine is asked to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Reset the connection with a peer; a client that was not accepted yet is refused.
+    Abort(Peer),
+    /// Nothing more will come: once what was sent is written, drop every connection.
+    Done,
+    /// Record an event.
+    Event(Event),
+    /// Issue a leaf and answer with [`Input::Leaf`].
+    NeedLeaf(LeafRequest),
+    /// Connect to a server and answer with [`Input::Opened`] or [`Input::OpenFailed`].
+    Open {
+        /// The server's number, by which it is named from now on.
+        server: u32,
+        /// What to connect to.
+        target: Target,
+    },
+    /// Send bytes to a peer; of a UDP flow, one datagram.
+    Send(Peer, Bytes),
+    /// Close the writing half towards a peer, after all that was sent.
+    Shutdown(Peer),
+    /// Wait for an input, and if none comes, for that instant.
+    Wait(Option<Instant>),
+}
+
+/// What to connect to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A name that is looked up, and a port.
+    Name(String, u16),
+    /// The flow's original destination.
+    Original,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Name(host, port) => write!(f, "{host}:{port}"),
+            Self::Original => f.write_str("original destination"),
+        }
+    }
+}
+
+/// What a leaf certificate is needed for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeafRequest {
+    /// The name that the client asked for, or the address that it dialled.
+    pub host: String,
+    /// The certificate that the server showed, whose names the leaf should have.
+    pub like: Option<CertificateDer<'static>>,
+}

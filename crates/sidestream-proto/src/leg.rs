@@ -1,0 +1,110 @@
+//! One peer's byte stream, through as many layers of TLS as it has.
+
+use bytes::Bytes;
+
+use crate::tls::session::Session;
+
+/// What came out of a leg.
+#[derive(Debug)]
+pub(crate) enum Arrived {
+    Data(Bytes),
+    Eof,
+    Established,
+    Failed(rustls::Error),
+}
+
+/// A peer's stream. The first session is the outermost: it is nearest to the wire.
+#[derive(Debug, Default)]
+pub(crate) struct Leg {
+    sessions: Vec<Session>,
+    waiting: Vec<Bytes>,
+    /// The peer sends no more.
+    pub(crate) eof: bool,
+    /// We send no more.
+    pub(crate) shut: bool,
+    /// The connection is gone, or was never there.
+    pub(crate) gone: bool,
+}
+
+impl Leg {
+    /// Makes the leg of a server that is not there yet.
+    pub(crate) fn unopened() -> Self {
+        Self { gone: true, ..Self::default() }
+    }
+
+    /// Adds a layer of TLS inside those that are there.
+    pub(crate) fn push(&mut self, session: Session) {
+        self.sessions.push(session);
+    }
+
+    /// Returns the innermost layer of TLS.
+    pub(crate) fn top(&self) -> Option<&Session> {
+        self.sessions.last()
+    }
+
+    /// Takes bytes from the wire.
+    pub(crate) fn feed(&mut self, wire: Bytes, arrived: &mut Vec<Arrived>) {
+        self.feed_level(0, wire, arrived);
+    }
+
+    /// Takes bytes that were plaintext until the innermost layer was added.
+    pub(crate) fn feed_top(&mut self, bytes: Bytes, arrived: &mut Vec<Arrived>) {
+        self.feed_level(self.sessions.len().saturating_sub(1), bytes, arrived);
+    }
+
+    fn feed_level(&mut self, level: usize, bytes: Bytes, arrived: &mut Vec<Arrived>) {
+        let Some(session) = self.sessions.get_mut(level) else {
+            if !bytes.is_empty() {
+                arrived.push(Arrived::Data(bytes));
+            }
+            return;
+        };
+        let fed = session.feed(&bytes);
+        let innermost = level + 1 == self.sessions.len();
+        if fed.established && innermost {
+            arrived.push(Arrived::Established);
+        }
+        if !fed.plain.is_empty() {
+            self.feed_level(level + 1, fed.plain.freeze(), arrived);
+        }
+        if fed.closed && innermost {
+            arrived.push(Arrived::Eof);
+        }
+        if let Some(error) = fed.error {
+            arrived.push(Arrived::Failed(error));
+        }
+    }
+
+    /// Takes plaintext to be sent at the next [`flush`](Self::flush).
+    pub(crate) fn write(&mut self, bytes: Bytes) {
+        self.waiting.push(bytes);
+    }
+
+    /// Returns whether bytes go to the wire as they are.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Says on the innermost layer that no more will come.
+    pub(crate) fn close_tls(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        if let Some(session) = self.sessions.last_mut() {
+            session.write(&waiting);
+            session.close();
+        }
+    }
+
+    /// Encrypts what waits, and takes what is to be put on the wire.
+    pub(crate) fn flush(&mut self) -> Bytes {
+        let mut down = std::mem::take(&mut self.waiting);
+        for session in self.sessions.iter_mut().rev() {
+            session.write(&down);
+            down = vec![session.take_wire()];
+        }
+        match down.len() {
+            0 => Bytes::new(),
+            1 => down.remove(0),
+            _ => down.concat().into(),
+        }
+    }
+}

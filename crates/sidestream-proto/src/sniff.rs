@@ -1,0 +1,160 @@
+//! Waits for the first bytes and decides by them what is spoken.
+
+use bytes::BytesMut;
+use sidestream_flow::Peer;
+use sidestream_record::{Event, Failure};
+
+use crate::conn::{Cx, Layer, Next, Told};
+use crate::http::{Http, Place};
+use crate::http1;
+use crate::raw::Raw;
+use crate::secure::Secure;
+use crate::timers::Timer;
+use crate::tls::hello::{self, ClientHello, HelloReader};
+
+/// Where a byte stream leads whose protocol is not known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To us: the client speaks to a proxy.
+    Proxy,
+    /// To that server.
+    Server(u32),
+}
+
+pub(crate) struct Sniff {
+    way: Way,
+    /// Inside TLS.
+    secure: bool,
+    opened: bool,
+    seen: BytesMut,
+    hello: HelloReader,
+    hello_bytes: usize,
+}
+
+impl Sniff {
+    fn new(way: Way, secure: bool, opened: bool) -> Self {
+        let (seen, hello) = (BytesMut::new(), HelloReader::new());
+        Self { way, secure, opened, seen, hello, hello_bytes: 0 }
+    }
+
+    /// A client that speaks to a proxy.
+    pub(crate) fn proxy() -> Self {
+        Self::new(Way::Proxy, false, true)
+    }
+
+    /// A client that speaks to a server that is being opened.
+    pub(crate) fn tunnel(server: u32) -> Self {
+        Self::new(Way::Server(server), false, false)
+    }
+
+    /// What comes after a tunnel was opened, or inside TLS.
+    pub(crate) fn inside(way: Way, secure: bool) -> Self {
+        Self::new(way, secure, true)
+    }
+
+    pub(crate) fn wants(&self, peer: Peer) -> bool {
+        self.opened || peer != Peer::Client
+    }
+
+    pub(crate) fn handle(&mut self, told: Told, cx: &mut Cx) -> Next {
+        match told {
+            Told::Opened(_) => {
+                self.opened = true;
+                Next::Stay
+            }
+            Told::Data(Peer::Client, bytes) => {
+                self.seen.extend_from_slice(&bytes);
+                self.decide(cx)
+            }
+            // The server speaks first, so the protocol is none of those that are known.
+            Told::Data(Peer::Server(_), _) | Told::Eof(..) => self.give_up(Some(told), cx),
+            Told::Expired(Timer::Sniff | Timer::Handshake) => self.give_up(None, cx),
+            Told::OpenFailed(_, failure) => Next::Fail(Failure::Dial(failure)),
+            Told::Reset(peer) => Next::Fail(Failure::Reset(peer)),
+            Told::TlsFailed(peer, error) => {
+                Next::Fail(Failure::Tls { peer, reason: error.to_string() })
+            }
+            Told::Stop => Next::Fail(Failure::Stopped),
+            Told::Established(_)
+            | Told::Expired(Timer::Idle)
+            | Told::Leaf(_)
+            | Told::Resumed(_) => Next::Stay,
+        }
+    }
+
+    fn decide(&mut self, cx: &mut Cx) -> Next {
+        match hello::sniff(&self.seen) {
+            hello::Sniff::Tls => return self.read_hello(cx),
+            hello::Sniff::NeedMore => return self.wait(cx),
+            hello::Sniff::NotTls => {}
+        }
+        match http1::looks_like_request(&self.seen) {
+            http1::Sniff::Yes => self.http(cx),
+            http1::Sniff::NeedMore => self.wait(cx),
+            http1::Sniff::No if self.way == Way::Proxy => self.http(cx),
+            http1::Sniff::No => self.give_up(None, cx),
+        }
+    }
+
+    fn wait(&mut self, cx: &mut Cx) -> Next {
+        if self.way != Way::Proxy {
+            cx.timers.set(Timer::Sniff, cx.now + cx.config.timeouts.sniff);
+        }
+        Next::Stay
+    }
+
+    fn read_hello(&mut self, cx: &mut Cx) -> Next {
+        cx.timers.clear(Timer::Sniff);
+        cx.timers.set(Timer::Handshake, cx.now + cx.config.timeouts.handshake);
+        let unread = &self.seen[self.hello_bytes..];
+        let read = self.hello.push(unread);
+        self.hello_bytes = self.seen.len();
+        match read {
+            Ok(None) => Next::Stay,
+            Ok(Some(hello)) => self.secure(&hello, cx),
+            Err(error) => {
+                let (from, what) = (Peer::Client, format!("ClientHello: {error}"));
+                cx.event(Event::Defect { exchange: None, from, what });
+                self.give_up(None, cx)
+            }
+        }
+    }
+
+    fn secure(&mut self, hello: &ClientHello, cx: &mut Cx) -> Next {
+        match Secure::start(self.way, hello, cx) {
+            Some(secure) => {
+                let replay = vec![Told::Data(Peer::Client, self.seen.split().freeze())];
+                Next::become_with(Layer::Secure(Box::new(secure)), replay)
+            }
+            None => self.give_up(None, cx),
+        }
+    }
+
+    fn http(&mut self, cx: &mut Cx) -> Next {
+        cx.timers.clear(Timer::Sniff);
+        let place = match self.way {
+            Way::Proxy => Place::Proxy,
+            Way::Server(server) => Place::Server { server, secure: self.secure },
+        };
+        let layer = Layer::Http(Box::new(Http::new(place, cx)));
+        Next::become_with(layer, vec![Told::Data(Peer::Client, self.seen.split().freeze())])
+    }
+
+    /// Passes the stream raw, with what was seen of it.
+    fn give_up(&mut self, last: Option<Told>, cx: &mut Cx) -> Next {
+        cx.timers.clear(Timer::Sniff);
+        cx.timers.clear(Timer::Handshake);
+        let Way::Server(server) = self.way else {
+            return match last {
+                Some(Told::Eof(..)) if self.seen.is_empty() => Next::Finish,
+                _ => Next::Fail(Failure::Malformed {
+                    peer: Peer::Client,
+                    reason: "this is a proxy, and no request came".into(),
+                }),
+            };
+        };
+        let seen = self.seen.split().freeze();
+        let first = (!seen.is_empty()).then_some(Told::Data(Peer::Client, seen));
+        Next::become_with(Layer::Raw(Raw::new(server, cx)), first.into_iter().chain(last).collect())
+    }
+}

@@ -1,0 +1,11 @@
+//! What the machine does, as plays, and what its codecs read.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "a play begins at some instant")]
+
+mod dns;
+mod hello;
+mod http;
+mod play;
+mod raw;
+mod tls;

@@ -1,0 +1,351 @@
+//! The harness of plays: a machine, virtual time, and a transcript of what went in and came out.
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rustls::crypto::aws_lc_rs::{default_provider, sign::any_supported_type};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use sidestream_flow::{ExchangeId, FlowKey, Ids, Peer, Transport};
+use sidestream_proto::{Config, Conn, Event, Input, Output, Start, Timeouts, http1};
+use sidestream_record::{DialFailure, Point, wording};
+
+/// A certificate authority of the test's own, and leaves of it.
+pub(crate) struct Ca {
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+    pub(crate) root: CertificateDer<'static>,
+}
+
+impl Ca {
+    pub(crate) fn new() -> Self {
+        Self::named("Test")
+    }
+
+    /// An authority of that name: one of another name is an unknown issuer.
+    pub(crate) fn named(name: &str) -> Self {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(rcgen::DnType::OrganizationName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let root = params.self_signed(&key).unwrap().der().clone();
+        Self { issuer: rcgen::Issuer::new(params, key), root }
+    }
+
+    pub(crate) fn leaf(&self, host: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new([host.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        (certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+    }
+
+    pub(crate) fn certified(&self, host: &str) -> Arc<CertifiedKey> {
+        let (certificate, key) = self.leaf(host);
+        Arc::new(CertifiedKey::new(vec![certificate], any_supported_type(&key).unwrap()))
+    }
+
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.root.clone()).unwrap();
+        ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth()
+    }
+
+    pub(crate) fn server_config(&self, host: &str) -> ServerConfig {
+        let (certificate, key) = self.leaf(host);
+        ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap()
+    }
+}
+
+/// Makes a machine's configuration that trusts that authority upstream.
+pub(crate) fn config(upstream: &Ca) -> Config {
+    Config {
+        upstream_tls: Arc::new(upstream.client_config()),
+        client_tls: Arc::new(upstream.server_config("unused.test")),
+        intercept: true,
+        hold: Vec::new(),
+        http1: http1::Limits::default(),
+        timeouts: Timeouts::default(),
+    }
+}
+
+/// A machine and its transcript.
+pub(crate) struct Play {
+    pub(crate) conn: Conn,
+    start: Instant,
+    now: Instant,
+    deadline: Option<Instant>,
+    shown: Option<Duration>,
+    transcript: String,
+    /// What the machine sent and asked for since it was last looked at.
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) done: bool,
+}
+
+impl Play {
+    /// A TCP flow to port 80 of 192.0.2.1, not opened yet.
+    pub(crate) fn new() -> Self {
+        Self::with(config(&Ca::new()), Transport::Tcp, 80, false)
+    }
+
+    /// The same, opened.
+    pub(crate) fn opened() -> Self {
+        let mut play = Self::new();
+        play.open();
+        play
+    }
+
+    /// A TCP flow of a client that speaks to the proxy.
+    pub(crate) fn proxy() -> Self {
+        Self::with(config(&Ca::new()), Transport::Tcp, 8080, true)
+    }
+
+    /// A UDP flow to that port, not opened yet.
+    pub(crate) fn udp(port: u16) -> Self {
+        Self::with(config(&Ca::new()), Transport::Udp, port, false)
+    }
+
+    /// An HTTP flow, opened, in which exchanges are held at these points.
+    pub(crate) fn holding(hold: &[Point]) -> Self {
+        let config = Config { hold: hold.to_vec(), ..config(&Ca::new()) };
+        let mut play = Self::with(config, Transport::Tcp, 80, false);
+        play.open();
+        play
+    }
+
+    pub(crate) fn with(config: Config, transport: Transport, port: u16, named: bool) -> Self {
+        let key = FlowKey {
+            transport,
+            client: ([10, 0, 0, 2], 40000).into(),
+            server: ([192, 0, 2, 1], port).into(),
+        };
+        let now = Instant::now();
+        let start = Start { key, named, host: None, ids: Ids::default() };
+        let mut play = Self {
+            conn: Conn::new(Arc::new(config), start, now),
+            start: now,
+            now,
+            deadline: None,
+            shown: None,
+            transcript: String::new(),
+            outputs: Vec::new(),
+            done: false,
+        };
+        play.drain();
+        play
+    }
+
+    pub(crate) fn input(&mut self, input: Input) {
+        self.line(">>", &Shown(&input));
+        self.quiet_input(input);
+    }
+
+    /// Feeds an input that is not worth a line, as ciphertext is not.
+    pub(crate) fn quiet_input(&mut self, input: Input) {
+        self.conn.handle_input(input, self.now);
+        self.drain();
+    }
+
+    pub(crate) fn open(&mut self) {
+        self.input(Input::Opened { server: 0, addr: ([192, 0, 2, 1], 80).into() });
+    }
+
+    pub(crate) fn client(&mut self, bytes: impl AsRef<[u8]>) {
+        self.data(Peer::Client, bytes);
+    }
+
+    pub(crate) fn server(&mut self, bytes: impl AsRef<[u8]>) {
+        self.data(Peer::Server(0), bytes);
+    }
+
+    pub(crate) fn data(&mut self, peer: Peer, bytes: impl AsRef<[u8]>) {
+        self.input(Input::Data(peer, Bytes::copy_from_slice(bytes.as_ref())));
+    }
+
+    pub(crate) fn resume(&mut self, exchange: u64) {
+        self.line(">>", &format_args!("resume {exchange}"));
+        self.conn.resume(ExchangeId(exchange), self.now);
+        self.drain();
+    }
+
+    /// Lets the next deadline come.
+    pub(crate) fn expire(&mut self) {
+        self.now = self.deadline.expect("a deadline was set");
+        self.input(Input::Timeout);
+    }
+
+    fn drain(&mut self) {
+        loop {
+            let output = self.conn.poll_output();
+            match &output {
+                Output::Wait(deadline) => {
+                    self.deadline = *deadline;
+                    return;
+                }
+                Output::Done => {
+                    if !self.done {
+                        self.line("<<", &"done");
+                    }
+                    self.done = true;
+                    return;
+                }
+                output => self.line("<<", &Shown(output)),
+            }
+            self.outputs.push(output);
+        }
+    }
+
+    fn line(&mut self, arrow: &str, what: &dyn fmt::Display) {
+        let at = self.now.duration_since(self.start);
+        if self.shown.replace(at) == Some(at) {
+            write!(self.transcript, "{:7}", "").unwrap();
+        } else {
+            write!(self.transcript, "{:4} ms", at.as_millis()).unwrap();
+        }
+        writeln!(self.transcript, " {arrow} {what}").unwrap();
+    }
+
+    /// Takes all that was sent to a peer since the last time.
+    pub(crate) fn take_sent(&mut self, to: Peer) -> Vec<u8> {
+        let mut sent = Vec::new();
+        self.outputs.retain(|output| match output {
+            Output::Send(peer, bytes) if *peer == to => {
+                sent.extend_from_slice(bytes);
+                false
+            }
+            _ => true,
+        });
+        sent
+    }
+
+    /// Forgets the transcript so far.
+    pub(crate) fn skip(&mut self) {
+        self.transcript.clear();
+    }
+
+    /// Returns the events so far.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.outputs.iter().filter_map(|output| match output {
+            Output::Event(event) => Some(event),
+            _ => None,
+        })
+    }
+}
+
+impl fmt::Display for Play {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.transcript)
+    }
+}
+
+struct Shown<'a, T>(&'a T);
+
+impl fmt::Display for Shown<'_, Input> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Input::Data(peer, bytes) => write!(f, "data {peer} {}", quoted(bytes)),
+            Input::Eof(peer) => write!(f, "eof {peer}"),
+            Input::Leaf(Ok(_)) => f.write_str("leaf"),
+            Input::Leaf(Err(reason)) => write!(f, "no leaf: {reason}"),
+            Input::Opened { server, addr } => write!(f, "opened {server} {addr}"),
+            Input::OpenFailed { server, failure } => write!(f, "open failed {server}: {failure}"),
+            Input::Reset(peer) => write!(f, "reset {peer}"),
+            Input::Stop => f.write_str("stop"),
+            Input::Timeout => f.write_str("timeout"),
+        }
+    }
+}
+
+impl fmt::Display for Shown<'_, Output> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Output::Abort(peer) => write!(f, "abort {peer}"),
+            Output::Done => f.write_str("done"),
+            Output::Event(event) => write!(f, "* {}", Shown(event)),
+            Output::NeedLeaf(request) => {
+                let like = if request.like.is_some() { " like the server's" } else { "" };
+                write!(f, "need leaf {}{like}", request.host)
+            }
+            Output::Open { server, target } => write!(f, "open {server} {target}"),
+            Output::Send(peer, bytes) => write!(f, "send {peer} {}", quoted(bytes)),
+            Output::Shutdown(peer) => write!(f, "shutdown {peer}"),
+            Output::Wait(_) => f.write_str("wait"),
+        }
+    }
+}
+
+impl fmt::Display for Shown<'_, Event> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Event::Connected { server, addr } => write!(f, "connected {server} {addr}"),
+            Event::Recognized(protocol) => write!(f, "recognized {}", protocol.name()),
+            Event::Named { host } => write!(f, "named {host}"),
+            Event::Secured(tls) => {
+                write!(f, "secured {} {} {:?} {:?}", tls.peer, tls.version, tls.sni, tls.alpn)
+            }
+            Event::Request { exchange, url, head } => {
+                let method = wording::text(&head.method);
+                write!(f, "request {exchange} {method} {url} {} fields", head.fields.len())
+            }
+            Event::Response { exchange, head } => {
+                let fields = head.fields.len();
+                write!(f, "response {exchange} {} {fields} fields", head.status)
+            }
+            Event::Body { exchange, part, data } => {
+                write!(f, "body {exchange} {part:?} {}", quoted(data))
+            }
+            Event::Trailers { exchange, part, fields } => {
+                write!(f, "trailers {exchange} {part:?} {} fields", fields.len())
+            }
+            Event::PartEnded { exchange, part } => write!(f, "ended {exchange} {part:?}"),
+            Event::Dns { exchange, message } => {
+                let side = if message.response { "response" } else { "query" };
+                write!(f, "dns {exchange} {side} {}", wording::dns_question(message))
+            }
+            Event::ExchangeEnded { exchange, failure: None } => write!(f, "over {exchange}"),
+            Event::ExchangeEnded { exchange, failure: Some(failure) } => {
+                write!(f, "over {exchange}: {failure}")
+            }
+            Event::Data { message, from, data } => {
+                write!(f, "message {message} {from} {}", quoted(data))
+            }
+            Event::Defect { exchange, from, what } => {
+                let exchange = exchange.map(|id| format!(" {id}")).unwrap_or_default();
+                write!(f, "defect{exchange} by the {from}: {what}")
+            }
+            Event::Altered { alteration, .. } => {
+                write!(f, "altered: {}", wording::alteration(alteration))
+            }
+            Event::Held { exchange, point } => write!(f, "held {exchange} {point:?}"),
+            Event::Resumed { exchange, point } => write!(f, "resumed {exchange} {point:?}"),
+            Event::Closed(closed) => {
+                write!(f, "closed, {} received, {} sent", closed.received, closed.sent)?;
+                closed.failure.as_ref().map_or(Ok(()), |failure| write!(f, ": {failure}"))
+            }
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+fn quoted(bytes: &[u8]) -> String {
+    const SHOWN: usize = 160;
+    if bytes.len() > SHOWN {
+        return format!("{} bytes", bytes.len());
+    }
+    format!("\"{}\"", bytes.escape_ascii())
+}
+
+/// The input of a refused connection.
+pub(crate) fn refused(server: u32) -> Input {
+    Input::OpenFailed { server, failure: DialFailure::Refused }
+}
