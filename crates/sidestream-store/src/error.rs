@@ -1,0 +1,201 @@
+//! What can go wrong with a session, and what to do then.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::{SchemaVersion, Seq};
+
+/// An error of the storage beneath a session.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StorageError(#[from] rusqlite::Error);
+
+impl StorageError {
+    /// Returns whether there was no space left.
+    pub fn is_full(&self) -> bool {
+        self.0.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+    }
+}
+
+/// Why a session could not be created or continued.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// Another recording writes to it.
+    #[error("{path} is being recorded to by another process; choose another file")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The path leads to a folder, a device or a pipe.
+    #[error("{path} is not a regular file; choose another file")]
+    NotAFile {
+        /// What it leads to.
+        path: PathBuf,
+    },
+    /// The file has content that is not a session's.
+    #[error("{path} exists and is not a session; it was left as it is, choose another file")]
+    NotASession {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The session was written in another version, which cannot be continued.
+    #[error(
+        "{path} is a session of version {found}, and version {} is written here; choose another file",
+        SchemaVersion::CURRENT
+    )]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: SchemaVersion,
+    },
+    /// The session is damaged.
+    #[error("{path} is a damaged session: {what}; choose another file")]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The file system cannot hold a write-ahead log.
+    #[error("the file system of {path} cannot hold a live session; choose a local folder")]
+    Unsuitable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error("cannot create {path}; check that its folder exists and can be written to")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The storage refused.
+    #[error("cannot make a session of {path}; check the space and the rights there")]
+    Storage {
+        /// The file.
+        path: PathBuf,
+        /// The storage's reason.
+        source: StorageError,
+    },
+}
+
+/// Why a recording did not end well.
+///
+/// What was committed before is in the session and can be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The last entries could not be written.
+    #[error(
+        "{lost_entries} entries could not be written to the session; make space and record anew"
+    )]
+    Unwritten {
+        /// How many.
+        lost_entries: u64,
+        /// The storage's reason.
+        source: StorageError,
+    },
+    /// Everything was written, but the session could not be put in order.
+    #[error("the session is whole, but could not be made one file; keep the files beside it")]
+    Untidy {
+        /// The storage's reason.
+        source: StorageError,
+    },
+}
+
+/// Why a session could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The file is damaged.
+    #[error(
+        "{path} is a damaged session: {what}; copy it again, or save what is left with sqlite3 '{path}' .recover"
+    )]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The file is something else.
+    #[error("{path} is not a session; name a file that was recorded with --session")]
+    NotASession {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The session was written by a newer version.
+    #[error(
+        "{path} is a session of version {found}, and only version {}.x is known here; update to read it",
+        SchemaVersion::CURRENT.major
+    )]
+    NewerVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: SchemaVersion,
+    },
+    /// The session was written by a version that is not read here.
+    #[error("{path} is a session of version {found}; read it with the version that wrote it")]
+    OlderVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: SchemaVersion,
+    },
+    /// The system refused.
+    #[error("cannot open {path}; check the path and the rights")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The storage refused.
+    #[error("cannot read {path}; check the rights to it and to its folder")]
+    Storage {
+        /// The file.
+        path: PathBuf,
+        /// The storage's reason.
+        source: StorageError,
+    },
+}
+
+/// Why something in a session could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// An entry is damaged; those after it can be read.
+    #[error("entry {seq} is damaged: {what}")]
+    Damaged {
+        /// Which one.
+        seq: Seq,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Content is missing because the recorder could not keep up; what follows can be read.
+    #[error("{bytes} bytes from offset {offset} on were not recorded")]
+    Dropped {
+        /// Where in the body.
+        offset: u64,
+        /// How much.
+        bytes: u64,
+    },
+    /// The storage refused.
+    #[error("the session cannot be read further")]
+    Storage(#[source] StorageError),
+}
+
+impl From<rusqlite::Error> for ReadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        Self::other(error)
+    }
+}

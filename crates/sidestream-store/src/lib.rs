@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod error;
+mod lock;
+mod process;
+mod queue;
+mod reader;
+mod recorder;
+mod row;
+mod schema;
+mod session;
+mod sys;
+mod wire;
+mod writer;
+
+pub use body::BodyReader;
+pub use error::{CreateError, OpenError, ReadError, StorageError, WriteError};
+pub use reader::{Contents, Entries, Reader};
+pub use recorder::{Recorder, State};
+pub use schema::{SchemaVersion, Seq};
+pub use session::{Session, Summary};

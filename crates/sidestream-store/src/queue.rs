@@ -1,0 +1,284 @@
+//! Between the flows and the writer: two bounded rooms in one order, facts and content.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sidestream_flow::ExchangeId;
+use sidestream_record::{Part, Recorded};
+
+use crate::row::{Content, Row, Update};
+
+/// Room for facts: some 40,000 entries of the usual size.
+const FACTS_BYTES: usize = 32 * 1024 * 1024;
+
+/// Room for content, kept apart so that no body takes the place of a fact.
+const CONTENT_BYTES: usize = 64 * 1024 * 1024;
+
+/// Room for the counts of dropped content: one row for each body with a gap at its end.
+const GAPS: usize = 16 * 1024;
+
+/// What a row of a gap costs at most.
+const GAP_BYTES: usize = 1024;
+
+// All that can wait, the rows in the writer's hand included.
+const _: () = assert!(FACTS_BYTES + CONTENT_BYTES + GAPS * GAP_BYTES <= 112 * 1024 * 1024);
+
+/// How many rows make a transaction, at most.
+pub(crate) const BATCH_ROWS: usize = 200;
+
+/// How long the first row of a transaction waits for others. What is recorded is to be committed
+/// within 50 ms: the other half is for writing it.
+const BATCH_DELAY: Duration = Duration::from_millis(25);
+
+/// The queue, shared between the recorders and the writer.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    rows: VecDeque<Row>,
+    /// How many rows were ever taken: the number of the first one that waits.
+    taken: u64,
+    facts_bytes: usize,
+    content_bytes: usize,
+    /// The waiting rows that count what was dropped at the end of a body, by their number.
+    gaps: HashMap<(ExchangeId, Part), u64>,
+    gap_rows: usize,
+    counts: Counts,
+    stalled: Option<String>,
+    phase: Phase,
+}
+
+/// The rows of one transaction, and the room that they take until they are written.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) rows: Vec<Row>,
+    facts_bytes: usize,
+    content_bytes: usize,
+}
+
+/// What was not recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) dropped_bytes: u64,
+    pub(crate) lost_entries: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Open,
+    Closing,
+    Closed,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A recorder that panicked left the queue in order: no step in here panics half way.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a row, or as much of it as there is room for.
+    pub(crate) fn push(&self, row: Row) -> Recorded {
+        let mut inner = self.lock();
+        let waiting = inner.rows.len();
+        let recorded = inner.admit(row);
+        let now_waiting = inner.rows.len();
+        drop(inner);
+        if now_waiting > waiting && (now_waiting == 1 || now_waiting == BATCH_ROWS) {
+            self.changed.notify_one();
+        }
+        recorded
+    }
+
+    /// Waits for rows and takes up to a transaction of them; takes none when all is done.
+    pub(crate) fn take(&self) -> Batch {
+        let waiting = |inner: &mut Inner| inner.rows.is_empty() && inner.phase == Phase::Open;
+        let inner = self.lock();
+        let inner = self.changed.wait_while(inner, waiting).unwrap_or_else(PoisonError::into_inner);
+        let few = |inner: &mut Inner| inner.rows.len() < BATCH_ROWS && inner.phase == Phase::Open;
+        let (mut inner, _) = self
+            .changed
+            .wait_timeout_while(inner, BATCH_DELAY, few)
+            .unwrap_or_else(PoisonError::into_inner);
+        inner.take()
+    }
+
+    /// Waits for so long, or until the recording is to end.
+    pub(crate) fn pause(&self, span: Duration) {
+        let until = Instant::now() + span;
+        let mut inner = self.lock();
+        while inner.phase == Phase::Open {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            inner =
+                self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Frees the room of rows that were written, and ends a stall.
+    pub(crate) fn written(&self, batch: &Batch) {
+        let mut inner = self.lock();
+        inner.facts_bytes -= batch.facts_bytes;
+        inner.content_bytes -= batch.content_bytes;
+        inner.stalled = None;
+    }
+
+    /// Says that nothing can be written, and why.
+    pub(crate) fn stall(&self, reason: String) {
+        self.lock().stalled = Some(reason);
+    }
+
+    /// Returns why nothing can be written, if so.
+    pub(crate) fn stalled(&self) -> Option<String> {
+        self.lock().stalled.clone()
+    }
+
+    /// Lets the writer write what waits, and then end.
+    pub(crate) fn close(&self) {
+        let mut inner = self.lock();
+        if inner.phase == Phase::Open {
+            inner.phase = Phase::Closing;
+        }
+        drop(inner);
+        self.changed.notify_all();
+    }
+
+    /// Takes nothing more, and counts what still waited as lost.
+    pub(crate) fn end(&self, unwritten: u64) -> Counts {
+        let mut inner = self.lock();
+        inner.phase = Phase::Closed;
+        let waiting = inner.rows.len() as u64;
+        inner.rows = VecDeque::new();
+        inner.gaps = HashMap::new();
+        inner.counts.lost_entries += waiting + unwritten;
+        inner.counts
+    }
+
+    /// Returns whether the recording is to end, or has.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.lock().phase != Phase::Open
+    }
+
+    /// Returns whether the recording has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().phase == Phase::Closed
+    }
+
+    /// Returns what was not recorded so far.
+    pub(crate) fn counts(&self) -> Counts {
+        self.lock().counts
+    }
+
+    /// Counts content that was given up after it had been taken.
+    pub(crate) fn dropped(&self, bytes: u64) {
+        self.lock().counts.dropped_bytes += bytes;
+    }
+
+    /// Returns whether so few facts wait that what is under way can still be told.
+    pub(crate) fn has_room(&self) -> bool {
+        self.lock().facts_bytes < FACTS_BYTES / 2
+    }
+
+    /// Returns how many bytes wait to be written.
+    pub(crate) fn backlog_bytes(&self) -> usize {
+        let inner = self.lock();
+        inner.facts_bytes + inner.content_bytes
+    }
+}
+
+impl Inner {
+    fn admit(&mut self, mut row: Row) -> Recorded {
+        if self.phase != Phase::Open {
+            return self.lose();
+        }
+        if let Update::Body { exchange, part, content: Content::Dropped(bytes) } = row.update {
+            self.counts.dropped_bytes += bytes;
+            let told = self.push_gap((exchange, part), bytes, row);
+            return if told { Recorded::Accepted } else { self.lose() };
+        }
+        if row.kept_bytes() == 0 {
+            return if self.push_fact(row) { Recorded::Accepted } else { self.lose() };
+        }
+        let cost = content_cost(&row);
+        if self.stalled.is_none() && self.content_bytes + cost <= CONTENT_BYTES {
+            self.content_bytes += cost;
+            if let Update::Body { exchange, part, .. } = row.update {
+                self.gaps.remove(&(exchange, part));
+            }
+            self.rows.push_back(row);
+            return Recorded::Accepted;
+        }
+        let bytes = row.drop_content();
+        self.counts.dropped_bytes += bytes;
+        let told = match row.update {
+            Update::Body { exchange, part, .. } => self.push_gap((exchange, part), bytes, row),
+            _ => self.push_fact(row),
+        };
+        if told { Recorded::BodyDropped } else { self.lose() }
+    }
+
+    fn lose(&mut self) -> Recorded {
+        self.counts.lost_entries += 1;
+        Recorded::Full
+    }
+
+    fn push_fact(&mut self, row: Row) -> bool {
+        let cost = row.fact_bytes();
+        // A fact that is larger than the room passes when nothing else waits.
+        let fits = self.facts_bytes + cost <= FACTS_BYTES || self.facts_bytes == 0;
+        if fits {
+            self.facts_bytes += cost;
+            self.rows.push_back(row);
+        }
+        fits
+    }
+
+    /// Counts a dropped stretch of a body, together with the one before it where they touch.
+    fn push_gap(&mut self, body: (ExchangeId, Part), bytes: u64, row: Row) -> bool {
+        let waiting = self.gaps.get(&body).and_then(|number| number.checked_sub(self.taken));
+        let before = waiting.and_then(|index| self.rows.get_mut(usize::try_from(index).ok()?));
+        if let Some(Content::Dropped(sum)) = before.and_then(Row::content_mut) {
+            *sum += bytes;
+            return true;
+        }
+        let fits = self.gap_rows < GAPS;
+        if fits {
+            self.gap_rows += 1;
+            self.gaps.insert(body, self.taken + self.rows.len() as u64);
+            self.rows.push_back(row);
+        }
+        fits
+    }
+
+    fn take(&mut self) -> Batch {
+        let count = self.rows.len().min(BATCH_ROWS);
+        let mut batch = Batch { rows: self.rows.drain(..count).collect(), ..Batch::default() };
+        self.taken += count as u64;
+        for row in &batch.rows {
+            if let Update::Body { exchange, part, content: Content::Dropped(_) } = row.update {
+                self.gap_rows -= 1;
+                let number = self.gaps.get(&(exchange, part));
+                if number.is_some_and(|number| *number < self.taken) {
+                    self.gaps.remove(&(exchange, part));
+                }
+            } else if row.kept_bytes() > 0 {
+                batch.content_bytes += content_cost(row);
+            } else {
+                batch.facts_bytes += row.fact_bytes();
+            }
+        }
+        batch
+    }
+}
+
+/// Returns what a row with content takes of the room for content.
+fn content_cost(row: &Row) -> usize {
+    row.kept_bytes() + row.fact_bytes()
+}

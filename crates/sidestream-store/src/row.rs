@@ -1,0 +1,195 @@
+//! An entry, made ready for the disk in the thread that records it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sidestream_flow::{ExchangeId, Peer, Process};
+use sidestream_record::{DnsMessage, Entry, Event, Part};
+
+use crate::wire;
+
+/// What a row costs beside its payload: itself, its place in the queue, small texts.
+const ROW_BYTES: usize = 512;
+
+/// Up to this size content is copied, so that a small piece does not keep a large read buffer.
+const COPIED_BYTES: usize = 16 * 1024;
+
+/// One entry in the form of the tables. Ids and sizes are stored as signed 64-bit numbers.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) at: i64,
+    pub(crate) flow: i64,
+    pub(crate) exchange: Option<i64>,
+    pub(crate) kind: &'static str,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) update: Update,
+}
+
+/// What an entry changes beside the list of entries.
+#[derive(Debug)]
+pub(crate) enum Update {
+    Nothing,
+    Opened(Box<OpenedFlow>),
+    Protocol(&'static str),
+    Host(String),
+    Closed { received: u64, sent: u64, failure: Option<String> },
+    Request { method: String, url: String },
+    Query { name: String },
+    Status(u16),
+    Ended { failure: Option<String> },
+    Body { exchange: ExchangeId, part: Part, content: Content },
+    Data { message: u64, from: Peer, content: Content },
+}
+
+/// What the list of flows shows of a new one.
+#[derive(Debug)]
+pub(crate) struct OpenedFlow {
+    pub(crate) transport: &'static str,
+    pub(crate) client: String,
+    pub(crate) server: String,
+    pub(crate) via: String,
+    pub(crate) process: Option<Arc<Process>>,
+}
+
+/// Bytes that went by, or how many of them were dropped.
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    Kept(Bytes),
+    Dropped(u64),
+}
+
+impl Content {
+    fn of(data: &Bytes) -> Self {
+        Self::Kept(if data.len() <= COPIED_BYTES {
+            Bytes::copy_from_slice(data)
+        } else {
+            data.clone()
+        })
+    }
+
+    /// Returns how many bytes went by.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Kept(data) => data.len() as u64,
+            Self::Dropped(bytes) => *bytes,
+        }
+    }
+
+    /// Returns how many bytes were dropped.
+    pub(crate) const fn dropped(&self) -> u64 {
+        match self {
+            Self::Kept(_) => 0,
+            Self::Dropped(bytes) => *bytes,
+        }
+    }
+
+    /// Returns what is there to store.
+    pub(crate) fn data(&self) -> Option<&[u8]> {
+        match self {
+            Self::Kept(data) => Some(data),
+            Self::Dropped(_) => None,
+        }
+    }
+}
+
+impl Row {
+    /// Puts an entry in the form of the tables.
+    pub(crate) fn new(entry: &Entry) -> Self {
+        let (kind, payload) = wire::encode(&entry.event);
+        Self {
+            at: wire::nanoseconds(entry.at),
+            flow: entry.flow.0.cast_signed(),
+            exchange: entry.event.exchange().map(|id| id.0.cast_signed()),
+            kind,
+            payload,
+            update: Update::of(&entry.event),
+        }
+    }
+
+    /// Returns what the row costs without content.
+    pub(crate) fn fact_bytes(&self) -> usize {
+        let texts = match &self.update {
+            Update::Request { method, url } => method.len() + url.len(),
+            Update::Host(text) | Update::Query { name: text } => text.len(),
+            _ => 0,
+        };
+        ROW_BYTES + self.payload.len() + texts
+    }
+
+    /// Returns the content of the row.
+    pub(crate) const fn content_mut(&mut self) -> Option<&mut Content> {
+        match &mut self.update {
+            Update::Body { content, .. } | Update::Data { content, .. } => Some(content),
+            _ => None,
+        }
+    }
+
+    /// Returns how many bytes of content the row holds.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        match &self.update {
+            Update::Body { content: Content::Kept(data), .. }
+            | Update::Data { content: Content::Kept(data), .. } => data.len(),
+            _ => 0,
+        }
+    }
+
+    /// Gives up the content that the row holds and returns how many bytes that were.
+    pub(crate) fn drop_content(&mut self) -> u64 {
+        let kept = self.kept_bytes() as u64;
+        if let Some(content) = self.content_mut()
+            && kept > 0
+        {
+            *content = Content::Dropped(kept);
+        }
+        kept
+    }
+}
+
+impl Update {
+    fn of(event: &Event) -> Self {
+        match event {
+            Event::Opened(opened) => Self::Opened(Box::new(OpenedFlow {
+                transport: opened.key.transport.name(),
+                client: opened.key.client.to_string(),
+                server: opened.key.server.to_string(),
+                via: opened.via.clone(),
+                process: opened.process.clone(),
+            })),
+            Event::Recognized(protocol) => Self::Protocol(protocol.name()),
+            Event::Named { host } => Self::Host(host.clone()),
+            Event::Closed(closed) => Self::Closed {
+                received: closed.received,
+                sent: closed.sent,
+                failure: closed.failure.as_ref().map(ToString::to_string),
+            },
+            Event::Request { url, head, .. } => Self::Request {
+                method: String::from_utf8_lossy(&head.method).into_owned(),
+                url: url.clone(),
+            },
+            Event::Response { head, .. } if !head.is_interim() => Self::Status(head.status),
+            Event::Dns { message, .. } if message.response => Self::Status(message.rcode),
+            Event::Dns { message, .. } => Self::Query { name: question(message) },
+            Event::ExchangeEnded { failure, .. } => {
+                Self::Ended { failure: failure.as_ref().map(ToString::to_string) }
+            }
+            Event::Body { exchange, part, data } => {
+                Self::Body { exchange: *exchange, part: *part, content: Content::of(data) }
+            }
+            Event::BodyDropped { exchange, part, bytes } => {
+                Self::Body { exchange: *exchange, part: *part, content: Content::Dropped(*bytes) }
+            }
+            Event::Data { message, from, data } => {
+                Self::Data { message: message.0, from: *from, content: Content::of(data) }
+            }
+            Event::DataDropped { message, from, bytes } => {
+                Self::Data { message: message.0, from: *from, content: Content::Dropped(*bytes) }
+            }
+            _ => Self::Nothing,
+        }
+    }
+}
+
+fn question(message: &DnsMessage) -> String {
+    let first = message.questions.first();
+    first.map(|question| format!("{} {}", question.name, question.kind)).unwrap_or_default()
+}

@@ -1,0 +1,117 @@
+//! The tables of a session, their version, and how a file is recognized as a session.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode};
+
+/// Marks a SQLite file as a session: `SDST`.
+const APPLICATION_ID: i32 = 0x5344_5354;
+
+/// Counts entries in the order in which they were recorded, from 1, in one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(pub u64);
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The version of a session's tables and messages.
+///
+/// A higher minor version only adds, so it can still be read; another major version cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SchemaVersion {
+    /// Changes when what was there is changed.
+    pub major: u16,
+    /// Changes when something is added.
+    pub minor: u16,
+}
+
+impl SchemaVersion {
+    /// The version that this crate writes.
+    pub const CURRENT: Self = Self { major: 1, minor: 0 };
+
+    /// Returns what stands in `user_version`: 100 for 1.0.
+    const fn number(self) -> i32 {
+        self.major as i32 * 100 + self.minor as i32
+    }
+
+    fn from_number(number: i32) -> Self {
+        let number = u32::try_from(number).unwrap_or_default();
+        let part = |part: u32| u16::try_from(part).unwrap_or(u16::MAX);
+        Self { major: part(number / 100), minor: part(number % 100) }
+    }
+}
+
+impl fmt::Display for SchemaVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// What a file turned out not to be.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    NotASession,
+    Version(SchemaVersion),
+    Corrupt(String),
+    Storage(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Self::NotASession,
+            Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt(error.to_string()),
+            _ => Self::Storage(error),
+        }
+    }
+}
+
+/// Makes the tables, all or none.
+///
+/// Runs in the rollback journal: a process that dies in it leaves an empty file, which a session
+/// may be made of, and never half a session.
+pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
+    let version = SchemaVersion::CURRENT.number();
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE;
+         {TABLES}
+         PRAGMA application_id = {APPLICATION_ID};
+         PRAGMA user_version = {version};
+         COMMIT;"
+    ))
+}
+
+/// Recognizes a session and returns the version in which it is written.
+pub(crate) fn recognize(connection: &Connection) -> Result<SchemaVersion, Refusal> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+    if number("application_id")? != APPLICATION_ID {
+        return Err(Refusal::NotASession);
+    }
+    let version = SchemaVersion::from_number(number("user_version")?);
+    if version.major != SchemaVersion::CURRENT.major {
+        return Err(Refusal::Version(version));
+    }
+    // The newest entry lies near the end of the file, which is what a partial copy lacks.
+    connection.query_row("SELECT max(seq) FROM entry", [], |row| row.get::<_, Option<i64>>(0))?;
+    Ok(version)
+}
+
+/// Returns whether the file ends before its last page, as a partial copy does.
+pub(crate) fn is_cut(connection: &Connection, path: &Path) -> Result<bool, Refusal> {
+    let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    // While a write-ahead log is there, the last pages may stand in it alone.
+    if journal == "wal" {
+        return Ok(false);
+    }
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let whole = number("page_count")?.saturating_mul(number("page_size")?);
+    // Asked after the pages were counted, since a recording that begins now lets both grow.
+    Ok(fs::metadata(path).is_ok_and(|metadata| metadata.len() < whole.cast_unsigned()))
+}
+
+const TABLES: &str = include_str!("schema.sql");

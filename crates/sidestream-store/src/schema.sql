@@ -1,0 +1,109 @@
+-- What happened, in order: the session itself. Times are nanoseconds since 1970.
+CREATE TABLE entry (
+    seq      INTEGER PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    flow     INTEGER NOT NULL,
+    exchange INTEGER,
+    kind     TEXT NOT NULL,
+    payload  BLOB NOT NULL
+) STRICT;
+CREATE INDEX entry_flow ON entry (flow, seq);
+CREATE INDEX entry_exchange ON entry (exchange, seq) WHERE exchange IS NOT NULL;
+
+-- The content of the entries of kind body. Without data, so many bytes were dropped there.
+CREATE TABLE body (
+    seq      INTEGER PRIMARY KEY REFERENCES entry,
+    exchange INTEGER NOT NULL,
+    part     TEXT NOT NULL,
+    offset   INTEGER NOT NULL,
+    dropped  INTEGER NOT NULL DEFAULT 0,
+    data     BLOB
+) STRICT;
+CREATE INDEX body_exchange ON body (exchange, part, offset);
+
+-- The content of the entries of kind data.
+CREATE TABLE content (
+    seq      INTEGER PRIMARY KEY REFERENCES entry,
+    message  INTEGER NOT NULL,
+    sender   TEXT NOT NULL,
+    dropped  INTEGER NOT NULL DEFAULT 0,
+    data     BLOB
+) STRICT;
+CREATE INDEX content_message ON content (message);
+
+-- Who: one row a process, however many flows it had.
+CREATE TABLE process (
+    id       INTEGER PRIMARY KEY,
+    parent   INTEGER REFERENCES process,
+    pid      INTEGER NOT NULL,
+    name     TEXT NOT NULL,
+    path     TEXT,
+    payload  BLOB NOT NULL
+) STRICT;
+CREATE INDEX process_pid ON process (pid);
+
+-- For lists, kept up with the entries.
+CREATE TABLE flow (
+    id        INTEGER PRIMARY KEY,
+    opened    INTEGER NOT NULL,
+    closed    INTEGER,
+    transport TEXT NOT NULL,
+    client    TEXT NOT NULL,
+    server    TEXT NOT NULL,
+    host      TEXT,
+    protocol  TEXT,
+    via       TEXT NOT NULL,
+    process   INTEGER REFERENCES process,
+    received  INTEGER,
+    sent      INTEGER,
+    failure   TEXT
+) STRICT;
+
+CREATE TABLE exchange (
+    id               INTEGER PRIMARY KEY,
+    flow             INTEGER NOT NULL,
+    started          INTEGER NOT NULL,
+    ended            INTEGER,
+    method           TEXT,
+    url              TEXT,
+    status           INTEGER,
+    request_bytes    INTEGER NOT NULL DEFAULT 0,
+    request_dropped  INTEGER NOT NULL DEFAULT 0,
+    response_bytes   INTEGER NOT NULL DEFAULT 0,
+    response_dropped INTEGER NOT NULL DEFAULT 0,
+    failure          TEXT
+) STRICT;
+CREATE INDEX exchange_flow ON exchange (flow);
+
+-- Which programs wrote here and when; without an end, it was killed or is writing now.
+CREATE TABLE recording (
+    id       INTEGER PRIMARY KEY,
+    program  TEXT NOT NULL,
+    started  INTEGER NOT NULL,
+    ended    INTEGER,
+    lost     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE VIEW exchange_list AS
+SELECT exchange.id,
+       strftime('%Y-%m-%d %H:%M:%f', exchange.started / 1e9, 'unixepoch') AS started,
+       process.name || '[' || process.pid || ']' AS process,
+       method, url, status, request_bytes, response_bytes,
+       (exchange.ended - exchange.started) / 1000000 AS ms,
+       request_dropped + response_dropped AS dropped,
+       exchange.failure
+FROM exchange
+LEFT JOIN flow ON flow.id = exchange.flow
+LEFT JOIN process ON process.id = flow.process
+ORDER BY exchange.id;
+
+CREATE VIEW flow_list AS
+SELECT flow.id,
+       strftime('%Y-%m-%d %H:%M:%f', opened / 1e9, 'unixepoch') AS opened,
+       process.name || '[' || process.pid || ']' AS process,
+       transport, client, server, host, protocol, via, received, sent,
+       (closed - opened) / 1000000 AS ms,
+       failure
+FROM flow
+LEFT JOIN process ON process.id = flow.process
+ORDER BY flow.id;

@@ -1,0 +1,273 @@
+//! A session being recorded: the file, and the thread that writes it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use sidestream_flow::{ExchangeId, FlowId, Ids, MessageId};
+
+use crate::error::{CreateError, WriteError};
+use crate::lock::Lock;
+use crate::queue::{Batch, Queue};
+use crate::recorder::Recorder;
+use crate::schema::{self, Refusal, SchemaVersion};
+use crate::sys;
+use crate::writer::{self, Writer};
+
+/// How long to wait before trying again to write to a full disk.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How long another program, such as `sqlite3`, may keep the session to itself.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// A session being recorded.
+///
+/// Dropped without [`close`](Self::close), it writes what waits and ends, and tells nobody of
+/// errors.
+#[derive(Debug)]
+pub struct Session {
+    path: PathBuf,
+    queue: Arc<Queue>,
+    ids: Ids,
+    thread: Option<JoinHandle<Result<Summary, WriteError>>>,
+    /// Held until the thread has ended.
+    _lock: Lock,
+}
+
+/// What a recording came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// How many entries were written, one for each stretch of dropped content included.
+    pub entries: u64,
+    /// How many bytes of content were dropped because the disk was slow or full.
+    pub dropped_bytes: u64,
+    /// How many entries were refused because even the room for facts was full.
+    pub lost_entries: u64,
+    /// Whether the session is one file. Else a reader was in the way, and the files beside it
+    /// belong to it.
+    pub one_file: bool,
+}
+
+impl Session {
+    /// Creates a session, or continues the one that is there, and starts to write it.
+    ///
+    /// A new file is readable by its owner alone (mode 0600), an empty one is made so.
+    ///
+    /// # Errors
+    ///
+    /// When the file is something else, is damaged, is being recorded to, was written in another
+    /// version, or cannot be written; it is then left as it is. The message says what to do.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, CreateError> {
+        let path = path.as_ref();
+        let io = |source| CreateError::Io { path: path.to_owned(), source };
+        // The folder may change before the session is closed.
+        let path = std::path::absolute(path).map_err(io)?;
+        let lock = Lock::take(&path).map_err(io)?;
+        let lock = lock.ok_or_else(|| CreateError::InUse { path: path.clone() })?;
+        let connection = connect(&path)?;
+        let storage = |source: rusqlite::Error| CreateError::Storage {
+            path: path.clone(),
+            source: source.into(),
+        };
+        let [flow, exchange, message] = writer::largest_ids(&connection).map_err(storage)?;
+        let writer = Writer::begin(connection, writer::now()).map_err(storage)?;
+        let queue = Arc::new(Queue::default());
+        let thread = thread::Builder::new()
+            .name("session".into())
+            .spawn({
+                let queue = Arc::clone(&queue);
+                move || run(writer, &queue)
+            })
+            .map_err(io)?;
+        let ids = Ids::after(FlowId(flow), ExchangeId(exchange), MessageId(message));
+        Ok(Self { path, queue, ids, thread: Some(thread), _lock: lock })
+    }
+
+    /// Returns where the session is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the source of ids for what is recorded, which begins after all ids in the session.
+    pub fn ids(&self) -> Ids {
+        self.ids.clone()
+    }
+
+    /// Returns a sink for entries.
+    pub fn writer(&self) -> Recorder {
+        Recorder(Arc::clone(&self.queue))
+    }
+
+    /// Writes what waits, and makes the session one file.
+    ///
+    /// What is recorded from now on is refused with [`Full`](sidestream_record::Recorded::Full).
+    ///
+    /// # Errors
+    ///
+    /// When the last entries could not be written, as on a full disk. What was committed before
+    /// can be read.
+    pub fn close(mut self) -> Result<Summary, WriteError> {
+        self.queue.close();
+        let thread = self.thread.take().expect("the thread is taken here and in drop alone");
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.take()
+            && let Ok(Err(error)) = thread.join()
+        {
+            tracing::warn!(%error, "session not closed well");
+        }
+    }
+}
+
+/// Opens the file as a session that can be written, making it one if it is new.
+fn connect(path: &Path) -> Result<Connection, CreateError> {
+    let io = |source| CreateError::Io { path: path.to_owned(), source };
+    let storage = |source: rusqlite::Error| CreateError::Storage {
+        path: path.to_owned(),
+        source: source.into(),
+    };
+    let there = match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            return Err(CreateError::NotAFile { path: path.to_owned() });
+        }
+        Ok(metadata) => Some(metadata.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(io(error)),
+    };
+    match there {
+        None => drop(sys::create_private(path).map_err(io)?),
+        Some(0) => sys::make_private(path).map_err(io)?,
+        Some(_) => {}
+    }
+    let open = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(storage)?;
+        connection.busy_timeout(BUSY).map_err(storage)?;
+        match there {
+            None | Some(0) => schema::create(&connection).map_err(storage)?,
+            Some(_) => recognize(&connection, path)?,
+        }
+        make_live(&connection, path)?;
+        Ok(connection)
+    };
+    open().inspect_err(|_| {
+        if there.is_none() {
+            // What could not be made a session is not left behind.
+            drop(fs::remove_file(path));
+        }
+    })
+}
+
+fn recognize(connection: &Connection, path: &Path) -> Result<(), CreateError> {
+    let refused = |refusal| {
+        let path = path.to_owned();
+        match refusal {
+            Refusal::NotASession => CreateError::NotASession { path },
+            Refusal::Version(found) => CreateError::OtherVersion { path, found },
+            Refusal::Corrupt(what) => CreateError::Corrupt { path, what },
+            Refusal::Storage(source) => CreateError::Storage { path, source: source.into() },
+        }
+    };
+    let found = schema::recognize(connection).map_err(refused)?;
+    if found != SchemaVersion::CURRENT {
+        return Err(refused(Refusal::Version(found)));
+    }
+    if schema::is_cut(connection, path).map_err(refused)? {
+        return Err(refused(Refusal::Corrupt("the file ends too early".into())));
+    }
+    Ok(())
+}
+
+/// Turns the write-ahead log on, so that readers and the writer do not hinder each other.
+fn make_live(connection: &Connection, path: &Path) -> Result<(), CreateError> {
+    let storage = |source: rusqlite::Error| CreateError::Storage {
+        path: path.to_owned(),
+        source: source.into(),
+    };
+    let journal: String =
+        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(storage)?;
+    if journal != "wal" {
+        return Err(CreateError::Unsuitable { path: path.to_owned() });
+    }
+    // 16 MiB of log between checkpoints, each of which waits for the disk.
+    let pragmas = "PRAGMA synchronous = NORMAL;
+         PRAGMA wal_autocheckpoint = 4096;
+         PRAGMA journal_size_limit = 67108864;";
+    connection.execute_batch(pragmas).map_err(storage)?;
+    // More than the writer has statements, so that each is compiled once.
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+/// Writes until the session is closed.
+fn run(mut writer: Writer, queue: &Queue) -> Result<Summary, WriteError> {
+    let mut entries = 0;
+    loop {
+        let mut batch = queue.take();
+        if batch.rows.is_empty() {
+            break;
+        }
+        if let Err(source) = write(&mut writer, queue, &mut batch) {
+            let counts = queue.end(batch.rows.len() as u64);
+            let lost_entries = counts.lost_entries;
+            return Err(WriteError::Unwritten { lost_entries, source: source.into() });
+        }
+        entries += batch.rows.len() as u64;
+    }
+    let counts = queue.end(0);
+    let finish = |mut writer: Writer| {
+        writer.write(&[], counts.lost_entries)?;
+        writer.finish(writer::now())
+    };
+    let one_file = finish(writer).map_err(|source| WriteError::Untidy { source: source.into() })?;
+    Ok(Summary {
+        entries,
+        dropped_bytes: counts.dropped_bytes,
+        lost_entries: counts.lost_entries,
+        one_file,
+    })
+}
+
+/// Writes a transaction, trying again until the session is to be closed.
+///
+/// Then it is tried a last time without content, since facts are small.
+fn write(writer: &mut Writer, queue: &Queue, batch: &mut Batch) -> rusqlite::Result<()> {
+    let mut stalled = false;
+    loop {
+        let closing = queue.is_closing();
+        match writer.write(&batch.rows, queue.counts().lost_entries) {
+            Ok(()) => {
+                if stalled {
+                    tracing::info!("session is written again");
+                }
+                queue.written(batch);
+                return Ok(());
+            }
+            Err(error) if closing => {
+                let dropped: u64 = batch.rows.iter_mut().map(|row| row.drop_content()).sum();
+                queue.dropped(dropped);
+                if dropped == 0 {
+                    return Err(error);
+                }
+            }
+            Err(error) => {
+                if !stalled {
+                    tracing::warn!(%error, "session cannot be written, trying again each second");
+                }
+                stalled = true;
+                queue.stall(error.to_string());
+                queue.pause(RETRY);
+            }
+        }
+    }
+}

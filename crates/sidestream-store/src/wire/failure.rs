@@ -1,0 +1,119 @@
+//! Failures on disk.
+
+use sidestream_flow::Peer;
+use sidestream_record::{DialFailure, Failure};
+
+use super::{DecodeError, peer_from, peer_to};
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireFailure {
+    #[prost(enumeration = "Kind", tag = "1")]
+    kind: i32,
+    #[prost(uint64, tag = "2")]
+    peer: u64,
+    #[prost(uint64, optional, tag = "3")]
+    missing: Option<u64>,
+    /// The limit, reason, host or name that the kind calls for.
+    #[prost(string, tag = "4")]
+    what: String,
+    /// How the failure reads, for versions that do not know its kind.
+    #[prost(string, tag = "5")]
+    text: String,
+}
+
+/// What kind of failure it is; the numbers are part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
+#[repr(i32)]
+enum Kind {
+    Unspecified = 0,
+    CutShort = 1,
+    DialRefused = 2,
+    DialUnknown = 3,
+    DialUnreachable = 4,
+    DialTimedOut = 5,
+    DialOther = 6,
+    Limit = 7,
+    Malformed = 8,
+    Reset = 9,
+    Stopped = 10,
+    TimedOut = 11,
+    Tls = 12,
+    Unanswered = 13,
+    Unsupported = 14,
+    Internal = 15,
+}
+
+impl From<&Failure> for WireFailure {
+    fn from(failure: &Failure) -> Self {
+        let text = failure.to_string();
+        let make = |kind: Kind, peer: Peer, what: &str| Self {
+            kind: kind.into(),
+            peer: peer_to(peer),
+            missing: None,
+            what: what.to_owned(),
+            text: text.clone(),
+        };
+        let plain = |kind| make(kind, Peer::Client, "");
+        match failure {
+            Failure::CutShort { peer, missing } => {
+                Self { missing: *missing, ..make(Kind::CutShort, *peer, "") }
+            }
+            Failure::Dial(dial) => {
+                let (kind, what) = dial_to(dial);
+                make(kind, Peer::Client, what)
+            }
+            Failure::Limit { peer, what } => make(Kind::Limit, *peer, what),
+            Failure::Malformed { peer, reason } => make(Kind::Malformed, *peer, reason),
+            Failure::Reset(peer) => make(Kind::Reset, *peer, ""),
+            Failure::Stopped => plain(Kind::Stopped),
+            Failure::TimedOut { peer, what } => make(Kind::TimedOut, *peer, what),
+            Failure::Tls { peer, reason } => make(Kind::Tls, *peer, reason),
+            Failure::Unanswered => plain(Kind::Unanswered),
+            Failure::Unsupported { what } => make(Kind::Unsupported, Peer::Client, what),
+            Failure::Internal { reason } => make(Kind::Internal, Peer::Client, reason),
+            _ => plain(Kind::Unspecified),
+        }
+    }
+}
+
+fn dial_to(failure: &DialFailure) -> (Kind, &str) {
+    match failure {
+        DialFailure::Refused => (Kind::DialRefused, ""),
+        DialFailure::Unknown { host } => (Kind::DialUnknown, host),
+        DialFailure::Unreachable => (Kind::DialUnreachable, ""),
+        DialFailure::TimedOut => (Kind::DialTimedOut, ""),
+        DialFailure::Other { reason } => (Kind::DialOther, reason),
+        _ => (Kind::Unspecified, ""),
+    }
+}
+
+impl TryFrom<WireFailure> for Failure {
+    type Error = DecodeError;
+
+    fn try_from(failure: WireFailure) -> Result<Self, DecodeError> {
+        let peer = peer_from(failure.peer)?;
+        let what = failure.what;
+        // The end of an exchange or flow is told even when its reason has no word here.
+        let kind = Kind::try_from(failure.kind).unwrap_or(Kind::Unspecified);
+        Ok(match kind {
+            Kind::Unspecified => Self::Unsupported {
+                what: format!("a failure that a newer version recorded: {}", failure.text),
+            },
+            Kind::CutShort => Self::CutShort { peer, missing: failure.missing },
+            Kind::DialRefused => Self::Dial(DialFailure::Refused),
+            Kind::DialUnknown => Self::Dial(DialFailure::Unknown { host: what }),
+            Kind::DialUnreachable => Self::Dial(DialFailure::Unreachable),
+            Kind::DialTimedOut => Self::Dial(DialFailure::TimedOut),
+            Kind::DialOther => Self::Dial(DialFailure::Other { reason: what }),
+            Kind::Limit => Self::Limit { peer, what },
+            Kind::Malformed => Self::Malformed { peer, reason: what },
+            Kind::Reset => Self::Reset(peer),
+            Kind::Stopped => Self::Stopped,
+            Kind::TimedOut => Self::TimedOut { peer, what: what.into() },
+            Kind::Tls => Self::Tls { peer, reason: what },
+            Kind::Unanswered => Self::Unanswered,
+            Kind::Unsupported => Self::Unsupported { what },
+            Kind::Internal => Self::Internal { reason: what },
+        })
+    }
+}

@@ -1,0 +1,265 @@
+//! Entries of every kind, at random.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User};
+use sidestream_record::{
+    Alteration, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord, Edns, Entry, Event,
+    Failure, Field, Fields, Opened, Part, Point, Protocol, RequestHead, ResponseHead, Tls,
+    TlsVersion, Version,
+};
+
+/// Some flows, opened and mostly closed, with what happens in them mixed.
+pub(crate) fn entries() -> impl Strategy<Value = Vec<Entry>> {
+    let flow = 1..4_u64;
+    let middle = vec((flow, time(), event()), 0..40);
+    let flows = vec((time(), opened(), option::of((time(), closed()))), 3);
+    (flows, middle).prop_map(|(flows, middle)| {
+        let entry = |(flow, at, event)| Entry { at, flow: FlowId(flow), event };
+        let opened = (1..).zip(flows.clone()).map(|(flow, (at, opened, _))| (flow, at, opened));
+        let closed = (1..)
+            .zip(flows)
+            .filter_map(|(flow, (_, _, closed))| closed.map(|(at, closed)| (flow, at, closed)));
+        opened.chain(middle).chain(closed).map(entry).collect()
+    })
+}
+
+fn time() -> impl Strategy<Value = SystemTime> {
+    (-3_000_000_000_i64..3_000_000_000, 0..1_000_000_000_u32).prop_map(|(seconds, nanos)| {
+        let span = Duration::new(seconds.unsigned_abs(), nanos);
+        if seconds < 0 { SystemTime::UNIX_EPOCH - span } else { SystemTime::UNIX_EPOCH + span }
+    })
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[ -~]{0,12}", any::<String>()]
+}
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..64).prop_map(Bytes::from)
+}
+
+fn addr() -> impl Strategy<Value = SocketAddr> {
+    let v4 = any::<[u8; 4]>().prop_map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
+    let v6 = any::<[u8; 16]>().prop_map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
+    (prop_oneof![v4, v6], any::<u16>(), any::<(u32, u32)>()).prop_map(
+        |(ip, port, (info, scope))| match SocketAddr::new(ip, port) {
+            SocketAddr::V6(mut addr) => {
+                addr.set_flowinfo(info);
+                addr.set_scope_id(scope);
+                addr.into()
+            }
+            v4 => v4,
+        },
+    )
+}
+
+fn peer() -> impl Strategy<Value = Peer> {
+    prop_oneof![Just(Peer::Client), any::<u32>().prop_map(Peer::Server)]
+}
+
+fn process() -> impl Strategy<Value = Arc<Process>> {
+    let one = || {
+        let path = || option::of(text().prop_map(PathBuf::from));
+        let user = (any::<u32>(), option::of(text())).prop_map(|(uid, name)| User { uid, name });
+        let fields = (0..4_u32, option::of(time()), text(), path(), vec(text(), 0..3), path());
+        (fields, option::of(user)).prop_map(|((pid, started, name, path, args, cwd), user)| {
+            Process { pid, started, name, path, args, cwd, user, parent: None }
+        })
+    };
+    vec(one(), 1..4).prop_map(|line| {
+        let child = |parent: Option<Arc<Process>>, process: Process| {
+            Some(Arc::new(Process { parent, ..process }))
+        };
+        line.into_iter().fold(None, child).unwrap()
+    })
+}
+
+fn opened() -> impl Strategy<Value = Event> {
+    let transport = prop_oneof![Just(Transport::Tcp), Just(Transport::Udp)];
+    (transport, addr(), addr(), option::of(process()), text()).prop_map(
+        |(transport, client, server, process, via)| {
+            Event::Opened(Opened { key: FlowKey { transport, client, server }, process, via })
+        },
+    )
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    let dial = prop_oneof![
+        Just(DialFailure::Refused),
+        text().prop_map(|host| DialFailure::Unknown { host }),
+        Just(DialFailure::Unreachable),
+        Just(DialFailure::TimedOut),
+        text().prop_map(|reason| DialFailure::Other { reason }),
+    ];
+    let awaited = prop_oneof![Just("the response"), Just("the handshake")];
+    prop_oneof![
+        (peer(), option::of(any::<u64>()))
+            .prop_map(|(peer, missing)| Failure::CutShort { peer, missing }),
+        dial.prop_map(Failure::Dial),
+        (peer(), text()).prop_map(|(peer, what)| Failure::Limit { peer, what }),
+        (peer(), text()).prop_map(|(peer, reason)| Failure::Malformed { peer, reason }),
+        peer().prop_map(Failure::Reset),
+        Just(Failure::Stopped),
+        (peer(), awaited).prop_map(|(peer, what)| Failure::TimedOut { peer, what: what.into() }),
+        (peer(), text()).prop_map(|(peer, reason)| Failure::Tls { peer, reason }),
+        Just(Failure::Unanswered),
+        text().prop_map(|what| Failure::Unsupported { what }),
+        text().prop_map(|reason| Failure::Internal { reason }),
+    ]
+}
+
+fn closed() -> impl Strategy<Value = Event> {
+    (any::<u64>(), any::<u64>(), option::of(failure()))
+        .prop_map(|(received, sent, failure)| Event::Closed(Closed { received, sent, failure }))
+}
+
+fn fields() -> impl Strategy<Value = Fields> {
+    vec((bytes(), bytes()), 0..4)
+        .prop_map(|fields| fields.into_iter().map(|(name, value)| Field { name, value }).collect())
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    prop_oneof![
+        Just(Version::Http10),
+        Just(Version::Http11),
+        Just(Version::Http2),
+        Just(Version::Http3),
+    ]
+}
+
+fn tls() -> impl Strategy<Value = Tls> {
+    let version = prop_oneof![Just(TlsVersion::Tls12), Just(TlsVersion::Tls13)];
+    let texts = (text(), option::of(text()), option::of(text()), option::of(text()));
+    (peer(), version, texts).prop_map(|(peer, version, (cipher, sni, alpn, ja4))| Tls {
+        peer,
+        version,
+        cipher,
+        sni,
+        alpn,
+        ja4,
+    })
+}
+
+fn dns() -> impl Strategy<Value = DnsMessage> {
+    let question =
+        (text(), text(), text()).prop_map(|(name, kind, class)| DnsQuestion { name, kind, class });
+    let records = || {
+        let record = (text(), text(), text(), any::<u32>(), text())
+            .prop_map(|(name, kind, class, ttl, data)| DnsRecord { name, kind, class, ttl, data });
+        vec(record, 0..3)
+    };
+    let edns = any::<(u8, u16, bool)>().prop_map(|(version, payload_bytes, dnssec_ok)| Edns {
+        version,
+        payload_bytes,
+        dnssec_ok,
+    });
+    let sections = (vec(question, 0..2), records(), records(), records(), option::of(edns));
+    let numbers = any::<(u16, u8, u16)>();
+    (numbers, any::<[bool; 7]>(), sections).prop_map(|(numbers, flags, sections)| {
+        let (id, opcode, rcode) = numbers;
+        let (questions, answers, authorities, additionals, edns) = sections;
+        DnsMessage {
+            id,
+            response: flags[0],
+            opcode,
+            rcode,
+            authoritative: flags[1],
+            truncated: flags[2],
+            recursion_desired: flags[3],
+            recursion_available: flags[4],
+            authentic_data: flags[5],
+            checking_disabled: flags[6],
+            questions,
+            answers,
+            authorities,
+            additionals,
+            edns,
+        }
+    })
+}
+
+fn alteration() -> impl Strategy<Value = Alteration> {
+    prop_oneof![
+        vec(text(), 0..3).prop_map(Alteration::AlpnWithheld),
+        vec(text(), 0..3).prop_map(Alteration::FieldsRemoved),
+        Just(Alteration::TlsTerminated),
+        (bytes(), bytes()).prop_map(|(from, to)| Alteration::TargetForm { from, to }),
+    ]
+}
+
+fn exchange() -> impl Strategy<Value = ExchangeId> {
+    (1..6_u64).prop_map(ExchangeId)
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![Just(Part::Request), Just(Part::Response)]
+}
+
+fn http() -> impl Strategy<Value = Event> {
+    let request = (exchange(), text(), bytes(), bytes(), version(), fields()).prop_map(
+        |(exchange, url, method, target, version, fields)| {
+            let head = RequestHead { method, target, version, fields };
+            Event::Request { exchange, url, head }
+        },
+    );
+    let response = (exchange(), version(), any::<u16>(), bytes(), fields()).prop_map(
+        |(exchange, version, status, reason, fields)| {
+            let head = ResponseHead { version, status, reason, fields };
+            Event::Response { exchange, head }
+        },
+    );
+    prop_oneof![
+        request,
+        response,
+        (exchange(), part(), bytes()).prop_map(|(exchange, part, data)| Event::Body {
+            exchange,
+            part,
+            data
+        }),
+        (exchange(), part(), fields()).prop_map(|(exchange, part, fields)| Event::Trailers {
+            exchange,
+            part,
+            fields
+        }),
+        (exchange(), part()).prop_map(|(exchange, part)| Event::PartEnded { exchange, part }),
+        (exchange(), option::of(failure()))
+            .prop_map(|(exchange, failure)| Event::ExchangeEnded { exchange, failure }),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let protocol = prop_oneof![
+        Just(Protocol::Dns),
+        Just(Protocol::Http1),
+        Just(Protocol::Raw),
+        Just(Protocol::Tls),
+    ];
+    let point = || prop_oneof![Just(Point::Request), Just(Point::Response)];
+    prop_oneof![
+        6 => http(),
+        1 => (any::<u32>(), addr()).prop_map(|(server, addr)| Event::Connected { server, addr }),
+        1 => protocol.prop_map(Event::Recognized),
+        1 => text().prop_map(|host| Event::Named { host }),
+        1 => tls().prop_map(Event::Secured),
+        2 => (exchange(), dns()).prop_map(|(exchange, message)| Event::Dns { exchange, message }),
+        2 => (any::<u64>().prop_map(MessageId), peer(), bytes())
+            .prop_map(|(message, from, data)| Event::Data { message, from, data }),
+        1 => (any::<u64>().prop_map(MessageId), peer(), 1..u64::from(u32::MAX))
+            .prop_map(|(message, from, bytes)| Event::DataDropped { message, from, bytes }),
+        1 => (option::of(exchange()), peer(), text())
+            .prop_map(|(exchange, from, what)| Event::Defect { exchange, from, what }),
+        1 => (option::of(exchange()), alteration())
+            .prop_map(|(exchange, alteration)| Event::Altered { exchange, alteration }),
+        1 => (exchange(), point()).prop_map(|(exchange, point)| Event::Held { exchange, point }),
+        1 => (exchange(), point())
+            .prop_map(|(exchange, point)| Event::Resumed { exchange, point }),
+    ]
+}

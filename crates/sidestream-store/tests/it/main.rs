@@ -1,0 +1,11 @@
+//! Sessions on disk: what is recorded comes back, also after crashes and full disks.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bounds;
+mod crash;
+mod generate;
+mod listing;
+mod opening;
+mod play;
+mod roundtrip;
+mod space;

@@ -1,0 +1,187 @@
+//! Files that are no sessions, or damaged ones, get a clear answer and stay as they are.
+
+use std::fs;
+use std::path::Path;
+
+use insta::assert_snapshot;
+use sidestream_record::{Recorded, Sink};
+use sidestream_store::{CreateError, OpenError, ReadError, Reader, Session};
+
+use crate::play::{EXCHANGE, body, closed, entry, opened, place};
+
+/// Tries to read and to continue a file, and returns both answers with the path as FILE.
+fn answers(path: &Path) -> String {
+    let before = fs::read(path).ok();
+    let open = Reader::open(path).unwrap_err().to_string();
+    let create = match Session::create(path) {
+        Ok(session) => {
+            session.close().unwrap();
+            "created".to_owned()
+        }
+        Err(error) => {
+            assert_eq!(fs::read(path).ok(), before, "the file was changed");
+            error.to_string()
+        }
+    };
+    format!("{open}\n{create}").replace(&path.display().to_string(), "FILE")
+}
+
+/// Makes a session of some pages.
+fn session(path: &Path) {
+    let session = Session::create(path).unwrap();
+    let events = [opened(), body(EXCHANGE, vec![1; 100_000]), closed()];
+    for (at, event) in (0..).zip(events) {
+        assert_eq!(session.writer().record(&entry(at, event)), Recorded::Accepted);
+    }
+    session.close().unwrap();
+}
+
+#[test]
+fn text_is_no_session() {
+    let (_folder, path) = place();
+    fs::write(&path, "a letter to somebody\n".repeat(1000)).unwrap();
+    assert_snapshot!(answers(&path), @r"
+    FILE is not a session; name a file that was recorded with --session
+    FILE exists and is not a session; it was left as it is, choose another file
+    ");
+}
+
+#[test]
+fn another_program_s_database_is_no_session() {
+    let (_folder, path) = place();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1)").unwrap();
+    other.close().unwrap();
+    assert_snapshot!(answers(&path), @r"
+    FILE is not a session; name a file that was recorded with --session
+    FILE exists and is not a session; it was left as it is, choose another file
+    ");
+}
+
+#[test]
+fn an_empty_file_becomes_a_session() {
+    let (_folder, path) = place();
+    fs::write(&path, "").unwrap();
+    assert_snapshot!(answers(&path), @r"
+    FILE is not a session; name a file that was recorded with --session
+    created
+    ");
+    assert_eq!(Reader::open(&path).unwrap().entries(..).count(), 0);
+}
+
+#[test]
+fn a_missing_folder_and_a_folder_are_told_apart() {
+    let (folder, path) = place();
+    let error = Session::create(path.join("x")).unwrap_err();
+    assert!(matches!(error, CreateError::Io { .. }), "{error}");
+    let error = Session::create(folder.path()).unwrap_err();
+    assert!(matches!(error, CreateError::NotAFile { .. }), "{error}");
+    let error = Reader::open(&path).unwrap_err();
+    assert!(matches!(error, OpenError::Io { .. }), "{error}");
+    let error = Reader::open(folder.path()).unwrap_err();
+    assert!(matches!(error, OpenError::NotASession { .. }), "{error}");
+}
+
+#[test]
+fn a_newer_and_an_older_format_are_told_apart() {
+    let (_folder, path) = place();
+    session(&path);
+    let set = |version: i32| {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.pragma_update(None, "user_version", version).unwrap();
+        connection.close().unwrap();
+        answers(&path)
+    };
+    assert_snapshot!(set(205), @r"
+    FILE is a session of version 2.5, and only version 1.x is known here; update to read it
+    FILE is a session of version 2.5, and version 1.0 is written here; choose another file
+    ");
+    assert_snapshot!(set(7), @r"
+    FILE is a session of version 0.7; read it with the version that wrote it
+    FILE is a session of version 0.7, and version 1.0 is written here; choose another file
+    ");
+}
+
+#[test]
+fn half_a_copy_is_a_damaged_session() {
+    let (_folder, path) = place();
+    session(&path);
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert_snapshot!(answers(&path), @r"
+    FILE is a damaged session: database disk image is malformed; copy it again, or save what is left with sqlite3 'FILE' .recover
+    FILE is a damaged session: database disk image is malformed; choose another file
+    ");
+    for len in (0..whole.len()).step_by(1009) {
+        fs::write(&path, &whole[..len]).unwrap();
+        let error = Reader::open(&path).unwrap_err();
+        let fits = matches!(error, OpenError::NotASession { .. } | OpenError::Corrupt { .. });
+        assert!(fits, "{len}: {error}");
+    }
+}
+
+#[test]
+fn flipped_bytes_give_errors_or_entries_and_never_a_panic() {
+    let (_folder, path) = place();
+    session(&path);
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(373) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x55;
+        fs::write(&path, &damaged).unwrap();
+        if let Ok(reader) = Reader::open(&path) {
+            let read = reader.entries(..).take(100).count();
+            assert!(read < 100, "{at}: a damaged file has no end");
+            drop(std::io::copy(
+                &mut reader.body(EXCHANGE, sidestream_record::Part::Response),
+                &mut std::io::sink(),
+            ));
+        }
+    }
+}
+
+#[test]
+fn a_damaged_entry_is_named_and_the_next_one_is_read() {
+    let (_folder, path) = place();
+    session(&path);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("UPDATE entry SET payload = x'ffff' WHERE seq = 1").unwrap();
+    connection.close().unwrap();
+    let reader = Reader::open(&path).unwrap();
+    let read: Vec<_> = reader.entries(..).collect();
+    let Err(error @ ReadError::Damaged { .. }) = &read[0] else { panic!("{:?}", read[0]) };
+    assert_snapshot!(error, @"entry 1 is damaged: the payload is not a protobuf message");
+    assert_eq!(read.len(), 3);
+    assert!(read[1].is_ok() && read[2].is_ok());
+}
+
+#[test]
+fn two_recordings_do_not_write_to_one_session() {
+    let (folder, path) = place();
+    let first = Session::create(&path).unwrap();
+    let error = Session::create(&path).unwrap_err();
+    assert!(matches!(error, CreateError::InUse { .. }), "{error}");
+    first.close().unwrap();
+    let second = Session::create(&path).unwrap();
+    second.close().unwrap();
+    assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_session_is_readable_by_its_owner_alone_also_while_it_is_written() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (folder, path) = place();
+    fs::write(&path, "").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let session = Session::create(&path).unwrap();
+    assert_eq!(session.writer().record(&entry(0, opened())), Recorded::Accepted);
+    crate::play::settle(&session.writer());
+    let files: Vec<_> = folder.path().read_dir().unwrap().map(Result::unwrap).collect();
+    assert!(files.len() >= 3, "{files:?}");
+    for file in files {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+    }
+    session.close().unwrap();
+}
