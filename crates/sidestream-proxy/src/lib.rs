@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod flow;
+mod leaves;
+mod names;
+mod proxy;
+mod side;
+mod stop;
+mod tcp;
+mod tls;
+mod udp;
+
+pub use proxy::{Proxy, ServeError, Served};
+pub use stop::{Stop, Stopper};
+pub use tls::{TlsError, UpstreamTrust, config};

@@ -1,0 +1,133 @@
+//! Serving what a driver captures.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use sidestream_ca::Authority;
+use sidestream_capture::{Capture, Dial, Incoming, Kind, next_incoming};
+use sidestream_flow::Ids;
+use sidestream_proto::Config;
+use sidestream_record::Sink;
+use tokio::task::JoinSet;
+use tracing::{Instrument as _, error, info_span};
+
+use crate::flow::Flow;
+use crate::leaves::Leaves;
+use crate::names::Names;
+use crate::stop::{Stop, Urgency};
+use crate::tcp::Tcp;
+use crate::udp::Udp;
+
+/// What the flows of a proxy share.
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    pub(crate) leaves: Leaves,
+    pub(crate) names: Names,
+    pub(crate) dial: Arc<dyn Dial>,
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) ids: Ids,
+}
+
+/// Serves captured flows: each in a task of its own.
+///
+/// Clones share everything, so that one proxy can serve several drivers.
+#[derive(Clone)]
+pub struct Proxy(Arc<Shared>);
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+/// Why a proxy ended that was not stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The driver yields no more flows.
+    #[error("the capture broke; flows are not intercepted any more")]
+    Capture(#[source] io::Error),
+}
+
+/// What a proxy did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Served {
+    /// How many flows it served.
+    pub flows: u64,
+}
+
+impl Proxy {
+    /// Makes a proxy: what its machines do, who issues leaves, how servers are reached, where
+    /// events go, and where ids come from.
+    pub fn new(
+        config: Config,
+        authority: Arc<Authority>,
+        dial: Arc<dyn Dial>,
+        sink: Arc<dyn Sink>,
+        ids: Ids,
+    ) -> Self {
+        let (config, leaves, names) = (Arc::new(config), Leaves::new(authority), Names::default());
+        Self(Arc::new(Shared { config, leaves, names, dial, sink, ids }))
+    }
+
+    /// Serves what the driver captures until it ends or is stopped, and all flows have ended.
+    ///
+    /// The driver is dropped last.
+    ///
+    /// # Errors
+    ///
+    /// The driver broke. What one flow comes to is never an error here.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, all flows are ended at once, and recorded as stopped.
+    pub async fn serve(
+        &self,
+        mut capture: Box<dyn Capture>,
+        mut stop: Stop,
+    ) -> Result<Served, ServeError> {
+        let (mut served, mut flows) = (Served::default(), JoinSet::new());
+        let flow_stop = stop.clone();
+        let ended = loop {
+            tokio::select! {
+                incoming = next_incoming(&mut *capture) => match incoming {
+                    Ok(Some(incoming)) => {
+                        served.flows += 1;
+                        self.spawn(&mut flows, incoming, flow_stop.clone());
+                    }
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(ServeError::Capture(error)),
+                },
+                Some(ended) = flows.join_next() => told(ended),
+                _ = stop.beyond(Urgency::Run) => break Ok(()),
+            }
+        };
+        while let Some(ended) = flows.join_next().await {
+            told(ended);
+        }
+        ended.map(|()| served)
+    }
+
+    fn spawn(&self, flows: &mut JoinSet<()>, incoming: Incoming, stop: Stop) {
+        let Incoming { info, kind } = incoming;
+        let flow = Flow::open(Arc::clone(&self.0), info);
+        let span = info_span!("flow", id = flow.id().0);
+        match kind {
+            Kind::Tcp(pending) => {
+                flows.spawn(Tcp::new(flow, pending).run(stop).instrument(span));
+            }
+            Kind::Udp(association) => {
+                flows.spawn(Udp::new(flow, association).run(stop).instrument(span));
+            }
+        }
+    }
+}
+
+/// A task that panicked has recorded it on its flow; here it is logged.
+fn told(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        error!(%error, "a flow's task failed");
+    }
+}

@@ -1,0 +1,166 @@
+//! One connection of a flow: what was read from it, and what waits to be written to it.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use sidestream_capture::Stream;
+use tokio_util::io::poll_read_buf;
+
+/// How much may wait for one connection before the others are not read any more.
+pub(crate) const HIGH_WATER: usize = 64 * 1024;
+
+/// How much is read at once.
+const READ_BYTES: usize = 32 * 1024;
+
+/// How many slices are written at once.
+const SLICES: usize = 32;
+
+/// What came from a connection.
+#[derive(Debug)]
+pub(crate) enum Came {
+    Data(Bytes),
+    Eof,
+    Broken,
+}
+
+/// A connection.
+pub(crate) struct Side {
+    stream: Box<dyn Stream>,
+    buf: BytesMut,
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    shut: Shut,
+    ended: bool,
+    broken: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shut {
+    No,
+    Asked,
+    Done,
+}
+
+impl Side {
+    pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
+        Self {
+            stream,
+            buf: BytesMut::new(),
+            queue: VecDeque::new(),
+            queued: 0,
+            shut: Shut::No,
+            ended: false,
+            broken: false,
+        }
+    }
+
+    pub(crate) fn push(&mut self, bytes: Bytes) {
+        if !self.broken {
+            self.queued += bytes.len();
+            self.queue.push_back(bytes);
+        }
+    }
+
+    pub(crate) fn shutdown(&mut self) {
+        if self.shut == Shut::No {
+            self.shut = Shut::Asked;
+        }
+    }
+
+    pub(crate) fn reset(self) {
+        self.stream.reset();
+    }
+
+    pub(crate) const fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// Reads once; after an end or a break there is nothing more.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Came> {
+        if self.ended {
+            return Poll::Pending;
+        }
+        self.buf.reserve(READ_BYTES);
+        match ready!(poll_read_buf(Pin::new(&mut *self.stream), cx, &mut self.buf)) {
+            Ok(0) => {
+                self.ended = true;
+                Poll::Ready(Came::Eof)
+            }
+            Ok(_) => Poll::Ready(Came::Data(self.buf.split().freeze())),
+            Err(_) => {
+                self.ended = true;
+                self.broken = true;
+                Poll::Ready(Came::Broken)
+            }
+        }
+    }
+
+    /// Writes what waits, then closes the writing half if that was asked for.
+    ///
+    /// It is ready once nothing waits any more. A connection that takes no more fails until it
+    /// is [`end`](Self::end)ed, since what came before may still be there to be read.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.broken {
+            let error = io::Error::from(io::ErrorKind::BrokenPipe);
+            return Poll::Ready(if self.ended { Ok(()) } else { Err(error) });
+        }
+        while !self.queue.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = self.queue.len().min(SLICES);
+            for (slice, bytes) in slices.iter_mut().zip(&self.queue) {
+                *slice = IoSlice::new(bytes);
+            }
+            let stream = Pin::new(&mut *self.stream);
+            match ready!(stream.poll_write_vectored(cx, &slices[..count])) {
+                Ok(0) => return Poll::Ready(Err(self.break_off(io::ErrorKind::WriteZero.into()))),
+                Ok(written) => self.written(written),
+                Err(error) => return Poll::Ready(Err(self.break_off(error))),
+            }
+        }
+        if self.shut == Shut::Asked {
+            let done = ready!(Pin::new(&mut *self.stream).poll_shutdown(cx));
+            self.shut = Shut::Done;
+            if let Err(error) = done {
+                return Poll::Ready(Err(self.break_off(error)));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn written(&mut self, mut written: usize) {
+        self.queued -= written;
+        while let Some(first) = self.queue.front_mut() {
+            if written < first.len() {
+                first.advance(written);
+                return;
+            }
+            written -= first.len();
+            self.queue.pop_front();
+        }
+    }
+
+    fn break_off(&mut self, error: io::Error) -> io::Error {
+        self.broken = true;
+        self.queue.clear();
+        self.queued = 0;
+        error
+    }
+
+    /// Gives up reading.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Reads and forgets until the peer has ended.
+    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.ended {
+            if let Came::Eof | Came::Broken = ready!(self.poll_read(cx)) {
+                break;
+            }
+        }
+        Poll::Ready(())
+    }
+}

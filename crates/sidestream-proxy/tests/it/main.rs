@@ -1,0 +1,8 @@
+//! The engine between real sockets: what the client sees, and what is recorded.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod flows;
+mod load;
+mod stage;
+mod trust;

@@ -1,0 +1,166 @@
+//! The stage of these tests: a proxy, a driver that diverts one listener, and a sink that keeps.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
+
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use sidestream_ca::Authority;
+use sidestream_capture::{
+    Accepted, Capabilities, Capture, Destination, Direct, Egress, FlowInfo, Incoming, Kind,
+};
+use sidestream_flow::{FlowKey, Ids, Transport};
+use sidestream_proxy::{Proxy, ServeError, Served, Stop, Stopper, UpstreamTrust, config};
+use sidestream_record::{Book, Closed, Entry, Event, Exchange, Finished, Recorded, Sink};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// Diverts whoever connects to its listener, as if they had meant to reach another address.
+struct Diverter {
+    listener: TcpListener,
+    server: SocketAddr,
+}
+
+impl Capture for Diverter {
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Incoming>>> {
+        let (stream, client) = ready!(self.listener.poll_accept(cx))?;
+        stream.set_nodelay(true)?;
+        let info = FlowInfo {
+            key: FlowKey { transport: Transport::Tcp, client, server: self.server },
+            process: None,
+            via: "test",
+            destination: Destination::Original,
+            egress: Egress::default(),
+        };
+        Poll::Ready(Ok(Some(Incoming { info, kind: Kind::Tcp(Box::new(Accepted(stream))) })))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+}
+
+/// Keeps all entries, or pretends to have no room.
+#[derive(Default)]
+pub(crate) struct Keep {
+    entries: Mutex<Vec<Entry>>,
+    full: std::sync::atomic::AtomicBool,
+}
+
+impl Keep {
+    pub(crate) fn set_full(&self, full: bool) {
+        self.full.store(full, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+impl Sink for Keep {
+    fn record(&self, entry: &Entry) -> Recorded {
+        let mut entries = self.entries.lock().unwrap();
+        // Content is not looked at here, and would make large tests large.
+        let event = entry.event.without_content().unwrap_or_else(|| entry.event.clone());
+        entries.push(Entry { event, ..entry.clone() });
+        Recorded::Accepted
+    }
+
+    fn has_room(&self) -> bool {
+        !self.full.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+pub(crate) struct Stage {
+    /// Where clients connect.
+    pub(crate) addr: SocketAddr,
+    pub(crate) stopper: Stopper,
+    pub(crate) sink: Arc<Keep>,
+    pub(crate) root: CertificateDer<'static>,
+    serving: JoinHandle<Result<Served, ServeError>>,
+}
+
+impl Stage {
+    pub(crate) async fn new(server: SocketAddr, trust: UpstreamTrust) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let authority =
+            Authority::generate("Test", SystemTime::now(), &default_provider()).unwrap();
+        let root = authority.certificate_der().clone();
+        let sink = Arc::new(Keep::default());
+        let proxy = Proxy::new(
+            config(&trust).unwrap(),
+            Arc::new(authority),
+            Arc::new(Direct::default()),
+            Arc::clone(&sink) as Arc<dyn Sink>,
+            Ids::default(),
+        );
+        let (stopper, stop) = Stop::new();
+        let driver = Box::new(Diverter { listener, server });
+        let serving = tokio::spawn(async move { proxy.serve(driver, stop).await });
+        Self { addr, stopper, sink, root, serving }
+    }
+
+    /// Waits until every flow so far has ended by itself.
+    pub(crate) async fn settled(&self) {
+        let open = || {
+            let mut book = Book::default();
+            let entries = self.sink.entries.lock().unwrap();
+            entries.iter().for_each(|entry| drop(book.apply(entry)));
+            entries.is_empty() || book.open_flows().count() > 0
+        };
+        while open() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Stops gracefully, waits for the end, and returns what was recorded.
+    pub(crate) async fn end(self) -> Recording {
+        self.stopper.stop();
+        let served = self.serving.await.unwrap().unwrap();
+        let mut book = Book::default();
+        let entries = std::mem::take(&mut *self.sink.entries.lock().unwrap());
+        let finished = entries.iter().flat_map(|entry| book.apply(entry)).collect();
+        assert_eq!(book.open_flows().count(), 0, "every flow was closed");
+        Recording { served, finished, events: entries.into_iter().map(|e| e.event).collect() }
+    }
+
+    /// A TLS client's configuration that trusts the proxy's root.
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.root.clone()).unwrap();
+        ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth()
+    }
+}
+
+pub(crate) struct Recording {
+    pub(crate) served: Served,
+    pub(crate) finished: Vec<Finished>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Recording {
+    pub(crate) fn exchanges(&self) -> Vec<&Exchange> {
+        self.finished
+            .iter()
+            .filter_map(|finished| match finished {
+                Finished::Exchange(_, exchange) => Some(&**exchange),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// How the only flow ended, in words.
+    pub(crate) fn failure(&self) -> String {
+        let closed = self.events.iter().filter_map(|event| match event {
+            Event::Closed(Closed { failure, .. }) => Some(failure.as_ref()),
+            _ => None,
+        });
+        let [failure] = closed.collect::<Vec<_>>()[..] else { panic!("not one flow") };
+        failure.map(ToString::to_string).unwrap_or_default()
+    }
+}
