@@ -1,0 +1,23 @@
+//! Real programs inside of a sandbox, against servers on this host.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod conforms;
+mod ends;
+mod files;
+mod local;
+mod relay;
+mod traffic;
+
+use sidestream_linux::check;
+
+#[test]
+fn what_is_checked_is_what_can_be_launched() {
+    let findings = check();
+    assert_eq!(findings.len(), 7);
+    if relay::able("what_is_checked_is_what_can_be_launched") {
+        for finding in findings {
+            assert!(finding.outcome.is_ok(), "{finding:?}");
+        }
+    }
+}
