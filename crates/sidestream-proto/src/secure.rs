@@ -278,6 +278,10 @@ fn explain(error: &rustls::Error) -> String {
         Bad::UnknownIssuer => {
             "its certificate is from an unknown issuer (trust it with --ca FILE)".into()
         }
+        // The library has no name of its own for it.
+        bad if format!("{bad:?}").contains("CaUsedAsEndEntity") => {
+            "its certificate is an authority's own (trust this very one with --ca FILE)".into()
+        }
         bad => format!("its certificate is not valid: {bad}"),
     }
 }

@@ -3,17 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ResolvesServerCertUsingSni;
+use rustls::server::{ParsedCertificate, ResolvesServerCertUsingSni};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig,
     SignatureScheme,
 };
 use rustls_platform_verifier::Verifier as PlatformVerifier;
 use sidestream_proto::{Config, Timeouts, http1};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Which servers are trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,7 +106,75 @@ fn additional(
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
             .build()
             .map_err(|error| TlsError::Root(Error::General(error.to_string())))?;
-    Ok(verifier)
+    Ok(Arc::new(Additional { verifier, given: trust.roots.clone() }))
+}
+
+/// Trusts servers of the authorities that the user gave, and servers that show one of the given
+/// certificates itself: a self-signed one, as is made for a server with a single command.
+#[derive(Debug)]
+struct Additional {
+    verifier: Arc<WebPkiServerVerifier>,
+    given: Vec<CertificateDer<'static>>,
+}
+
+impl Additional {
+    /// Judges a certificate that was given as it is: by its names and its time.
+    fn verify_given(
+        certificate: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+        let bad = |_| Error::InvalidCertificate(CertificateError::BadEncoding);
+        let (_, parsed) = X509Certificate::from_der(certificate).map_err(bad)?;
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        if now < parsed.validity().not_before.timestamp() {
+            return Err(Error::InvalidCertificate(CertificateError::NotValidYet));
+        }
+        if now > parsed.validity().not_after.timestamp() {
+            return Err(Error::InvalidCertificate(CertificateError::Expired));
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+}
+
+impl ServerCertVerifier for Additional {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.given.contains(end_entity) {
+            return Self::verify_given(end_entity, server_name, now);
+        }
+        let verifier = &self.verifier;
+        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
 }
 
 /// Trusts whom one of several verifiers trusts.
@@ -121,7 +190,8 @@ impl ServerCertVerifier for Either {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let mut worst = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let stranger = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let mut worst = None;
         for verifier in &self.0 {
             let verified = verifier.verify_server_cert(
                 end_entity,
@@ -133,11 +203,11 @@ impl ServerCertVerifier for Either {
             match verified {
                 Ok(verified) => return Ok(verified),
                 // Whoever knows the issuer knows best what is wrong.
-                Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
-                Err(error) => worst = error,
+                Err(error) if error == stranger => {}
+                Err(error) => worst = worst.or(Some(error)),
             }
         }
-        Err(worst)
+        Err(worst.unwrap_or(stranger))
     }
 
     fn verify_tls12_signature(

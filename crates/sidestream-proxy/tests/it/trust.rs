@@ -52,6 +52,32 @@ async fn a_server_of_an_additional_root_is_intercepted() {
 }
 
 #[tokio::test]
+async fn a_self_signed_server_is_trusted_by_its_very_certificate_and_for_its_names_only() {
+    for (name, trusted) in [("a.test", true), ("b.test", false)] {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+        // As `openssl req -x509` makes them.
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        let config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+            )
+            .unwrap();
+        let origin = origin(config);
+        let trust = UpstreamTrust { roots: vec![certificate.der().clone()], insecure: false };
+        let stage = Stage::new(origin.addr(), trust).await;
+        let seen = ask(&stage, stage.client_config()).await;
+        stage.settled().await;
+        let failure = stage.end().await.failure();
+        assert_eq!(seen.is_ok(), trusted, "{failure}");
+        assert_eq!(failure.contains("another name"), !trusted, "{failure}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_be_trusted_is_a_failure_that_says_why() {
     let ca = TestCa::new();
     let check = async |config, trust, expected: &str| {
