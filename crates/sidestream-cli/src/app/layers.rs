@@ -1,0 +1,46 @@
+//! Settling on settings: command line, environment, file, defaults, in this order.
+
+use std::path::{Path, PathBuf};
+
+use crate::args::{Args, Command, SessionCommand, Traffic};
+use crate::say;
+use crate::settings::{self, Layer, Settings};
+
+/// Returns what holds, or `None` after saying what is wrong.
+pub(super) fn settle(args: &Args) -> Option<Settings> {
+    let settled = || -> anyhow::Result<Settings> {
+        let env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let environment = settings::from_env(&env)?;
+        let file = file(args.common.config.as_deref(), &env)?;
+        Ok(line(args).or(environment).or(file).into())
+    };
+    settled().inspect_err(say::error).ok()
+}
+
+/// Returns what the command line says: behind the command's name first, then before it.
+fn line(args: &Args) -> Layer {
+    let (traffic, shown) = match &args.command {
+        Some(Command::Run(run)) => (run.traffic.clone(), run.shown.clone()),
+        Some(Command::Session(SessionCommand::Show { shown, .. })) => {
+            (Traffic::default(), shown.clone())
+        }
+        _ => Default::default(),
+    };
+    Layer::from(traffic)
+        .or(shown.into())
+        .or(args.traffic.clone().into())
+        .or(args.shown.clone().into())
+        .or(args.common.clone().into())
+}
+
+fn file(
+    named: Option<&Path>,
+    env: &dyn Fn(&str) -> Option<std::ffi::OsString>,
+) -> Result<Layer, settings::FileError> {
+    let named = named.map(PathBuf::from).or_else(|| env("SIDESTREAM_CONFIG").map(Into::into));
+    match (named, settings::default_path(env)) {
+        (Some(path), _) => settings::read(&path, true),
+        (None, Some(path)) => settings::read(&path, false),
+        (None, None) => Ok(Layer::default()),
+    }
+}

@@ -1,0 +1,128 @@
+//! The command line.
+
+mod ca;
+mod explain;
+mod options;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+use crate::mode::{Mode, ParseModeError};
+
+pub use ca::{CaCommand, Export, Format};
+pub use explain::Explain;
+pub use options::{Common, Shown, Traffic};
+
+/// Shows what programs say on the wire.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sidestream",
+    version,
+    about = "Shows what programs say on the wire: runs a command, or a proxy, and prints its flows",
+    after_help = "Try `sidestream demo`, then `sidestream run -- curl https://example.com`.",
+    override_usage = "sidestream <COMMAND>\n       sidestream --mode MODE... [OPTIONS]",
+    max_term_width = 100
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// The ways of taking traffic.
+    #[arg(long, value_name = "MODE", value_parser = parse_mode)]
+    #[arg(help = "Take traffic in this way: MODE[:DATA][@[HOST:]PORT] (repeatable)")]
+    pub mode: Vec<Mode>,
+
+    /// What becomes of the flows.
+    #[command(flatten)]
+    pub traffic: Traffic,
+
+    /// What is shown of them.
+    #[command(flatten)]
+    pub shown: Shown,
+
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[non_exhaustive]
+pub enum Command {
+    /// Run a command and show what it and its children say on the wire.
+    Run(Run),
+    /// Show on this machine alone, without the network, that interception works.
+    Demo,
+    /// Tell what this machine can do, and why not.
+    Doctor {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show or export the root certificate.
+    #[command(subcommand)]
+    Ca(CaCommand),
+    /// Look into session files.
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Try out specs.
+    #[command(subcommand)]
+    Spec(SpecCommand),
+    /// The demonstration's own client.
+    #[command(hide = true, name = "demo-client")]
+    DemoClient {
+        /// What to fetch.
+        url: String,
+    },
+}
+
+/// A command to run.
+#[derive(Debug, ClapArgs)]
+pub struct Run {
+    /// Wait for processes that outlive the command; else they are ended with it.
+    #[arg(long)]
+    pub wait: bool,
+
+    /// What becomes of the flows.
+    #[command(flatten)]
+    pub traffic: Traffic,
+
+    /// What is shown of them.
+    #[command(flatten)]
+    pub shown: Shown,
+
+    /// The command and its arguments.
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
+    #[arg(allow_hyphen_values = true)]
+    pub command: Vec<OsString>,
+}
+
+/// What to do with session files.
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// Print what a session holds, also while it is being recorded.
+    Show {
+        /// The session.
+        file: PathBuf,
+        /// Print JSON lines.
+        #[arg(long)]
+        json: bool,
+        /// What is shown of the flows.
+        #[command(flatten)]
+        shown: Shown,
+    },
+}
+
+/// What to do with specs.
+#[derive(Debug, Subcommand)]
+pub enum SpecCommand {
+    /// Say what a spec decides and why. Exits 0 to intercept, 1 to pass, 3 if undecided.
+    Explain(Explain),
+}
+
+fn parse_mode(text: &str) -> Result<Mode, ParseModeError> {
+    text.parse()
+}

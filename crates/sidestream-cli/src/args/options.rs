@@ -1,0 +1,94 @@
+//! Options that several commands take, each of which may also be set elsewhere.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+
+use crate::settings::Layer;
+
+/// What every command takes.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Common {
+    /// Read settings from this file.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+
+    /// Keep the root key in this folder.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub confdir: Option<PathBuf>,
+
+    /// Print headers (-v) and bodies (-vv).
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+
+    /// Print no flows and no notices.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// What becomes of flows.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Traffic {
+    /// Trust these roots (PEM) as well when connecting to servers (repeatable).
+    #[arg(long, value_name = "FILE")]
+    pub ca: Vec<PathBuf>,
+
+    /// Do not verify servers' certificates.
+    #[arg(long)]
+    pub insecure: bool,
+
+    /// Write one JSON object a line to a file or /dev/fd/N.
+    #[arg(long, value_name = "PATH")]
+    pub json: Option<PathBuf>,
+
+    /// Record everything to a session file.
+    #[arg(long, value_name = "FILE")]
+    pub session: Option<PathBuf>,
+}
+
+/// What is shown of flows.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Shown {
+    /// Hide these header fields on the screen and in JSON (repeatable, or with commas).
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub redact: Vec<String>,
+
+    /// Show authorization, cookies and other secrets on the screen.
+    #[arg(long)]
+    pub show_secrets: bool,
+}
+
+impl From<Common> for Layer {
+    fn from(common: Common) -> Self {
+        Self {
+            confdir: common.confdir,
+            quiet: flag(common.quiet),
+            verbose: (common.verbose > 0).then_some(common.verbose),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Traffic> for Layer {
+    fn from(traffic: Traffic) -> Self {
+        let Traffic { ca, insecure, json, session } = traffic;
+        Self { ca: list(ca), insecure: flag(insecure), json, session, ..Self::default() }
+    }
+}
+
+impl From<Shown> for Layer {
+    fn from(shown: Shown) -> Self {
+        let Shown { redact, show_secrets } = shown;
+        Self { redact: list(redact), show_secrets: flag(show_secrets), ..Self::default() }
+    }
+}
+
+/// A flag that is not given says nothing.
+const fn flag(given: bool) -> Option<bool> {
+    if given { Some(true) } else { None }
+}
+
+fn list<T>(given: Vec<T>) -> Option<Vec<T>> {
+    (!given.is_empty()).then_some(given)
+}

@@ -1,0 +1,215 @@
+//! Turns what was recorded into lines.
+
+use std::time::{Duration, SystemTime};
+
+use sidestream::flow::{self, Peer};
+use sidestream::record::{
+    self, Blame, DnsMessage, DnsRecord, Exchange, Failure, Fields, Finished, Flow, RequestHead,
+    ResponseHead, wording,
+};
+
+use super::schema::{
+    Alteration, Content, Dns, Error, Headers, Interim, Line, Process, Program, Question, Record,
+    Request, Response, Timing, Tls,
+};
+use super::text::Text;
+use crate::outcome::outcome;
+use crate::redact::{REDACTED, Redact};
+
+/// Returns the line that tells of it, if it has one.
+pub(super) fn line(finished: &Finished, redact: &Redact) -> Option<Line> {
+    match finished {
+        Finished::Exchange(flow, exchange) => Some(exchange_line(flow, exchange, redact)),
+        Finished::Flow(flow) if has_line(flow) => Some(flow_line(flow)),
+        _ => None,
+    }
+}
+
+/// A flow that its exchanges tell of wholly has no line.
+fn has_line(flow: &Flow) -> bool {
+    flow.exchanges == 0 || flow.data_bytes != [0; 2] || flow.failure().is_some()
+}
+
+fn exchange_line(flow: &Flow, exchange: &Exchange, redact: &Redact) -> Line {
+    let (kind, content) = match (&exchange.query, &exchange.answer) {
+        (None, None) => ("http", http(exchange, redact)),
+        (query, answer) => {
+            let [query, answer] = [query, answer].map(|message| message.as_ref().map(dns));
+            ("dns", Content::Dns { query, answer })
+        }
+    };
+    let since = |point| exchange.timing.since_start(point).map(micros);
+    Line {
+        exchange: Some(exchange.id.0),
+        error: outcome(flow, exchange).map(error),
+        timing: Timing {
+            started: time(exchange.timing.started),
+            request_us: since(exchange.timing.request_ended),
+            response_us: since(exchange.timing.response_started),
+            end_us: since(exchange.timing.ended),
+        },
+        defects: exchange.defects.clone(),
+        alterations: exchange.alterations.iter().map(alteration).collect(),
+        ..frame(kind, flow, content)
+    }
+}
+
+fn flow_line(flow: &Flow) -> Line {
+    let closed = flow.closed.as_ref();
+    let content = Content::Flow {
+        protocol: flow.protocol.map(record::Protocol::name),
+        exchanges: flow.exchanges,
+        bytes_received: closed.map(|(_, closed)| closed.received).unwrap_or_default(),
+        bytes_sent: closed.map(|(_, closed)| closed.sent).unwrap_or_default(),
+    };
+    frame(flow.key.transport.name(), flow, content)
+}
+
+/// Makes a line with what is known of the flow alone.
+fn frame(kind: &'static str, flow: &Flow, content: Content) -> Line {
+    let since = |at: &SystemTime| micros(at.duration_since(flow.opened_at).unwrap_or_default());
+    Line {
+        kind,
+        flow: flow.id.0,
+        exchange: None,
+        via: flow.via.clone(),
+        process: flow.process.as_deref().map(process),
+        client: flow.key.client,
+        server: server(flow),
+        host: flow.host.clone(),
+        tls: flow.client_tls().map(tls),
+        content,
+        error: flow.failure().map(error),
+        timing: Timing {
+            started: time(flow.opened_at),
+            request_us: None,
+            response_us: None,
+            end_us: flow.closed.as_ref().map(|(at, _)| since(at)),
+        },
+        defects: flow.defects.clone(),
+        alterations: flow.alterations.iter().map(alteration).collect(),
+    }
+}
+
+/// Returns the server that was reached last, or that the client meant to reach.
+///
+/// The address that a client of an explicit proxy connected to is the proxy's own.
+fn server(flow: &Flow) -> Option<std::net::SocketAddr> {
+    let reached = flow.servers.last().map(|(_, addr)| *addr);
+    reached.or_else(|| (flow.via != "regular").then_some(flow.key.server))
+}
+
+fn http(exchange: &Exchange, redact: &Redact) -> Content {
+    let request = exchange.request.as_ref().map(|head| {
+        let RequestHead { method, target, version, fields } = head;
+        Request {
+            method: Text::from(&method[..]),
+            url: exchange.url.clone(),
+            target: Text::from(&target[..]),
+            version: version.name(),
+            headers: headers(fields, redact),
+            body_bytes: exchange.request_body.bytes,
+            trailers: headers(&exchange.request_body.trailers, redact),
+        }
+    });
+    let response = exchange.response.as_ref().map(|head| {
+        let ResponseHead { version, status, reason, fields } = head;
+        Response {
+            status: *status,
+            reason: Text::from(&reason[..]),
+            version: version.name(),
+            headers: headers(fields, redact),
+            body_bytes: exchange.response_body.bytes,
+            trailers: headers(&exchange.response_body.trailers, redact),
+        }
+    });
+    let interim = exchange
+        .interim
+        .iter()
+        .map(|head| Interim { status: head.status, headers: headers(&head.fields, redact) });
+    Content::Http { request, interim: interim.collect(), response }
+}
+
+fn headers(fields: &Fields, redact: &Redact) -> Headers {
+    let pair = |field: &record::Field| {
+        let value: &[u8] = if redact.hides(field) { REDACTED.as_bytes() } else { &field.value };
+        (Text::from(&field.name[..]), Text::from(value))
+    };
+    fields.iter().map(pair).collect()
+}
+
+fn process(process: &flow::Process) -> Process {
+    Process { program: program(process), parents: process.parents().map(program).collect() }
+}
+
+fn program(process: &flow::Process) -> Program {
+    let path = process.path.as_ref().map(|path| path.as_os_str().as_encoded_bytes());
+    Program {
+        pid: process.pid,
+        name: process.name.clone(),
+        path: path.map(Text::from),
+        args: process.args.clone(),
+    }
+}
+
+fn tls(tls: &record::Tls) -> Tls {
+    Tls {
+        version: tls.version.to_string(),
+        cipher: tls.cipher.clone(),
+        sni: tls.sni.clone(),
+        alpn: tls.alpn.clone(),
+        ja4: tls.ja4.clone(),
+    }
+}
+
+fn dns(message: &DnsMessage) -> Dns {
+    let record = |record: &DnsRecord| {
+        let DnsRecord { name, kind, class, ttl, data } = record.clone();
+        Record { name, kind, class, ttl, data }
+    };
+    let records = |records: &[DnsRecord]| records.iter().map(record).collect();
+    let questions = message.questions.iter().map(|question| Question {
+        name: question.name.clone(),
+        kind: question.kind.clone(),
+        class: question.class.clone(),
+    });
+    Dns {
+        id: message.id,
+        rcode: wording::rcode(message.rcode),
+        questions: questions.collect(),
+        answers: records(&message.answers),
+        authorities: records(&message.authorities),
+        additionals: records(&message.additionals),
+    }
+}
+
+fn error(failure: &Failure) -> Error {
+    let blame = match failure.blame() {
+        Blame::Peer(Peer::Client) => "client",
+        Blame::Peer(Peer::Server(_)) => "server",
+        Blame::Caller => "caller",
+        Blame::Machine => "machine",
+        _ => "bug",
+    };
+    Error { message: failure.to_string(), blame }
+}
+
+fn alteration(alteration: &record::Alteration) -> Alteration {
+    let what = match alteration {
+        record::Alteration::AlpnWithheld(_) => "alpn_withheld",
+        record::Alteration::FieldsRemoved(_) => "fields_removed",
+        record::Alteration::TargetForm { .. } => "target_form",
+        record::Alteration::TlsTerminated => "tls_terminated",
+        _ => "other",
+    };
+    Alteration { what, text: wording::alteration(alteration) }
+}
+
+/// Words a time as in RFC 3339, in UTC.
+fn time(at: SystemTime) -> String {
+    jiff::Timestamp::try_from(at).unwrap_or_default().to_string()
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,158 @@
+//! The lines' own types: what stands here is the format.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use super::text::Text;
+
+/// A line.
+#[derive(Debug, Serialize)]
+pub(super) struct Line {
+    pub(super) kind: &'static str,
+    pub(super) flow: u64,
+    pub(super) exchange: Option<u64>,
+    pub(super) via: String,
+    pub(super) process: Option<Process>,
+    pub(super) client: SocketAddr,
+    pub(super) server: Option<SocketAddr>,
+    pub(super) host: Option<String>,
+    pub(super) tls: Option<Tls>,
+    #[serde(flatten)]
+    pub(super) content: Content,
+    pub(super) error: Option<Error>,
+    pub(super) timing: Timing,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) defects: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) alterations: Vec<Alteration>,
+}
+
+/// What distinguishes the kinds.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Content {
+    Http {
+        request: Option<Request>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        interim: Vec<Interim>,
+        response: Option<Response>,
+    },
+    Dns {
+        query: Option<Dns>,
+        answer: Option<Dns>,
+    },
+    Flow {
+        protocol: Option<&'static str>,
+        exchanges: u64,
+        bytes_received: u64,
+        bytes_sent: u64,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Process {
+    #[serde(flatten)]
+    pub(super) program: Program,
+    pub(super) parents: Vec<Program>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Program {
+    pub(super) pid: u32,
+    pub(super) name: String,
+    pub(super) path: Option<Text>,
+    pub(super) args: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Tls {
+    pub(super) version: String,
+    pub(super) cipher: String,
+    pub(super) sni: Option<String>,
+    pub(super) alpn: Option<String>,
+    pub(super) ja4: Option<String>,
+}
+
+/// Header fields as pairs, in order.
+pub(super) type Headers = Vec<(Text, Text)>;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Request {
+    pub(super) method: Text,
+    pub(super) url: String,
+    pub(super) target: Text,
+    pub(super) version: &'static str,
+    pub(super) headers: Headers,
+    pub(super) body_bytes: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) trailers: Headers,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Interim {
+    pub(super) status: u16,
+    pub(super) headers: Headers,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) reason: Text,
+    pub(super) version: &'static str,
+    pub(super) headers: Headers,
+    pub(super) body_bytes: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) trailers: Headers,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Dns {
+    pub(super) id: u16,
+    pub(super) rcode: String,
+    pub(super) questions: Vec<Question>,
+    pub(super) answers: Vec<Record>,
+    pub(super) authorities: Vec<Record>,
+    pub(super) additionals: Vec<Record>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Question {
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) class: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Record {
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) class: String,
+    pub(super) ttl: u32,
+    pub(super) data: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Error {
+    pub(super) message: String,
+    pub(super) blame: &'static str,
+}
+
+/// When it began, and how many microseconds later the rest came.
+#[derive(Debug, Serialize)]
+pub(super) struct Timing {
+    pub(super) started: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) response_us: Option<u64>,
+    pub(super) end_us: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Alteration {
+    pub(super) what: &'static str,
+    pub(super) text: String,
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+pub mod app;
+pub mod args;
+pub mod ca;
+pub mod demo;
+pub mod doctor;
+pub mod exit;
+pub mod explain;
+pub mod feed;
+pub mod folder;
+pub mod json;
+pub mod mode;
+pub mod outcome;
+pub mod outputs;
+pub mod print;
+pub mod redact;
+pub mod root;
+pub mod say;
+pub mod serve;
+pub mod session;
+pub mod settings;

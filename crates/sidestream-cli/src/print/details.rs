@@ -1,0 +1,130 @@
+//! What stands below a line: heads, trailers, bodies, defects, alterations.
+
+use std::io::{self, Write};
+
+use sidestream::record::wording::{self, text};
+use sidestream::record::{
+    Alteration, Body, DnsMessage, Exchange, Field, Fields, Flow, RequestHead, ResponseHead, Tls,
+};
+
+use super::{Color, Detail, Style, body};
+use crate::redact::{REDACTED, Redact};
+
+/// How details are printed.
+#[derive(Clone, Copy)]
+pub(super) struct Details<'a> {
+    pub(super) detail: Detail,
+    pub(super) style: Style,
+    pub(super) redact: &'a Redact,
+}
+
+/// Writes what is known of an exchange, in the order in which it went by.
+pub(super) fn exchange(
+    out: &mut Vec<u8>,
+    how: Details<'_>,
+    flow: &Flow,
+    exchange: &Exchange,
+) -> io::Result<()> {
+    if how.detail < Detail::Heads {
+        return Ok(());
+    }
+    if let Some(tls) = flow.client_tls() {
+        write_tls(out, how, tls)?;
+    }
+    if let Some(head) = &exchange.request {
+        how.request(out, head)?;
+        how.body(out, '>', &exchange.request_body)?;
+    }
+    exchange.interim.iter().try_for_each(|head| how.response(out, head))?;
+    if let Some(head) = &exchange.response {
+        how.response(out, head)?;
+        how.body(out, '<', &exchange.response_body)?;
+    }
+    for message in [&exchange.query, &exchange.answer].into_iter().flatten() {
+        write_dns(out, message)?;
+    }
+    how.remarks(out, &exchange.defects, &exchange.alterations)
+}
+
+/// Writes what is known of a flow.
+pub(super) fn flow(out: &mut Vec<u8>, how: Details<'_>, flow: &Flow) -> io::Result<()> {
+    if how.detail < Detail::Heads {
+        return Ok(());
+    }
+    if let Some(tls) = flow.client_tls() {
+        write_tls(out, how, tls)?;
+    }
+    how.remarks(out, &flow.defects, &flow.alterations)
+}
+
+impl Details<'_> {
+    fn request(&self, out: &mut Vec<u8>, head: &RequestHead) -> io::Result<()> {
+        let RequestHead { method, target, version, fields } = head;
+        let line = format!("> {} {} {version}", text(method), text(target));
+        writeln!(out, "    {}", self.style.paint(Color::Bold, &line))?;
+        self.fields(out, '>', fields)
+    }
+
+    fn response(&self, out: &mut Vec<u8>, head: &ResponseHead) -> io::Result<()> {
+        let ResponseHead { version, status, reason, fields } = head;
+        let line = format!("< {version} {status} {}", text(reason));
+        writeln!(out, "    {}", self.style.paint(Color::Bold, line.trim_end()))?;
+        self.fields(out, '<', fields)
+    }
+
+    fn fields(&self, out: &mut Vec<u8>, mark: char, fields: &Fields) -> io::Result<()> {
+        for field in fields {
+            let Field { name, value } = field;
+            let value = if self.redact.hides(field) { REDACTED.to_owned() } else { text(value) };
+            writeln!(out, "    {mark} {}: {value}", text(name))?;
+        }
+        Ok(())
+    }
+
+    fn body(&self, out: &mut Vec<u8>, mark: char, body: &Body) -> io::Result<()> {
+        if self.detail >= Detail::Bodies && body.bytes > 0 {
+            body::write(out, &body.beginning, body.bytes)?;
+        }
+        self.fields(out, mark, &body.trailers)
+    }
+
+    fn remarks(
+        &self,
+        out: &mut Vec<u8>,
+        defects: &[String],
+        alterations: &[Alteration],
+    ) -> io::Result<()> {
+        for defect in defects {
+            let line = format!("! {}", text(defect.as_bytes()));
+            writeln!(out, "    {}", self.style.paint(Color::Yellow, &line))?;
+        }
+        for alteration in alterations {
+            let line = format!("~ {}", text(wording::alteration(alteration).as_bytes()));
+            writeln!(out, "    {}", self.style.paint(Color::Cyan, &line))?;
+        }
+        Ok(())
+    }
+}
+
+fn write_tls(out: &mut Vec<u8>, how: Details<'_>, tls: &Tls) -> io::Result<()> {
+    let mut line = format!("* {}, {}", tls.version, text(tls.cipher.as_bytes()));
+    let parts = [("SNI", &tls.sni), ("ALPN", &tls.alpn), ("JA4", &tls.ja4)];
+    for (name, value) in parts {
+        if let Some(value) = value {
+            line += &format!(", {name} {}", text(value.as_bytes()));
+        }
+    }
+    writeln!(out, "    {}", how.style.paint(Color::Dim, &line))
+}
+
+fn write_dns(out: &mut Vec<u8>, message: &DnsMessage) -> io::Result<()> {
+    if !message.response {
+        return writeln!(out, "    > {}", text(wording::dns_question(message).as_bytes()));
+    }
+    writeln!(out, "    < {}", wording::rcode(message.rcode))?;
+    for record in &message.answers {
+        let line = format!("{} {} {} {}", record.name, record.ttl, record.kind, record.data);
+        writeln!(out, "    < {}", text(line.as_bytes()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! Prints flows for people: a line for each exchange, with `-v` its heads, with `-vv` its bodies.
+
+mod body;
+mod details;
+mod style;
+
+use std::io::{self, Write};
+
+use sidestream::record::wording::{self, Line};
+use sidestream::record::{Exchange, Finished, Flow, Message};
+
+use crate::outcome::outcome;
+use crate::redact::Redact;
+
+pub use style::{Color, Style};
+
+/// How much is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Nothing.
+    Quiet,
+    /// A line for each exchange.
+    #[default]
+    Lines,
+    /// The heads of its messages as well.
+    Heads,
+    /// The beginnings of the bodies as well.
+    Bodies,
+}
+
+impl Detail {
+    /// Returns how many bytes of each body are printed.
+    pub const fn body_bytes(self) -> usize {
+        match self {
+            Self::Bodies => body::MAX_BYTES,
+            _ => 0,
+        }
+    }
+}
+
+/// Prints what is finished.
+#[derive(Debug)]
+pub struct Printer<W> {
+    out: W,
+    detail: Detail,
+    style: Style,
+    redact: Redact,
+    columns: Columns,
+}
+
+/// How wide the first columns are: as the widest cell so far, within reason.
+#[derive(Debug, Default)]
+struct Columns {
+    process: usize,
+    verb: usize,
+    object: usize,
+}
+
+const MAX_PROCESS: usize = 24;
+const MAX_VERB: usize = 7;
+const MAX_OBJECT: usize = 64;
+
+impl<W: Write> Printer<W> {
+    /// Prints to `out`.
+    pub fn new(out: W, detail: Detail, style: Style, redact: Redact) -> Self {
+        Self { out, detail, style, redact, columns: Columns::default() }
+    }
+
+    /// Prints one finished thing, if it is of interest.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the output says.
+    pub fn print(&mut self, finished: &Finished) -> io::Result<()> {
+        if self.detail == Detail::Quiet {
+            return Ok(());
+        }
+        // Written at once, so that what the command prints does not come in between.
+        let mut text = Vec::new();
+        match finished {
+            Finished::Exchange(flow, exchange) if self.shows_exchange(exchange) => {
+                let mut told = exchange.clone();
+                told.failure = outcome(flow, exchange).cloned();
+                self.line(&mut text, &wording::exchange(flow, &told))?;
+                details::exchange(&mut text, self.details(), flow, exchange)?;
+            }
+            Finished::Flow(flow) if self.shows_flow(flow) => {
+                self.line(&mut text, &wording::flow(flow))?;
+                details::flow(&mut text, self.details(), flow)?;
+            }
+            Finished::Message(flow, message) if self.detail >= Detail::Bodies => {
+                self.message(&mut text, flow, message)?;
+            }
+            _ => return Ok(()),
+        }
+        self.out.write_all(&text)?;
+        self.out.flush()
+    }
+
+    /// Returns how much it prints.
+    pub const fn detail(&self) -> Detail {
+        self.detail
+    }
+
+    /// Returns where it prints to.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
+    fn details(&self) -> details::Details<'_> {
+        details::Details { detail: self.detail, style: self.style, redact: &self.redact }
+    }
+
+    /// A tunnel that was opened is of no interest beside what goes through it.
+    fn shows_exchange(&self, exchange: &Exchange) -> bool {
+        self.detail >= Detail::Heads || !is_open_tunnel(exchange)
+    }
+
+    /// A flow whose exchanges were printed needs no line of its own.
+    fn shows_flow(&self, flow: &Flow) -> bool {
+        flow.exchanges == 0
+            || flow.data_bytes != [0; 2]
+            || (self.detail >= Detail::Heads && flow.failure().is_some())
+    }
+
+    fn line(&mut self, text: &mut Vec<u8>, line: &Line) -> io::Result<()> {
+        let Line { process, verb, object, outcome, failed, size, time } = line;
+        let columns = &mut self.columns;
+        let process = column(process, &mut columns.process, MAX_PROCESS);
+        let verb = column(verb, &mut columns.verb, MAX_VERB);
+        let object = column(object, &mut columns.object, MAX_OBJECT);
+        let style = self.style;
+        let outcome_color = if *failed { Color::Red } else { status_color(outcome) };
+        write!(text, "{}  ", style.paint(Color::Dim, &process))?;
+        write!(text, "{}  {object}", style.paint(Color::Bold, &verb))?;
+        let outcome = printable(outcome);
+        let rest = [
+            style.paint(outcome_color, &outcome),
+            style.paint(Color::Plain, size),
+            style.paint(Color::Dim, time),
+        ];
+        for cell in rest.iter().filter(|cell| !cell.is_empty()) {
+            write!(text, "  {cell}")?;
+        }
+        writeln!(text)
+    }
+
+    fn message(&mut self, text: &mut Vec<u8>, flow: &Flow, message: &Message) -> io::Result<()> {
+        let line = Line {
+            process: wording::process(flow.process.as_deref()),
+            verb: flow.key.transport.name().to_ascii_uppercase(),
+            object: flow.key.server.to_string(),
+            outcome: format!("from the {}", message.from),
+            size: wording::bytes(message.data.len() as u64),
+            ..Line::default()
+        };
+        self.line(text, &line)?;
+        let shown = &message.data[..message.data.len().min(body::MAX_BYTES)];
+        body::write(text, shown, message.data.len() as u64)
+    }
+}
+
+/// Returns whether the exchange is a CONNECT that succeeded.
+fn is_open_tunnel(exchange: &Exchange) -> bool {
+    let connects = exchange.request.as_ref().is_some_and(|head| &head.method[..] == b"CONNECT");
+    let opened = exchange.response.as_ref().is_some_and(|head| (200..300).contains(&head.status));
+    connects && opened && exchange.failure.is_none()
+}
+
+/// Returns the color of a status code; an answer of another kind has none.
+fn status_color(outcome: &str) -> Color {
+    let code = outcome.split(' ').next().unwrap_or_default();
+    match code.parse::<u16>() {
+        Ok(200..300) => Color::Green,
+        Ok(100..400) => Color::Cyan,
+        _ => Color::Plain,
+    }
+}
+
+/// Escapes what would disturb a terminal: names and addresses come from peers.
+fn printable(text: &str) -> String {
+    wording::text(text.as_bytes())
+}
+
+/// Pads a cell to the width of its column, which grows with it up to `max`.
+fn column(cell: &str, width: &mut usize, max: usize) -> String {
+    let cell = printable(cell);
+    *width = (*width).max(cell.chars().count().min(max));
+    format!("{cell:width$}", width = *width)
+}

@@ -1,0 +1,84 @@
+//! `session show`: prints what a session file holds.
+
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use sidestream::record::{Book, Closed, Entry, Event, Finished};
+use sidestream::store::Reader;
+
+use crate::exit::Exit;
+use crate::json::JsonWriter;
+use crate::print::{Printer, Style};
+use crate::say::say;
+use crate::settings::Settings;
+
+/// Prints the flows of a session on standard output, as they would have been printed live.
+///
+/// # Errors
+///
+/// The file is not a session or is damaged; what could be read has been printed.
+pub fn show(path: &Path, json: bool, settings: &Settings, style: Style) -> anyhow::Result<Exit> {
+    let reader = Reader::open(path)?;
+    let out = BufWriter::new(io::stdout().lock());
+    let shown = if json {
+        let mut writer = JsonWriter::new(out, settings.json_redact());
+        let shown = each(&reader, 0, |finished| writer.write(finished));
+        shown.and_then(|()| Ok(writer.flush()?))
+    } else {
+        let keep = settings.detail.body_bytes();
+        let redact = settings.screen_redact();
+        let mut printer = Printer::new(out, settings.detail, style, redact);
+        let shown = each(&reader, keep, |finished| printer.print(finished));
+        shown.and_then(|()| Ok(printer.into_inner().flush()?))
+    };
+    match shown {
+        Err(error) if is_gone(&error) => return Ok(Exit::Success),
+        shown => shown?,
+    }
+    tell_losses(&reader)?;
+    Ok(Exit::Success)
+}
+
+/// Reads on, and hands over what is finished. What never finished, as in the recording of a
+/// process that was killed, comes last.
+fn each(
+    reader: &Reader,
+    keep: usize,
+    mut see: impl FnMut(&Finished) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    let mut book = Book::keeping(keep);
+    let mut last = SystemTime::UNIX_EPOCH;
+    for entry in reader.entries(..) {
+        let entry = entry?;
+        last = entry.at;
+        book.apply(&entry).iter().try_for_each(&mut see)?;
+    }
+    let mut open: Vec<_> = book.open_flows().map(|flow| (flow.id, flow.data_bytes)).collect();
+    open.sort_unstable();
+    for (flow, [received, sent]) in open {
+        let event = Event::Closed(Closed { received, sent, failure: None });
+        book.apply(&Entry { at: last, flow, event }).iter().try_for_each(&mut see)?;
+    }
+    Ok(())
+}
+
+fn tell_losses(reader: &Reader) -> anyhow::Result<()> {
+    let contents = reader.contents()?;
+    if contents.lost_entries > 0 {
+        say(format_args!("{} events were not recorded", contents.lost_entries));
+    }
+    if contents.dropped_bytes > 0 {
+        say(format_args!("{} bytes of content were not recorded", contents.dropped_bytes));
+    }
+    if !contents.closed {
+        say("the recording is under way, or was killed");
+    }
+    Ok(())
+}
+
+/// Whoever closes the other end, as `head` does, has seen enough.
+fn is_gone(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,62 @@
+//! What holds in the end.
+
+use std::path::PathBuf;
+
+use super::Layer;
+use crate::print::Detail;
+use crate::redact::Redact;
+
+/// What holds in the end: each setting from the first place that says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Files with roots that servers are trusted by, beside the system's.
+    pub ca: Vec<PathBuf>,
+    /// The folder of the root key, if not the platform's.
+    pub confdir: Option<PathBuf>,
+    /// Whether servers' certificates are not verified.
+    pub insecure: bool,
+    /// Where JSON lines go.
+    pub json: Option<PathBuf>,
+    /// How much is printed.
+    pub detail: Detail,
+    /// Header fields that are hidden everywhere.
+    pub redact: Vec<String>,
+    /// Where the session is recorded.
+    pub session: Option<PathBuf>,
+    /// Whether secrets are shown on the screen.
+    pub show_secrets: bool,
+}
+
+impl From<Layer> for Settings {
+    fn from(layer: Layer) -> Self {
+        let detail = match (layer.quiet, layer.verbose) {
+            (Some(true), _) => Detail::Quiet,
+            (_, None | Some(0)) => Detail::Lines,
+            (_, Some(1)) => Detail::Heads,
+            (_, Some(_)) => Detail::Bodies,
+        };
+        Self {
+            ca: layer.ca.unwrap_or_default(),
+            confdir: layer.confdir,
+            insecure: layer.insecure.unwrap_or_default(),
+            json: layer.json,
+            detail,
+            redact: layer.redact.unwrap_or_default(),
+            session: layer.session,
+            show_secrets: layer.show_secrets.unwrap_or_default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Returns what the screen hides.
+    pub fn screen_redact(&self) -> Redact {
+        let named = Redact::names(&self.redact);
+        if self.show_secrets { named } else { named.and_secrets() }
+    }
+
+    /// Returns what JSON hides: what was named, and nothing else.
+    pub fn json_redact(&self) -> Redact {
+        Redact::names(&self.redact)
+    }
+}

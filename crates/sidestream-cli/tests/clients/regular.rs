@@ -1,0 +1,112 @@
+//! The explicit proxy, and clients that are told of it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use sidestream_testkit::skip;
+
+use crate::harness::{ANSWER, Bench, http};
+
+/// A proxy at work, and where it listens.
+struct Proxy {
+    child: Child,
+    addr: String,
+    stderr: BufReader<ChildStderr>,
+}
+
+fn start(bench: &Bench) -> Proxy {
+    let mut command = bench.sidestream(["--mode", "Regular@127.0.0.1:0", "--json"]);
+    command.arg(bench.path("flows.json")).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    let addr = line.strip_prefix("sidestream: listening on ").unwrap();
+    let addr = addr.split(',').next().unwrap().to_owned();
+    Proxy { child, addr, stderr }
+}
+
+impl Proxy {
+    /// Asks it to end as Ctrl-C does, and returns what it printed.
+    fn interrupt(mut self) -> (Option<i32>, String) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let mut printed = String::new();
+        std::io::Read::read_to_string(&mut self.stderr, &mut printed).unwrap();
+        (self.child.wait().unwrap().code(), printed)
+    }
+}
+
+fn curl(proxy: &Proxy, args: &[&str]) -> Option<Output> {
+    let mut command = Command::new("/usr/bin/curl");
+    // An address of loopback is not proxied otherwise.
+    command.args(["-sS", "--noproxy", "", "--proxy", &format!("http://{}", proxy.addr)]);
+    command.args(args).output().ok()
+}
+
+#[test]
+fn regular_serves_plain_and_tunneled_requests() {
+    let bench = Bench::new();
+    let (plain, secure) = (http(), bench.https());
+    let proxy = start(&bench);
+    let url = format!("http://127.0.0.1:{}/plain", plain.port());
+    let Some(output) = curl(&proxy, &[&url]) else {
+        drop(proxy.interrupt());
+        return skip("regular_serves_plain_and_tunneled_requests", "no curl here");
+    };
+    assert_eq!(String::from_utf8_lossy(&output.stdout), ANSWER);
+    let secure_url = format!("https://localhost:{}/secure", secure.port());
+    let root = bench.path("conf/root-cert.pem");
+    let output = curl(&proxy, &["--cacert", root.to_str().unwrap(), &secure_url]).unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), ANSWER, "{err}");
+
+    let (code, printed) = proxy.interrupt();
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains(&url) && printed.contains(&secure_url), "{printed}");
+    assert!(!printed.contains("CONNECT"), "{printed}");
+    let lines = bench.lines();
+    let told: Vec<_> = lines.iter().map(|line| line["request"]["method"].as_str()).collect();
+    assert_eq!(told, [Some("GET"), Some("CONNECT"), Some("GET")], "{lines:#?}");
+    assert!(lines[2]["tls"].is_object(), "{:#}", lines[2]);
+    assert_eq!(lines[0]["process"]["name"], "curl", "{:#}", lines[0]);
+    assert_eq!(plain.requests()[0].target(), "/plain");
+    assert_eq!(secure.requests()[0].target(), "/secure");
+}
+
+#[test]
+fn regular_ends_at_once_when_asked_twice() {
+    let bench = Bench::new();
+    let held = sidestream_testkit::Origin::tcp(|wire| {
+        // Answers nothing until the other side goes.
+        std::io::copy(wire, &mut std::io::sink()).map(drop)
+    });
+    let proxy = start(&bench);
+    let mut client = std::net::TcpStream::connect(&proxy.addr).unwrap();
+    let request = format!("GET http://{}/ HTTP/1.1\r\nHost: x\r\n\r\n", held.addr());
+    std::io::Write::write_all(&mut client, request.as_bytes()).unwrap();
+    while held.received().first().is_none_or(Vec::is_empty) {
+        std::thread::yield_now();
+    }
+    let mut child = proxy.child;
+    for _ in 0..2 {
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let lines = bench.lines();
+    assert_eq!(lines[0]["kind"], "http", "{lines:#?}");
+    assert_eq!(lines[0]["error"]["message"], "the proxy was stopped", "{lines:#?}");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let bench = Bench::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mode = format!("regular@{}", taken.local_addr().unwrap().port());
+    let output = bench.sidestream(["--mode", &mode]).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("in use by another program"), "{err}");
+}

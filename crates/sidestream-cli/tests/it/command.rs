@@ -1,0 +1,125 @@
+//! The command itself: what it answers to bad input, and the small commands.
+
+use std::process::{Command, Output, Stdio};
+
+use sidestream_testkit::sidestream_binary;
+
+/// The command in an environment of its own.
+fn sidestream(args: &[&str]) -> Command {
+    let mut command = Command::new(sidestream_binary());
+    command.args(args).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn words(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// Checks the exit status and that standard error has these words, standard output none.
+#[track_caller]
+fn check_error(args: &[&str], code: i32, expected: &str) {
+    let (status, out, err) = words(&sidestream(args).output().unwrap());
+    assert_eq!(status, Some(code), "{err}");
+    assert!(err.contains(expected), "{err}");
+    assert_eq!(out, "");
+}
+
+#[test]
+fn bad_command_lines_exit_with_2_and_say_what_would_do() {
+    check_error(&[], 2, "Usage: sidestream");
+    check_error(&["curl"], 2, "To run a command and see its flows: sidestream run -- curl");
+    check_error(&["run"], 2, "<COMMAND>");
+    check_error(&["--mode", "nope"], 2, "there is no mode \"nope\"");
+    check_error(&["--mode", "regular@x"], 2, "\"x\" is not a port");
+    check_error(&["--mode", "local:a,"], 2, "a,\n  ^ an item is missing");
+    check_error(&["--mode", "socks5"], 2, "mode socks5 is not built yet");
+    check_error(&["--mode", "osproxy:curl"], 2, "mode local is not built yet");
+    check_error(&["--mode", "regular", "--mode", "Regular@8080"], 2, "both listen on");
+    check_error(&["--mode", "local", "--mode", "osproxy"], 2, "given twice");
+    check_error(&["--mode", "regular", "run", "--", "true"], 2, "--mode stands alone");
+    check_error(&["--config", "/nonexistent", "doctor"], 2, "cannot read the configuration");
+}
+
+#[test]
+fn a_file_that_is_no_session_is_refused() {
+    check_error(&["session", "show", "/dev/null"], 1, "is not a session");
+    check_error(&["session", "show", "/nonexistent"], 1, "/nonexistent");
+}
+
+#[track_caller]
+fn check_explain(args: &[&str], code: i32, expected: &str) {
+    let args = [&["spec", "explain"], args].concat();
+    let (status, out, err) = words(&sidestream(&args).output().unwrap());
+    assert_eq!(status, Some(code), "{out}{err}");
+    assert!(format!("{out}{err}").contains(expected), "{out}{err}");
+}
+
+#[test]
+fn a_spec_is_explained_with_its_verdict_as_the_exit_status() {
+    check_explain(&["curl", "--path", "/usr/bin/curl"], 0, "intercept");
+    check_explain(&["curl,!host:*.test", "--name", "curl", "--host", "a.test"], 1, "pass");
+    check_explain(&["curl,port:443"], 3, "undecided, needs");
+    check_explain(&["curl,"], 2, "curl,\n     ^ an item is missing");
+    check_explain(&["user:0", "--user", "0"], 0, "intercept");
+    check_explain(&["user:ada", "--user", "ada"], 0, "intercept");
+    check_explain(&["net:2001:db8::/32", "--dst", "[2001:db8::1]:53"], 0, "intercept");
+    check_explain(&["port:443", "--dst", "192.0.2.1"], 0, "intercept");
+    check_explain(&["container:web", "--container", "web"], 0, "intercept");
+    check_explain(&["unit:nginx", "--unit", "nginx.service"], 0, "intercept");
+    check_explain(&["!cgroup:/user*", "--cgroup", "/user.slice"], 1, "pass");
+    check_explain(&["x", "--dst", "nowhere"], 2, "use an address");
+}
+
+#[test]
+fn the_pid_of_a_process_stands_for_what_is_known_of_it() {
+    if !std::path::Path::new("/proc/self/exe").exists() {
+        return sidestream_testkit::skip("the_pid_of_a_process_…", "no /proc here");
+    }
+    let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+    let pid = child.id().to_string();
+    check_explain(&["sleep", "--pid", &pid], 0, "intercept");
+    check_explain(&[&format!("tree:pid:{}", std::process::id()), "--pid", &pid], 0, "intercept");
+    check_explain(&["curl", "--pid", &pid], 1, "pass");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn the_root_is_shown_and_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let confdir = folder.path().join("conf");
+    let run = |args: &[&str]| {
+        let args = [args, &["--confdir", confdir.to_str().unwrap()]].concat();
+        sidestream(&args).output().unwrap()
+    };
+    let (status, path, err) = words(&run(&["ca", "path"]));
+    assert_eq!((status, err.as_str()), (Some(0), ""));
+    let pem = std::fs::read_to_string(path.trim_end()).unwrap();
+    let (_, exported, _) = words(&run(&["ca", "export"]));
+    assert_eq!(exported, pem);
+    let (_, with_key, _) = words(&run(&["ca", "export", "--with-key"]));
+    assert!(with_key.contains("PRIVATE KEY"));
+    assert_eq!(run(&["ca", "export", "--format", "der"]).stdout[0], 0x30);
+    let (status, ..) = words(&run(&["ca", "export", "--format", "der", "--with-key"]));
+    assert_eq!(status, Some(2));
+    let (_, shown, _) = words(&run(&["ca", "show"]));
+    assert!(shown.contains("Sidestream CA") && shown.contains("SHA-256"), "{shown}");
+    let archive = folder.path().join("root.p12");
+    let format = ["ca", "export", "--format", "p12", "-o", archive.to_str().unwrap()];
+    assert!(run(&format).status.success());
+    assert_eq!(std::fs::read(archive).unwrap()[0], 0x30);
+}
+
+#[test]
+fn without_a_home_the_way_out_is_named() {
+    check_error(&["ca", "path"], 1, "--confdir");
+}
+
+#[test]
+fn doctor_speaks_json_too() {
+    let (_, out, err) = words(&sidestream(&["doctor", "--json"]).output().unwrap());
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["version"], env!("CARGO_PKG_VERSION"), "{err}");
+    assert!(report["drivers"].is_array());
+}

@@ -1,0 +1,12 @@
+//! The parts of the command, and the command itself.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod command;
+mod feed;
+mod json;
+mod mode;
+mod print;
+mod root;
+mod sample;
+mod settings;
+mod style;

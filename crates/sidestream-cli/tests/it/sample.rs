@@ -1,0 +1,176 @@
+//! Flows to print: what a small machine might record.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sidestream::flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport};
+use sidestream::record::{
+    Alteration, Book, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord, Entry, Event,
+    Failure, Fields, Finished, Opened, Part, Protocol, RequestHead, ResponseHead, Tls, TlsVersion,
+    Version,
+};
+
+/// Entries of one flow, a millisecond apart.
+pub(crate) struct Play {
+    flow: FlowId,
+    at: SystemTime,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl Play {
+    pub(crate) fn new(flow: u64, transport: Transport, server: &str, via: &str) -> Self {
+        // 2026-01-02 03:04:05 UTC.
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045);
+        let client = "10.0.0.2:40000".parse().unwrap();
+        let key = FlowKey { transport, client, server: server.parse().unwrap() };
+        let process = Some(Arc::new(process()));
+        let mut play = Self { flow: FlowId(flow), at, entries: Vec::new() };
+        play.tell(Event::Opened(Opened { key, process, via: via.into() }));
+        play
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.entries.push(Entry { at: self.at, flow: self.flow, event });
+        self.at += Duration::from_millis(1);
+    }
+
+    pub(crate) fn close(&mut self, received: u64, sent: u64, failure: Option<Failure>) {
+        self.tell(Event::Closed(Closed { received, sent, failure }));
+    }
+
+    pub(crate) fn finished(&self, keep_bytes: usize) -> Vec<Finished> {
+        let mut book = Book::keeping(keep_bytes);
+        self.entries.iter().flat_map(|entry| book.apply(entry)).collect()
+    }
+}
+
+fn process() -> Process {
+    let program = |pid, name: &str, args: &[&str]| Process {
+        pid,
+        name: name.into(),
+        path: Some(format!("/usr/bin/{name}").into()),
+        args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+        ..Process::default()
+    };
+    let parent = Some(Arc::new(program(41, "sh", &["sh", "-c", "curl …"])));
+    Process { parent, ..program(42, "curl", &["curl", "-sS", "https://example.test/a"]) }
+}
+
+fn fields(lines: &[(&str, &[u8])]) -> Fields {
+    let mut fields = Fields::default();
+    for (name, value) in lines {
+        fields.push(name.as_bytes().to_vec(), value.to_vec());
+    }
+    fields
+}
+
+fn request(method: &str, target: &str, lines: &[(&str, &[u8])]) -> RequestHead {
+    RequestHead {
+        method: method.as_bytes().to_vec().into(),
+        target: target.as_bytes().to_vec().into(),
+        version: Version::Http11,
+        fields: fields(lines),
+    }
+}
+
+fn response(status: u16, reason: &str, lines: &[(&str, &[u8])]) -> ResponseHead {
+    ResponseHead {
+        version: Version::Http11,
+        status,
+        reason: reason.as_bytes().to_vec().into(),
+        fields: fields(lines),
+    }
+}
+
+/// An upload over TLS with everything that there is to show.
+pub(crate) fn https() -> Play {
+    let exchange = ExchangeId(1);
+    let mut play = Play::new(1, Transport::Tcp, "192.0.2.1:443", "run");
+    play.tell(Event::Connected { server: 0, addr: "192.0.2.1:443".parse().unwrap() });
+    play.tell(Event::Named { host: "example.test".into() });
+    play.tell(Event::Secured(Tls {
+        peer: Peer::Client,
+        version: TlsVersion::Tls13,
+        cipher: "TLS_AES_256_GCM_SHA384".into(),
+        sni: Some("example.test".into()),
+        alpn: Some("http/1.1".into()),
+        ja4: Some("t13d1516h2_8daaf6152771_02713d6af862".into()),
+    }));
+    play.tell(Event::Recognized(Protocol::Http1));
+    let secrets: &[(&str, &[u8])] = &[
+        ("Host", b"example.test"),
+        ("authorization", b"Bearer secret"),
+        ("X-Odd", b"caf\xe9"),
+        ("X-Id", b"17"),
+        ("X-Id", b"18"),
+    ];
+    let (url, head) = ("https://example.test/a?b".to_owned(), request("POST", "/a?b", secrets));
+    play.tell(Event::Request { exchange, url, head });
+    play.tell(Event::Response { exchange, head: response(100, "Continue", &[]) });
+    let data = b"two\nlines \x1b[31m".to_vec().into();
+    play.tell(Event::Body { exchange, part: Part::Request, data });
+    play.tell(Event::PartEnded { exchange, part: Part::Request });
+    let lines: &[(&str, &[u8])] = &[("Set-Cookie", b"id=secret"), ("Content-Type", b"image/png")];
+    play.tell(Event::Response { exchange, head: response(201, "Created", lines) });
+    let what = "white space before the colon of a field".into();
+    play.tell(Event::Defect { exchange: Some(exchange), from: Peer::Server(0), what });
+    let data = (0_u16..600).map(|byte| (byte % 256) as u8).collect::<Vec<_>>().into();
+    play.tell(Event::Body { exchange, part: Part::Response, data });
+    let trailers = fields(&[("X-Sum", b"1")]);
+    play.tell(Event::Trailers { exchange, part: Part::Response, fields: trailers });
+    play.tell(Event::PartEnded { exchange, part: Part::Response });
+    let alteration = Alteration::AlpnWithheld(vec!["h2".into()]);
+    play.tell(Event::Altered { exchange: Some(exchange), alteration });
+    play.tell(Event::ExchangeEnded { exchange, failure: None });
+    play.close(900, 1200, None);
+    play
+}
+
+/// A tunnel through an explicit proxy, and a request to a server that refuses.
+pub(crate) fn tunnel() -> Play {
+    let mut play = Play::new(2, Transport::Tcp, "127.0.0.1:8080", "regular");
+    let exchange = ExchangeId(2);
+    let (url, head) = ("example.test:443".to_owned(), request("CONNECT", "example.test:443", &[]));
+    play.tell(Event::Request { exchange, url, head });
+    play.tell(Event::Response { exchange, head: response(200, "OK", &[]) });
+    play.tell(Event::ExchangeEnded { exchange, failure: None });
+    let exchange = ExchangeId(3);
+    let (url, head) = ("https://example.test/".to_owned(), request("GET", "/", &[]));
+    play.tell(Event::Request { exchange, url, head });
+    let failure = Some(Failure::Dial(DialFailure::Refused));
+    play.tell(Event::ExchangeEnded { exchange, failure });
+    play.close(100, 0, None);
+    play
+}
+
+/// A DNS look-up.
+pub(crate) fn dns() -> Play {
+    let exchange = ExchangeId(4);
+    let mut play = Play::new(3, Transport::Udp, "192.0.2.53:53", "run");
+    let question =
+        DnsQuestion { name: "example.test".into(), kind: "AAAA".into(), class: "IN".into() };
+    let query = DnsMessage { id: 7, questions: vec![question.clone()], ..DnsMessage::default() };
+    play.tell(Event::Dns { exchange, message: query.clone() });
+    let answer = DnsRecord {
+        name: question.name,
+        kind: question.kind,
+        class: question.class,
+        ttl: 60,
+        data: "2001:db8::1".into(),
+    };
+    let message = DnsMessage { response: true, answers: vec![answer], ..query };
+    play.tell(Event::Dns { exchange, message });
+    play.tell(Event::ExchangeEnded { exchange, failure: None });
+    play.close(30, 58, None);
+    play
+}
+
+/// A protocol that is not understood, and that is reset.
+pub(crate) fn raw() -> Play {
+    let mut play = Play::new(4, Transport::Tcp, "[2001:db8::1]:22", "run");
+    play.tell(Event::Recognized(Protocol::Raw));
+    let data = b"SSH-2.0-test\r\n".to_vec().into();
+    play.tell(Event::Data { message: MessageId(1), from: Peer::Server(0), data });
+    play.close(0, 14, Some(Failure::Reset(Peer::Client)));
+    play
+}

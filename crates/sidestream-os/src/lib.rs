@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod check;
+mod command;
+mod lasting;
+mod overlays;
+mod running;
+mod sys;
+
+pub use check::{Driver, Finding, Outcome, Report, check};
+pub use command::{Captured, Command, Launched, RunError};
+pub use running::{Ended, Running};
+pub use sidestream_linux::{Notice, Notices};
