@@ -107,6 +107,10 @@ fn end_session(session: Session) -> bool {
 
 /// Opens a file anew, or a descriptor as it is.
 fn open_json(path: &Path) -> io::Result<File> {
+    let descriptor = path.strip_prefix("/dev/fd").ok().and_then(Path::to_str);
+    if let Some(descriptor) = descriptor.and_then(|number| number.parse().ok()) {
+        return sidestream::os::inherited(descriptor);
+    }
     let mut options = OpenOptions::new();
     options.write(true);
     if path.starts_with("/dev") || path.starts_with("/proc") {

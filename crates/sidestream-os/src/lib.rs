@@ -2,6 +2,7 @@
 
 mod check;
 mod command;
+mod inherited;
 mod lasting;
 mod overlays;
 mod running;
@@ -9,5 +10,6 @@ mod sys;
 
 pub use check::{Driver, Finding, Outcome, Report, check};
 pub use command::{Captured, Command, Launched, RunError};
+pub use inherited::inherited;
 pub use running::{Ended, Running};
 pub use sidestream_linux::{Notice, Notices};

@@ -125,6 +125,15 @@ impl Conn {
         self.handle_input(Input::Timeout, now);
     }
 
+    /// Ends the flow now, for a reason that is not its own: what is under way is cut short.
+    ///
+    /// The outputs that are left tell of it.
+    pub fn abandon(&mut self, failure: Failure) {
+        if !self.done {
+            self.end(Some(failure));
+        }
+    }
+
     fn take(&mut self, input: Input) {
         let cx = &mut self.cx;
         match input {

@@ -1,12 +1,12 @@
-//! What every flow's task knows of its flow, and how it records it.
+//! What every flow's task has: the machine, what is known of the flow, and how it is recorded.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
-use sidestream_capture::{FlowInfo, Target};
+use sidestream_capture::{Destination, FlowInfo, Target};
 use sidestream_flow::FlowId;
-use sidestream_proto::Start;
-use sidestream_record::{Closed, Entry, Event, Failure, Opened, Sink};
+use sidestream_proto::{Conn, Output, Start};
+use sidestream_record::{Entry, Event, Failure, Opened, Sink};
 
 use crate::proxy::Shared;
 
@@ -14,18 +14,22 @@ use crate::proxy::Shared;
 ///
 /// If its task ends before the machine does, the flow is recorded as stopped all the same.
 pub(crate) struct Flow {
+    pub(crate) conn: Conn,
     pub(crate) info: Arc<FlowInfo>,
     pub(crate) shared: Arc<Shared>,
     id: FlowId,
-    closed: bool,
 }
 
 impl Flow {
     /// Records that the flow was opened.
     pub(crate) fn open(shared: Arc<Shared>, info: FlowInfo) -> Self {
-        let mut this = Self { id: shared.ids.flow(), info: Arc::new(info), shared, closed: false };
-        let FlowInfo { key, ref process, via, .. } = *this.info;
+        let FlowInfo { key, ref process, via, destination, .. } = info;
         let opened = Opened { key, process: process.clone(), via: via.to_owned() };
+        let named = destination == Destination::Named;
+        let host = if named { None } else { shared.names.of(key.server.ip()) };
+        let start = Start { key, named, host, ids: shared.ids.clone() };
+        let conn = Conn::new(Arc::clone(&shared.config), start, Instant::now());
+        let this = Self { conn, id: shared.ids.flow(), info: Arc::new(info), shared };
         this.record(Event::Opened(opened));
         this
     }
@@ -34,18 +38,11 @@ impl Flow {
         self.id
     }
 
-    /// Returns what the flow's machine is told at its start.
-    pub(crate) fn start(&self, named: bool) -> Start {
-        let key = self.info.key;
-        let host = if named { None } else { self.shared.names.of(key.server.ip()) };
-        Start { key, named, host, ids: self.shared.ids.clone() }
-    }
-
-    pub(crate) fn record(&mut self, event: Event) {
-        match &event {
-            Event::Dns { message, .. } if message.response => self.shared.names.learn(message),
-            Event::Closed(_) => self.closed = true,
-            _ => {}
+    pub(crate) fn record(&self, event: Event) {
+        if let Event::Dns { message, .. } = &event
+            && message.response
+        {
+            self.shared.names.learn(message);
         }
         // What a sink could not take it has counted.
         _ = self.shared.sink.record(&Entry { at: SystemTime::now(), flow: self.id, event });
@@ -62,14 +59,17 @@ impl Flow {
 
 impl Drop for Flow {
     fn drop(&mut self) {
-        if self.closed {
-            return;
-        }
-        let failure = if std::thread::panicking() {
+        self.conn.abandon(if std::thread::panicking() {
             Failure::Internal { reason: "the flow's task panicked; please report it".into() }
         } else {
             Failure::Stopped
-        };
-        self.record(Event::Closed(Closed { received: 0, sent: 0, failure: Some(failure) }));
+        });
+        loop {
+            match self.conn.poll_output() {
+                Output::Event(event) => self.record(event),
+                Output::Done | Output::Wait(_) => return,
+                _ => {}
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use sidestream_capture::{BoxFuture, Destination, Dialed, Pending, Stream};
 use sidestream_flow::Peer;
-use sidestream_proto::{Conn, Input, Output, Target};
+use sidestream_proto::{Input, Output, Target};
 use sidestream_record::DialFailure;
 use tokio::time::{Sleep, sleep, timeout};
 use tracing::trace;
@@ -50,7 +50,6 @@ enum Server {
 
 pub(crate) struct Tcp {
     flow: Flow,
-    conn: Conn,
     client: Client,
     servers: Vec<Server>,
     /// Why the last server was not reached.
@@ -63,8 +62,6 @@ pub(crate) struct Tcp {
 impl Tcp {
     pub(crate) fn new(flow: Flow, pending: Box<dyn Pending>) -> Self {
         let named = flow.info.destination == Destination::Named;
-        let config = Arc::clone(&flow.shared.config);
-        let conn = Conn::new(config, flow.start(named), Instant::now());
         let client = if named {
             Client::Accepting(pending.accept(), None)
         } else {
@@ -72,7 +69,6 @@ impl Tcp {
         };
         Self {
             flow,
-            conn,
             client,
             servers: Vec::new(),
             failure: None,
@@ -99,7 +95,7 @@ impl Tcp {
                 }
                 input = poll_fn(|cx| self.poll_input(cx, deadline.is_some())) => input,
             };
-            self.conn.handle_input(input, Instant::now());
+            self.flow.conn.handle_input(input, Instant::now());
         }
         tokio::select! {
             () = self.finish() => {}
@@ -110,7 +106,7 @@ impl Tcp {
     /// Does what the machine asks for, and returns until when to wait; `None` at its end.
     fn obey(&mut self) -> Option<Option<Instant>> {
         loop {
-            let output = self.conn.poll_output();
+            let output = self.flow.conn.poll_output();
             match output {
                 Output::Abort(peer) => self.abort(peer),
                 Output::Done => return None,
@@ -118,7 +114,7 @@ impl Tcp {
                 Output::NeedLeaf(request) => {
                     let leaf = self.flow.shared.leaves.issue(&request);
                     // The machine asks for a leaf as its last output.
-                    self.conn.handle_input(Input::Leaf(leaf), Instant::now());
+                    self.flow.conn.handle_input(Input::Leaf(leaf), Instant::now());
                 }
                 Output::Open { server, target } => self.open(server, target),
                 Output::Send(peer, bytes) => {
@@ -275,7 +271,7 @@ impl Tcp {
     fn poll_read_client(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
         let Client::Open(side) = &mut self.client else { return Poll::Pending };
         let waiting: usize = self.servers.iter().map(Server::queued).sum();
-        if waiting >= HIGH_WATER || !self.conn.wants(Peer::Client) {
+        if waiting >= HIGH_WATER || !self.flow.conn.wants(Peer::Client) {
             return Poll::Pending;
         }
         if !self.flow.shared.sink.has_room() {
@@ -300,7 +296,7 @@ impl Tcp {
         }
         for (number, server) in (0..).zip(&mut self.servers) {
             let (Server::Open(side), peer) = (server, Peer::Server(number)) else { continue };
-            if self.conn.wants(peer)
+            if self.flow.conn.wants(peer)
                 && let Poll::Ready(came) = side.poll_read(cx)
             {
                 return Poll::Ready(input(peer, came));

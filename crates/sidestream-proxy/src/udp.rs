@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sidestream_capture::{Association, BoxFuture, DialedAssociation};
 use sidestream_flow::Peer;
-use sidestream_proto::{Conn, Input, Output};
+use sidestream_proto::{Input, Output};
 use sidestream_record::DialFailure;
 use tokio::time::{Sleep, sleep};
 use tracing::debug;
@@ -40,7 +40,6 @@ enum Server {
 
 pub(crate) struct Udp {
     flow: Flow,
-    conn: Conn,
     client: End,
     server: Server,
     timer: Pin<Box<Sleep>>,
@@ -93,11 +92,8 @@ impl Drop for End {
 
 impl Udp {
     pub(crate) fn new(flow: Flow, association: Box<dyn Association>) -> Self {
-        let config = Arc::clone(&flow.shared.config);
-        let conn = Conn::new(config, flow.start(false), Instant::now());
         Self {
             flow,
-            conn,
             client: End::new(association),
             server: Server::Waiting,
             timer: Box::pin(sleep(Duration::ZERO)),
@@ -114,7 +110,7 @@ impl Udp {
                 _ = stop.beyond(Urgency::Run) => return,
                 input = poll_fn(|cx| self.poll_input(cx, deadline.is_some())) => input,
             };
-            self.conn.handle_input(input, Instant::now());
+            self.flow.conn.handle_input(input, Instant::now());
         }
         // What cannot be sent now is lost, as datagrams may be.
         poll_fn(|cx| {
@@ -126,7 +122,7 @@ impl Udp {
 
     fn obey(&mut self) -> Option<Option<Instant>> {
         loop {
-            match self.conn.poll_output() {
+            match self.flow.conn.poll_output() {
                 Output::Done => return None,
                 Output::Event(event) => self.flow.record(event),
                 Output::Open { target, .. } => {

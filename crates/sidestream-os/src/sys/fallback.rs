@@ -1,5 +1,6 @@
 //! Systems on which nothing is captured yet.
 
+use std::fs::File;
 use std::io;
 use std::process::ExitStatus;
 
@@ -15,6 +16,10 @@ impl Signals {
     pub(crate) async fn next(&mut self) -> i32 {
         std::future::pending().await
     }
+}
+
+pub(crate) fn inherited(_: i32) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 pub(crate) fn is_root() -> bool {

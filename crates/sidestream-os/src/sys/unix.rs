@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
@@ -48,6 +48,16 @@ fn has_foreground() -> bool {
     let Ok(terminal) = File::open("/dev/tty") else { return false };
     // SAFETY: the descriptor is open, and neither call takes a pointer.
     unsafe { libc::tcgetpgrp(terminal.as_raw_fd()) == libc::getpgrp() }
+}
+
+pub(crate) fn inherited(descriptor: i32) -> io::Result<File> {
+    // SAFETY: the call takes no pointer; a number that is no descriptor is answered with an error.
+    let copy = unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 3) };
+    if copy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor was made just now, and nobody else knows of it.
+    Ok(unsafe { File::from_raw_fd(copy) })
 }
 
 pub(crate) fn is_root() -> bool {

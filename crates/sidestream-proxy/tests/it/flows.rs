@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 
 use sidestream_proxy::UpstreamTrust;
+use sidestream_record::Event;
 use sidestream_testkit::Origin;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -109,6 +110,11 @@ async fn stopping_twice_ends_a_flow_and_says_so() {
     stage.stopper.stop();
     let recording = stage.end().await;
     assert_eq!(recording.failure(), "the proxy was stopped");
+    let closed = recording.events.iter().find_map(|event| match event {
+        Event::Closed(closed) => Some((closed.received, closed.sent)),
+        _ => None,
+    });
+    assert_eq!(closed, Some((4, 4)));
     // What had come may be read; then the connection has ended.
     assert!(matches!(client.read(&mut [0; 9]).await, Ok(0) | Err(_)));
 }
