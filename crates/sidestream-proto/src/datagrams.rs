@@ -5,7 +5,8 @@ use sidestream_flow::Peer;
 use sidestream_record::{DialFailure, Event, Failure, Protocol};
 
 use crate::Target;
-use crate::conn::{Cx, Next, Told};
+use crate::conn::{Next, Told};
+use crate::cx::Cx;
 use crate::timers::Timer;
 use crate::watch::Watch;
 

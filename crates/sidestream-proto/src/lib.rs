@@ -2,6 +2,7 @@
 
 mod config;
 mod conn;
+mod cx;
 mod datagrams;
 pub mod dns;
 mod http;

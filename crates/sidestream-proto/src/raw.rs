@@ -4,7 +4,8 @@ use bytes::Bytes;
 use sidestream_flow::Peer;
 use sidestream_record::{Event, Failure, Protocol};
 
-use crate::conn::{Cx, Next, Told};
+use crate::conn::{Next, Told};
+use crate::cx::Cx;
 use crate::watch::Watch;
 
 /// The well-known port of DNS (RFC 1035 §4.2).

@@ -11,7 +11,8 @@ use rustls::{AlertDescription, CertificateError, ClientConfig};
 use sidestream_flow::Peer;
 use sidestream_record::{Alteration, Event, Failure, Protocol};
 
-use crate::conn::{Cx, Layer, Next, Told};
+use crate::conn::{Layer, Next, Told};
+use crate::cx::Cx;
 use crate::http::{Http, Place};
 use crate::sniff::{Sniff, Way};
 use crate::timers::Timer;

@@ -4,7 +4,8 @@ use bytes::BytesMut;
 use sidestream_flow::Peer;
 use sidestream_record::{Event, Failure};
 
-use crate::conn::{Cx, Layer, Next, Told};
+use crate::conn::{Layer, Next, Told};
+use crate::cx::Cx;
 use crate::http::{Http, Place};
 use crate::http1;
 use crate::raw::Raw;

@@ -9,6 +9,7 @@ mod stop;
 mod tcp;
 mod tls;
 mod udp;
+mod verifier;
 
 pub use proxy::{Proxy, ServeError, Served};
 pub use stop::{Stop, Stopper};

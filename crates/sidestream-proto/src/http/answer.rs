@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sidestream_flow::Peer;
 
-use crate::conn::Cx;
+use crate::cx::Cx;
 
 /// Answers a request with an error, and says that the connection ends.
 pub(super) fn refuse(cx: &mut Cx, status: u16, why: &str) {

@@ -3,7 +3,8 @@
 use sidestream_flow::Peer;
 use sidestream_record::{Event, Failure};
 
-use crate::conn::{Cx, Layer, Next, Told};
+use crate::conn::{Layer, Next, Told};
+use crate::cx::Cx;
 use crate::http::requests::Reading;
 use crate::http::responses::Answering;
 use crate::http::{Http, Place, Step, answer, missing};

@@ -13,7 +13,8 @@ use bytes::BytesMut;
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Event, Failure, Point, Protocol};
 
-use crate::conn::{Cx, Next, Told};
+use crate::conn::{Next, Told};
+use crate::cx::Cx;
 use crate::http::flight::Flight;
 use crate::http::requests::Reading;
 use crate::http::responses::Answering;

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Alteration, Event, Failure, Part, Point, RequestHead};
 
-use crate::conn::{Cx, Layer, Next, Told};
+use crate::conn::{Layer, Next, Told};
+use crate::cx::Cx;
 use crate::http::flight::Flight;
 use crate::http::route::Asked;
 use crate::http::{Http, Place, Step, answer, missing, route};

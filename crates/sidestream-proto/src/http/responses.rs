@@ -5,7 +5,8 @@ use std::mem;
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Event, Failure, Part, Point, ResponseHead};
 
-use crate::conn::{Cx, Layer, Next, Told};
+use crate::conn::{Layer, Next, Told};
+use crate::cx::Cx;
 use crate::http::flight::Flight;
 use crate::http::requests::Reading;
 use crate::http::{Http, Place, Step, answer};

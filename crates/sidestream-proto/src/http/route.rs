@@ -10,7 +10,8 @@ use sidestream_record::{
     Event, Failure, Fields, Part, RequestHead, ResponseHead, Version, wording,
 };
 
-use crate::conn::{Cx, Layer, Next, Told};
+use crate::conn::{Layer, Next, Told};
+use crate::cx::Cx;
 use crate::http::requests::{Reading, Ready};
 use crate::http::{Http, Place, Step};
 use crate::sniff::{Sniff, Way};

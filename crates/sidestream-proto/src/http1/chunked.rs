@@ -2,11 +2,12 @@
 
 use bytes::{Bytes, BytesMut};
 use memchr::{memchr, memchr2};
+use sidestream_record::Fields;
 
 use super::body::Piece;
 use super::bytes_of::trim;
 use super::defect::{Defect, Defects};
-use super::error::{BodyError, Smuggling};
+use super::error::BodyError;
 use super::fields;
 use super::limits::Limits;
 use super::lines::{Lines, Scan};
@@ -44,6 +45,7 @@ enum State {
         lines: Lines,
     },
     Done,
+    Failed(BodyError),
 }
 
 impl Chunked {
@@ -66,6 +68,9 @@ impl Chunked {
 
     pub(super) fn poll(&mut self, buf: &mut BytesMut) -> Result<Option<Piece>, BodyError> {
         let result = self.step(buf);
+        if let Err(error) = &result {
+            self.state = State::Failed(error.clone());
+        }
         if self.lead == 0 || matches!(result, Ok(Some(_))) {
             return result;
         }
@@ -111,6 +116,7 @@ impl Chunked {
                     return self.take_trailers(buf, line, len).map(Some);
                 }
                 State::Done => return Ok(Some(Piece::End)),
+                State::Failed(error) => return Err(error.clone()),
             }
         }
     }
@@ -142,11 +148,14 @@ impl Chunked {
     ) -> Result<Piece, BodyError> {
         let State::Trailers { lines, .. } = &self.state else { return Ok(Piece::End) };
         let start = self.lead + line;
-        // A copy, for on an error the buffer must stay whole; trailer sections are short.
-        let section = Bytes::copy_from_slice(&buf[start..start + len]);
-        let fields = fields::parse(&section, lines, 0, &mut self.defects)
-            .and_then(|fields| Survey::new(&fields, Side::Request).map(|_| ()).map(|()| fields))
-            .map_err(BodyError::Trailers)?;
+        let mut fields = Fields::default();
+        if lines.len() > 0 {
+            // A copy, for on an error the buffer must stay whole; trailer sections are short.
+            let section = Bytes::copy_from_slice(&buf[start..start + len]);
+            fields = fields::parse(&section, lines, 0, &mut self.defects)
+                .map_err(BodyError::Trailers)?;
+            Survey::new(&fields, Side::Response).map_err(BodyError::Trailers)?;
+        }
         let wire = buf.split_to(start + len).freeze();
         self.lead = 0;
         self.state = State::Done;

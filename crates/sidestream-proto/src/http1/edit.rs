@@ -12,7 +12,8 @@ use super::head::Parsed;
 use super::lines::{Lines, content};
 use super::start_line::{RequestLine, StartLine};
 
-/// Changes to a head that leave every other byte as it was sent.
+/// Changes to a head that leave every other byte as it was sent; of two that name the same field,
+/// the later one counts.
 #[derive(Debug)]
 #[must_use = "finish() makes the head"]
 pub struct Edit<'a> {
@@ -85,8 +86,10 @@ impl<'a> Edit<'a> {
             self.put_field(&self.raw[line.start..end], &mut done, &mut out);
         }
         let ending = &self.raw[start.start + content(&self.raw[start.clone()]).len()..start.end];
-        for ((name, value), _) in self.changes.iter().zip(done).filter(|(_, done)| !done) {
-            if let Some(value) = value {
+        for (index, (name, value)) in self.changes.iter().enumerate() {
+            let later = &self.changes[index + 1..];
+            let counts = !done[index] && !later.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
+            if let Some(value) = value.filter(|_| counts) {
                 for part in [name.as_bytes(), b": ", value, ending] {
                     out.put(part);
                 }

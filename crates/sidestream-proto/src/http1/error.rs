@@ -6,23 +6,25 @@ use thiserror::Error;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeadError {
-    /// It is longer than [`Limits::max_head_bytes`](super::Limits::max_head_bytes).
-    #[error("the head is longer than {limit} bytes; raise the limit if it is meant to be")]
+    /// It is longer than [`Limits::max_head_bytes`](super::Limits::max_head_bytes): raise the limit
+    /// if it is meant to be.
+    #[error("the head is longer than {limit} bytes")]
     TooLarge {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// It has more lines than [`Limits::max_fields`](super::Limits::max_fields).
-    #[error("the head has more than {limit} fields; raise the limit if it is meant to")]
+    /// It has more lines than [`Limits::max_fields`](super::Limits::max_fields): raise the limit if
+    /// it is meant to.
+    #[error("the head has more than {limit} fields")]
     TooManyFields {
         /// The limit.
         limit: usize,
     },
-    /// The first line is not `METHOD TARGET HTTP/1.x`.
-    #[error("the first line is not a request line of HTTP/1; pass the bytes on undecoded")]
+    /// The first line is not `METHOD TARGET HTTP/1.x`: pass the bytes on undecoded.
+    #[error("the first line is not a request line of HTTP/1")]
     RequestLine,
-    /// The first line is not `HTTP/1.x STATUS REASON`.
-    #[error("the first line is not a status line of HTTP/1; pass the bytes on undecoded")]
+    /// The first line is not `HTTP/1.x STATUS REASON`: pass the bytes on undecoded.
+    #[error("the first line is not a status line of HTTP/1")]
     StatusLine,
     /// Recipients would disagree about where its lines end.
     #[error(transparent)]

@@ -35,21 +35,15 @@ pub fn request_framing(head: &RequestHead) -> Result<Framing, Smuggling> {
     let survey = Survey::new(&head.fields, Side::Request)?;
     let length = survey.length?;
     let framing = match (survey.codings, length) {
+        (None, None | Some(0)) => return Ok(Framing::Empty),
+        (None, Some(length)) => Framing::Length(length),
         (Some(_), Some(_)) => return Err(Smuggling::TransferEncodingAndLength),
         (Some(codings), None) => {
             check_request_codings(codings, head.version)?;
             Framing::Chunked
         }
-        (None, Some(length)) => Framing::Length(length),
-        (None, None) => Framing::Empty,
     };
-    match framing {
-        Framing::Length(0) => Ok(Framing::Empty),
-        Framing::Length(_) | Framing::Chunked if head.method == "CONNECT" => {
-            Err(Smuggling::ConnectBody)
-        }
-        other => Ok(other),
-    }
+    if head.method == "CONNECT" { Err(Smuggling::ConnectBody) } else { Ok(framing) }
 }
 
 fn check_request_codings(codings: Codings, version: Version) -> Result<(), Smuggling> {

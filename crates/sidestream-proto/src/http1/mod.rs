@@ -18,7 +18,8 @@
 //! message down. What recipients are known to frame differently is refused with a [`Smuggling`]
 //! reason. Requests are held to more than responses: behind a request, others' requests may wait
 //! on the same connection, while a response whose end is in doubt can be read until the
-//! connection closes.
+//! connection closes. The first column names the bytes of each case in `fixtures/http1`; the tests
+//! hold the table to them.
 //!
 #![doc = include_str!("cases.md")]
 

@@ -41,15 +41,15 @@ pub fn looks_like_request(bytes: &[u8]) -> Sniff {
     let known = METHODS.contains(&method);
     match target.first() {
         None => Sniff::NeedMore,
-        Some(b'/' | b'*') if known => Sniff::Yes,
+        Some(b'/') if known => Sniff::Yes,
         Some(byte) if method == b"CONNECT" && (byte.is_ascii_alphanumeric() || *byte == b'[') => {
             Sniff::Yes
         }
         Some(b'/' | b'*') => by_version(target),
-        Some(_) => match is_absolute(target) {
-            Sniff::Yes if !known => by_version(target),
-            other => other,
-        },
+        Some(_) => {
+            let absolute = is_absolute(target);
+            if absolute == Sniff::Yes && !known { by_version(target) } else { absolute }
+        }
     }
 }
 
@@ -73,10 +73,9 @@ fn by_version(rest: &[u8]) -> Sniff {
     if line.iter().any(|&byte| is_control(byte)) || line.len() > MAX_LINE_BYTES {
         return Sniff::No;
     }
-    let version = line.strip_suffix(&line[line.len().saturating_sub(1)..]).unwrap_or(line);
-    match end {
-        None => Sniff::NeedMore,
-        Some(_) if version.ends_with(b" HTTP/1.") => Sniff::Yes,
-        Some(_) => Sniff::No,
-    }
+    let Some((minor, before)) = line.split_last().filter(|_| end.is_some()) else {
+        return Sniff::NeedMore;
+    };
+    let is_version = minor.is_ascii_digit() && before.ends_with(b" HTTP/1.");
+    if is_version { Sniff::Yes } else { Sniff::No }
 }

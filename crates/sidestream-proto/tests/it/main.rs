@@ -6,6 +6,7 @@
 mod dns;
 mod hello;
 mod http;
+mod http1;
 mod play;
 mod raw;
 mod tls;

@@ -1,0 +1,180 @@
+//! What all layers of a flow share: the legs, the outputs, what is known.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use sidestream_flow::{FlowKey, Ids, Peer, Transport};
+use sidestream_record::Event;
+
+use crate::conn::Told;
+use crate::leg::{Arrived, Leg};
+use crate::timers::Timers;
+use crate::{Config, Output, Target};
+
+/// What all layers of a flow share.
+pub(crate) struct Cx {
+    pub(crate) config: Arc<Config>,
+    pub(crate) key: FlowKey,
+    pub(crate) ids: Ids,
+    /// The name of the server, as far as it is known.
+    pub(crate) host: Option<String>,
+    pub(crate) now: Instant,
+    pub(crate) timers: Timers,
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) told: VecDeque<Told>,
+    pub(crate) client: Leg,
+    pub(crate) servers: Vec<Leg>,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+}
+
+impl Cx {
+    pub(crate) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn events(&mut self, events: Vec<Event>) {
+        self.outputs.extend(events.into_iter().map(Output::Event));
+    }
+
+    pub(crate) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// Remembers and tells the name of the server.
+    pub(crate) fn name(&mut self, host: String) {
+        if self.host.as_ref() != Some(&host) {
+            self.event(Event::Named { host: host.clone() });
+            self.host = Some(host);
+        }
+    }
+
+    /// Asks for a server, and returns its number.
+    pub(crate) fn open(&mut self, target: Target) -> u32 {
+        let server = u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
+        self.servers.push(Leg::unopened());
+        self.output(Output::Open { server, target });
+        server
+    }
+
+    pub(crate) fn leg(&mut self, peer: Peer) -> Option<&mut Leg> {
+        match peer {
+            Peer::Client => Some(&mut self.client),
+            Peer::Server(server) => self.servers.get_mut(server as usize),
+        }
+    }
+
+    pub(crate) fn peers(&self) -> impl Iterator<Item = Peer> + use<> {
+        let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
+        [Peer::Client].into_iter().chain((0..servers).map(Peer::Server))
+    }
+
+    /// Sends bytes to a peer, unless nothing more can be sent to it.
+    pub(crate) fn send(&mut self, peer: Peer, bytes: Bytes) {
+        if bytes.is_empty() && self.key.transport == Transport::Tcp {
+            return;
+        }
+        let Some(leg) = self.leg(peer) else { return };
+        if leg.shut || leg.gone {
+            return;
+        }
+        if leg.is_plain() {
+            self.put(peer, bytes);
+        } else {
+            leg.write(bytes);
+        }
+    }
+
+    fn put(&mut self, peer: Peer, wire: Bytes) {
+        if peer == Peer::Client {
+            self.sent += wire.len() as u64;
+        }
+        self.output(Output::Send(peer, wire));
+    }
+
+    /// Says to a peer that no more will come; over TLS cleanly or, as a peer did that just went
+    /// away, not.
+    pub(crate) fn shutdown(&mut self, peer: Peer, clean: bool) {
+        let Some(leg) = self.leg(peer) else { return };
+        if leg.shut || leg.gone {
+            return;
+        }
+        if clean {
+            leg.close_tls();
+        }
+        let wire = leg.flush();
+        leg.shut = true;
+        if !wire.is_empty() {
+            self.put(peer, wire);
+        }
+        self.output(Output::Shutdown(peer));
+    }
+
+    /// Puts on the wire what TLS has to say.
+    pub(crate) fn flush(&mut self) {
+        for peer in self.peers() {
+            let Some(leg) = self.leg(peer) else { continue };
+            if leg.is_plain() || leg.gone || leg.shut {
+                continue;
+            }
+            let wire = leg.flush();
+            if !wire.is_empty() {
+                self.put(peer, wire);
+            }
+        }
+    }
+
+    pub(crate) fn feed(&mut self, peer: Peer, wire: Bytes) {
+        if peer == Peer::Client {
+            self.received += wire.len() as u64;
+        }
+        if self.key.transport == Transport::Udp {
+            self.told.push_back(Told::Data(peer, wire));
+            return;
+        }
+        let mut arrived = Vec::new();
+        if let Some(leg) = self.leg(peer) {
+            leg.feed(wire, &mut arrived);
+        }
+        self.tell(peer, arrived);
+    }
+
+    /// Takes bytes that a layer kept until it had added TLS to the leg.
+    pub(crate) fn feed_top(&mut self, peer: Peer, bytes: Bytes) {
+        let mut arrived = Vec::new();
+        if let Some(leg) = self.leg(peer) {
+            leg.feed_top(bytes, &mut arrived);
+        }
+        self.tell(peer, arrived);
+    }
+
+    pub(crate) fn eof(&mut self, peer: Peer) {
+        let Some(leg) = self.leg(peer) else { return };
+        if mem::replace(&mut leg.eof, true) {
+            return;
+        }
+        let clean = leg.is_plain();
+        self.told.push_back(Told::Eof(peer, clean));
+    }
+
+    fn tell(&mut self, peer: Peer, arrived: Vec<Arrived>) {
+        for arrived in arrived {
+            let told = match arrived {
+                Arrived::Data(bytes) => Told::Data(peer, bytes),
+                Arrived::Established => Told::Established(peer),
+                Arrived::Failed(error) => Told::TlsFailed(peer, error),
+                Arrived::Eof => {
+                    let Some(leg) = self.leg(peer) else { continue };
+                    if mem::replace(&mut leg.eof, true) {
+                        continue;
+                    }
+                    Told::Eof(peer, true)
+                }
+            };
+            self.told.push_back(told);
+        }
+    }
+}
