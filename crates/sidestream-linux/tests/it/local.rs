@@ -88,7 +88,9 @@ fn a_datagram_service_of_the_tree_is_reached_from_the_host() {
     let script = r#"
 import socket, sys
 s = socket.socket(type=socket.SOCK_DGRAM); s.bind(("", int(sys.argv[1])))
-d, a = s.recvfrom(99); s.sendto(("%s:%d" % a).encode(), a)
+d = b""
+while d != b"done":
+    d, a = s.recvfrom(99); s.sendto(("%s:%d" % a).encode(), a)
 "#;
     let options = Options::new([PYTHON, "-c", script, &port.to_string()]);
     let mut buf = [0; 99];
@@ -102,6 +104,7 @@ d, a = s.recvfrom(99); s.sendto(("%s:%d" % a).encode(), a)
                 said = asking.recv(&mut buf).ok();
                 said.is_some()
             });
+            asking.send(b"done").unwrap();
         });
     });
     assert!(outcome.status.success(), "{}", outcome.output);
