@@ -113,6 +113,9 @@ impl Launched {
     ///
     /// Outside of a tokio runtime.
     pub fn start(self) -> Result<Captured, RunError> {
+        if let Err(error) = crate::raise_open_files() {
+            tracing::debug!(%error, "no more files may be open");
+        }
         let parts = self.sandbox.start()?;
         let (over, ended) = watch::channel(false);
         let running = Running::new(parts.running, self.signals, over);

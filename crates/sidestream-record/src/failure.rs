@@ -110,6 +110,8 @@ impl Failure {
             | Self::Reset(peer)
             | Self::TimedOut { peer, .. }
             | Self::Tls { peer, .. } => Blame::Peer(*peer),
+            // What the system refused without asking the server.
+            Self::Dial(DialFailure::Other { .. }) => Blame::Machine,
             Self::Dial(_) | Self::Unanswered => Blame::Peer(Peer::Server(0)),
             Self::Stopped | Self::Unsupported { .. } => Blame::Caller,
             Self::Internal { .. } => Blame::Bug,

@@ -30,6 +30,9 @@ impl fmt::Debug for Listening {
 ///
 /// The first address that cannot be had; its message says what to do.
 pub fn listen(addrs: &[SocketAddr]) -> Result<Listening, BindError> {
+    if let Err(error) = sidestream_os::raise_open_files() {
+        tracing::debug!(%error, "no more files may be open");
+    }
     let mut driver = Explicit::bind(addrs)?;
     let addrs = driver.local_addrs();
     // On a system whose sockets cannot be looked up, flows have no process.

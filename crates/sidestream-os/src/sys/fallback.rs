@@ -22,6 +22,10 @@ pub(crate) fn inherited(_: i32) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+pub(crate) fn raise_open_files() -> io::Result<()> {
+    Ok(())
+}
+
 pub(crate) fn is_root() -> bool {
     false
 }

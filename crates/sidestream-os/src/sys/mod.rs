@@ -4,7 +4,7 @@
 #[cfg_attr(not(unix), path = "fallback.rs")]
 mod imp;
 
-pub(crate) use imp::{Signals, end_by, inherited, is_root, shell_code, signal};
+pub(crate) use imp::{Signals, end_by, inherited, is_root, raise_open_files, shell_code, signal};
 
 /// Whether commands can be captured in namespaces on this system.
 pub(crate) const HAS_NAMESPACES: bool = cfg!(target_os = "linux");

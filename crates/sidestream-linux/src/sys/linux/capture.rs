@@ -49,6 +49,8 @@ pub struct SandboxCapture {
     /// Readable when the keeper has ended.
     ended: AsyncFd<OwnedFd>,
     rest: Option<Pin<Box<Sleep>>>,
+    /// The system has nothing to give, and that was told.
+    scarce: bool,
     /// Connections from the host, which are waited for at the end.
     live: Live,
     until: Option<Instant>,
@@ -87,6 +89,7 @@ impl SandboxCapture {
             incoming,
             ended,
             rest: None,
+            scarce: false,
             live,
             until: None,
             glance: None,
@@ -104,6 +107,7 @@ impl SandboxCapture {
             while let Poll::Ready(accepted) = self.tcp[index].poll_accept(cx) {
                 match accepted {
                     Ok((stream, client)) => {
+                        self.scarce = false;
                         if let Some(incoming) = self.connection(stream, client) {
                             // The other family is asked first the next time.
                             self.tcp.rotate_left(1);
@@ -113,7 +117,9 @@ impl SandboxCapture {
                     // The client has gone again before it was its turn.
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                     Err(error) => {
-                        tracing::warn!(%error, "connections of the command wait");
+                        if !std::mem::replace(&mut self.scarce, true) {
+                            tracing::warn!(%error, "connections of the command wait");
+                        }
                         self.rest = Some(Box::pin(sleep(REST)));
                         return self.poll_tcp(cx);
                     }
