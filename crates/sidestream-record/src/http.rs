@@ -80,9 +80,9 @@ impl FromIterator<Field> for Fields {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Version {
-    /// HTTP/1.0 (RFC 1945), and every other 1.x that is not 1.1.
+    /// HTTP/1.0 (RFC 1945).
     Http10,
-    /// HTTP/1.1 (RFC 9112).
+    /// HTTP/1.1 (RFC 9112), and what calls itself a later 1.x (RFC 9110 §6.2).
     Http11,
     /// HTTP/2 (RFC 9113).
     Http2,
