@@ -46,8 +46,8 @@ impl<'a> Bed<'a> {
     }
 
     /// Listens where the clients get to through the driver.
-    pub(crate) async fn listen(&self, family: Family) -> (TcpListener, SocketAddr) {
-        listen(self.ground, family).await
+    pub(crate) fn listen(&self, family: Family) -> (TcpListener, SocketAddr) {
+        listen(self.ground, family)
     }
 
     /// Connects a client to a server of the suite.
@@ -58,7 +58,7 @@ impl<'a> Bed<'a> {
 
     /// Gives both ends of a connection through the driver.
     pub(crate) async fn pair(&self, family: Family) -> (Connected, TcpStream) {
-        let (listener, addr) = self.listen(family).await;
+        let (listener, addr) = self.listen(family);
         let client = self.connect(addr).await;
         let accepted = self.within("reaching the server", listener.accept()).await;
         let (server, _from) = accepted.expect("a listener on loopback accepts");
@@ -112,7 +112,7 @@ impl<'a> Bed<'a> {
 /// kernel whose queue is full loses some.
 const BACKLOG: u32 = 4096;
 
-pub(crate) async fn listen(ground: &dyn Ground, family: Family) -> (TcpListener, SocketAddr) {
+pub(crate) fn listen(ground: &dyn Ground, family: Family) -> (TcpListener, SocketAddr) {
     let ip = ground.server_ip(family).expect("checks ask for families that the ground has");
     let socket = match family {
         Family::V4 => TcpSocket::new_v4(),

@@ -108,7 +108,7 @@ async fn carry_tcp(
         Ok(server) => copy(pending.accept().await?, server.stream).await,
         Err(failure) => {
             pending.refuse(&failure);
-            Ok(())
+            Err(io::Error::other(failure.to_string()))
         }
     }
 }

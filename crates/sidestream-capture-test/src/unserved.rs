@@ -43,7 +43,7 @@ impl<'a> Unserved<'a> {
     pub(crate) async fn new(ground: &'a mut dyn Ground, config: &'a Config) -> Self {
         let capture = ground.capture();
         let capabilities = capture.capabilities();
-        let (listener, server) = listen(ground, Family::V4).await;
+        let (listener, server) = listen(ground, Family::V4);
         let patience = Patience(config.patience);
         Self { ground, config, patience, capture, capabilities, server, _listener: listener }
     }

@@ -99,7 +99,7 @@ pub async fn ends_when_it_is_dropped(ground: &mut dyn Ground, config: &Config) {
     let ended = ended.expect("a flow ends with the relay that carried it");
     assert!(matches!(ended, Ok(0) | Err(_)), "nothing is sent after the end");
 
-    let (listener, addr) = crate::bed::listen(ground, Family::V4).await;
+    let (listener, addr) = crate::bed::listen(ground, Family::V4);
     let connected = tokio::time::timeout(config.patience, ground.connect(addr)).await;
     match connected.expect("a client gets some answer when the driver is gone") {
         // Nothing leads out of a sandbox that has ended.

@@ -112,7 +112,7 @@ async fn timed<T>(patience: Duration, io: impl Future<Output = io::Result<T>>) -
 /// When the driver does otherwise.
 pub async fn carries_many_flows_at_once(ground: &mut dyn Ground, config: &Config) {
     let bed = Bed::new(ground, config);
-    let (listener, server) = bed.listen(Family::V4).await;
+    let (listener, server) = bed.listen(Family::V4);
     let serving = tokio::spawn(serve_echo(listener));
     let at_once = at_once(config.flows);
     for first in (0..config.flows).step_by(at_once) {
@@ -139,17 +139,16 @@ pub async fn carries_many_flows_at_once(ground: &mut dyn Ground, config: &Config
     assert_eq!(flows.len(), config.flows, "every connection is one flow");
 }
 
-async fn exchange(client: io::Result<Connected>, seed: u64) -> io::Result<()> {
-    let mut client = client?;
+async fn exchange(client: io::Result<Connected>, seed: u64) -> Result<(), String> {
+    let mut client = client.map_err(|error| format!("cannot connect: {error}"))?;
     let (bytes, mut echoed) = (pattern(seed, 4_096), Vec::new());
-    client.stream.write_all(&bytes).await?;
-    client.stream.shutdown().await?;
-    client.stream.read_to_end(&mut echoed).await?;
-    if echoed == bytes {
-        Ok(())
-    } else {
-        Err(io::Error::other(format!("got {} bytes that are not its own", echoed.len())))
-    }
+    let written = client.stream.write_all(&bytes).await;
+    written.map_err(|error| format!("cannot write: {error}"))?;
+    client.stream.shutdown().await.map_err(|error| format!("cannot end: {error}"))?;
+    let read = client.stream.read_to_end(&mut echoed).await;
+    let read =
+        read.map_err(|error| format!("cannot read on after {} bytes: {error}", echoed.len()))?;
+    if echoed == bytes { Ok(()) } else { Err(format!("got {read} bytes that are not its own")) }
 }
 
 async fn serve_echo(listener: TcpListener) {
