@@ -57,7 +57,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     for target in &targets {
         println!("fuzz: {target}");
         let mut cargo = Command::new("cargo");
-        cargo.args(["fuzz", "run", target, "--", &limit, "-print_final_stats=1"]);
+        // The first folder takes what is found: the seeds stay the few that were chosen.
+        let corpora = [fuzz.join("target/corpus").join(target), fuzz.join("corpus").join(target)];
+        std::fs::create_dir_all(&corpora[0])?;
+        cargo.args(["fuzz", "run", target]).args(corpora);
+        cargo.args(["--", &limit, "-print_final_stats=1"]);
         // The sanitizer's flags are unstable; this lets the stable compiler take them.
         run_command(cargo.env("RUSTC_BOOTSTRAP", "1").current_dir(&workspace.root))?;
     }

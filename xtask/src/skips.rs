@@ -14,9 +14,9 @@ const ALLOWED: &str = "ci/allowed-skips.txt";
 #[derive(Debug)]
 pub(crate) struct SkipsFile(PathBuf);
 
-/// The skips of one run: binary and test, and the reason.
+/// The skips of one run: `PACKAGE::TEST`, and the reason.
 #[derive(Debug, Default)]
-pub(crate) struct Skips(BTreeMap<(String, String), String>);
+pub(crate) struct Skips(BTreeMap<String, String>);
 
 impl SkipsFile {
     /// Makes an empty file in `folder`, which the user who runs the tests can write.
@@ -46,8 +46,8 @@ impl Skips {
 
     /// Prints each skip with its reason.
     pub(crate) fn print(&self) {
-        for ((binary, name), reason) in &self.0 {
-            println!("SKIPPED {binary} {name}: {reason}");
+        for (name, reason) in &self.0 {
+            println!("SKIPPED {name}: {reason}");
         }
     }
 
@@ -60,9 +60,9 @@ impl Skips {
     fn parse(text: &str) -> Self {
         let mut skips = BTreeMap::new();
         for line in text.lines() {
-            let mut fields = line.splitn(3, '\t').map(str::to_owned);
+            let mut fields = line.splitn(3, '\t');
             let mut field = || fields.next().unwrap_or_default();
-            skips.insert((field(), field()), field());
+            skips.insert(format!("{}::{}", field(), field()), field().to_owned());
         }
         Self(skips)
     }
@@ -81,10 +81,10 @@ impl Skips {
                 names.push(name);
             }
         }
-        let refused = self.0.iter().filter(|((_, name), _)| !names.contains(&name.as_str()));
+        let refused = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
         Ok(refused
-            .map(|((binary, name), reason)| {
-                format!("{binary} {name}: must run here as {user}, but was skipped: {reason}")
+            .map(|(name, reason)| {
+                format!("{name}: must run here as {user}, but was skipped: {reason}")
             })
             .collect())
     }
@@ -96,20 +96,21 @@ mod tests {
 
     #[test]
     fn counts_a_test_once() {
-        assert_eq!(Skips::parse("it\ta\tx\nit\ta\tx\nother\ta\tx\n").len(), 2);
+        assert_eq!(Skips::parse("one\ta\tx\none\ta\tx\nother\ta\tx\n").len(), 2);
     }
 
     #[test]
     fn refuses_what_is_not_listed_for_the_user() {
-        let skips = Skips::parse("it\tmakes_a_table\tnot root\n");
+        let skips = Skips::parse("linux\tmakes_a_table\tnot root\n");
         let check = |allowed: &str, user: &str, refused: usize| {
             assert_eq!(skips.refused_by(allowed, user).unwrap().len(), refused, "{allowed}");
         };
         check("", "root", 1);
-        check("# Why.\n\nnobody | makes_a_table | needs root\n", "nobody", 0);
-        check("nobody | makes_a_table | needs root\n", "root", 1);
-        check("any | makes_a_table | never here\n", "root", 0);
-        assert!(skips.refused_by("any | makes_a_table |\n", "root").is_err());
+        check("# Why.\n\nnobody | linux::makes_a_table | needs root\n", "nobody", 0);
+        check("nobody | linux::makes_a_table | needs root\n", "root", 1);
+        check("any | other::makes_a_table | never here\n", "root", 1);
+        check("any | linux::makes_a_table | never here\n", "root", 0);
+        assert!(skips.refused_by("any | linux::makes_a_table |\n", "root").is_err());
         assert!(skips.refused_by("makes_a_table\n", "root").is_err());
     }
 }

@@ -28,9 +28,11 @@ pub(crate) enum Which {
 }
 
 /// The built test binaries.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Suite {
     tests: Vec<TestBinary>,
+    /// The runnable examples, which some tests start.
+    examples: Vec<PathBuf>,
     sidestream: Option<PathBuf>,
 }
 
@@ -88,7 +90,7 @@ impl Suite {
             .args(["test", "--workspace", "--no-run", "--quiet"])
             .arg("--message-format=json-render-diagnostics")
             .current_dir(&workspace.root);
-        let mut suite = Self { tests: Vec::new(), sidestream: None };
+        let mut suite = Self::default();
         for line in output(&mut cargo)?.lines() {
             let message: Message =
                 serde_json::from_str(line).context("reading cargo's messages")?;
@@ -113,6 +115,8 @@ impl Suite {
             let package = folder.file_name().unwrap_or_default().to_string_lossy();
             let name = format!("{package}::{}", target.name);
             self.tests.push(TestBinary { name, target: target.name, executable, folder });
+        } else if target.kind == ["example"] {
+            self.examples.push(executable);
         } else if target.kind == ["bin"] && target.name == "sidestream" {
             self.sidestream = Some(executable);
         }
@@ -125,6 +129,9 @@ impl Suite {
         user.own(skips.path())?;
         let sidestream =
             self.sidestream.as_deref().map(|program| user.reachable(program)).transpose()?;
+        for example in &self.examples {
+            user.reach_example(example)?;
+        }
         let mut counts = Counts::default();
         for test in self.tests.iter().filter(|test| which.contains(&test.target)) {
             let folder =

@@ -59,8 +59,16 @@ impl User {
     pub(crate) fn reachable(&self, program: &Path) -> Result<PathBuf> {
         match self {
             Self::Caller { .. } => Ok(program.to_owned()),
-            Self::Nobody(stage) => stage.copy_program(program),
+            Self::Nobody(stage) => stage.copy_program(program, "bin"),
         }
+    }
+
+    /// Lets this user reach an example where tests look for it: in `examples` beside their own folder.
+    pub(crate) fn reach_example(&self, program: &Path) -> Result<()> {
+        if let Self::Nobody(stage) = self {
+            stage.copy_program(program, "examples")?;
+        }
+        Ok(())
     }
 
     /// Gives the folder of sources as this user reaches it.
@@ -109,7 +117,7 @@ impl Stage {
         let folder = temp.join(format!("nobody-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| format!("making {}", folder.display()))?;
         let stage = Self { folder, uid, gid };
-        for name in ["", "bin", "src", "home", "home/tmp"] {
+        for name in ["", "bin", "examples", "src", "home", "home/tmp"] {
             let path = stage.folder.join(name);
             fs::create_dir_all(&path)?;
             fs::set_permissions(&path, Permissions::from_mode(0o755))?;
@@ -141,9 +149,9 @@ impl Stage {
         Ok(())
     }
 
-    fn copy_program(&self, program: &Path) -> Result<PathBuf> {
+    fn copy_program(&self, program: &Path, folder: &str) -> Result<PathBuf> {
         let name = program.file_name().context("a program has a name")?;
-        let copy = self.folder.join("bin").join(name);
+        let copy = self.folder.join(folder).join(name);
         // Debug and release builds have one name: the last one asked for counts.
         drop(fs::remove_file(&copy));
         fs::copy(program, &copy).with_context(|| format!("copying {}", program.display()))?;

@@ -8,7 +8,7 @@ use std::path::Path;
 ///
 /// `name` is the test's own name, `reason` what this machine or user lacks.
 /// Prints `SKIPPED name: reason` to stderr. Where the environment variable
-/// `SIDESTREAM_SKIPS` names a file, appends `binary<TAB>name<TAB>reason` to
+/// `SIDESTREAM_SKIPS` names a file, appends `package<TAB>name<TAB>reason` to
 /// it, which is how `cargo xtask test` counts skips although the test harness
 /// calls them passed. Call it at most once a test.
 ///
@@ -21,7 +21,7 @@ pub fn skip(name: &str, reason: &str) {
     let reason = one_line(reason);
     eprintln!("SKIPPED {name}: {reason}");
     if let Some(file) = std::env::var_os("SIDESTREAM_SKIPS") {
-        append(Path::new(&file), &format!("{}\t{name}\t{reason}\n", binary()));
+        append(Path::new(&file), &format!("{}\t{name}\t{reason}\n", package()));
     }
 }
 
@@ -33,14 +33,13 @@ fn append(file: &Path, line: &str) {
         .unwrap_or_else(|error| panic!("cannot write the skip to {}: {error}", file.display()));
 }
 
-/// Names the running test binary without the hash that Cargo appends.
-fn binary() -> String {
-    let exe = std::env::current_exe().unwrap_or_default();
-    let stem = exe.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    match stem.rsplit_once('-') {
-        Some((name, hash)) if hash.len() == 16 => name.to_owned(),
-        _ => stem,
-    }
+/// Names the package whose tests run, by the folder that Cargo and `cargo xtask` tell them.
+///
+/// Many packages have a test binary of the same name, and some the same tests.
+fn package() -> String {
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let name = Path::new(&folder).file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 fn one_line(text: &str) -> String {
@@ -60,13 +59,16 @@ mod tests {
     fn appends_one_line_a_skip() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("skips");
-        append(&file, "it\ta\tb\n");
-        append(&file, "it\tc\td\n");
-        assert_eq!(std::fs::read_to_string(file).unwrap(), "it\ta\tb\nit\tc\td\n");
+        append(&file, "sidestream-a\ta\tb\n");
+        append(&file, "sidestream-a\tc\td\n");
+        assert_eq!(
+            std::fs::read_to_string(file).unwrap(),
+            "sidestream-a\ta\tb\nsidestream-a\tc\td\n"
+        );
     }
 
     #[test]
-    fn names_the_binary_without_its_hash() {
-        assert_eq!(binary(), "sidestream_testkit");
+    fn names_the_package_of_the_test() {
+        assert_eq!(package(), "sidestream-testkit");
     }
 }

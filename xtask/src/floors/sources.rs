@@ -11,6 +11,7 @@ pub(super) fn check(path: &str, text: &str, os: bool) -> Vec<String> {
         let rule = match word {
             "unsafe" if !os => "`unsafe` only in crates marked os = true",
             "target_os" if !os => "`target_os` only in crates marked os = true",
+            "unsafe" if !in_sys => "`unsafe` only below sys/",
             "target_os" if !in_sys => "`target_os` only below sys/",
             _ => continue,
         };

@@ -93,7 +93,8 @@ fn finds_unsafe_and_systems_out_of_place() {
     let names_system = "\n#[cfg(any(target_os = \"linux\"))]\nmod a;";
     let is_unsafe = "fn a() { unsafe { b() } }";
     check("src/a.rs", is_unsafe, false, &["src/a.rs:1: `unsafe` only in crates marked os = true"]);
-    check("src/a.rs", is_unsafe, true, &[]);
+    check("src/a.rs", is_unsafe, true, &["src/a.rs:1: `unsafe` only below sys/"]);
+    check("src/sys/linux.rs", is_unsafe, true, &[]);
     check("src/a.rs", "// unsafe\nlet unsafe_code = \"unsafe\";", false, &[]);
     check(
         "src/sys/mod.rs",
