@@ -1,5 +1,6 @@
 //! What every flow's task has: the machine, what is known of the flow, and how it is recorded.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -7,6 +8,7 @@ use sidestream_capture::{Destination, FlowInfo, Target};
 use sidestream_flow::FlowId;
 use sidestream_proto::{Conn, Output, Start};
 use sidestream_record::{Entry, Event, Failure, Opened, Sink};
+use tracing::error;
 
 use crate::proxy::Shared;
 
@@ -22,20 +24,16 @@ pub(crate) struct Flow {
 
 impl Flow {
     /// Records that the flow was opened.
-    pub(crate) fn open(shared: Arc<Shared>, info: FlowInfo) -> Self {
+    pub(crate) fn open(shared: Arc<Shared>, id: FlowId, info: FlowInfo) -> Self {
         let FlowInfo { key, ref process, via, destination, .. } = info;
         let opened = Opened { key, process: process.clone(), via: via.to_owned() };
         let named = destination == Destination::Named;
         let host = if named { None } else { shared.names.of(key.server.ip()) };
         let start = Start { key, named, host, ids: shared.ids.clone() };
         let conn = Conn::new(Arc::clone(&shared.config), start, Instant::now());
-        let this = Self { conn, id: shared.ids.flow(), info: Arc::new(info), shared };
+        let this = Self { conn, id, info: Arc::new(info), shared };
         this.record(Event::Opened(opened));
         this
-    }
-
-    pub(crate) const fn id(&self) -> FlowId {
-        self.id
     }
 
     pub(crate) fn record(&self, event: Event) {
@@ -55,21 +53,33 @@ impl Flow {
             sidestream_proto::Target::Original => Target::Addr(self.info.key.server),
         }
     }
-}
 
-impl Drop for Flow {
-    fn drop(&mut self) {
-        self.conn.abandon(if std::thread::panicking() {
-            Failure::Internal { reason: "the flow's task panicked; please report it".into() }
-        } else {
-            Failure::Stopped
-        });
+    /// Ends what is under way, and records how.
+    fn abandon(&mut self, failure: Failure) {
+        self.conn.abandon(failure);
         loop {
             match self.conn.poll_output() {
                 Output::Event(event) => self.record(event),
                 Output::Done | Output::Wait(_) => return,
                 _ => {}
             }
+        }
+    }
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return self.abandon(Failure::Stopped);
+        }
+        let reason = "the flow's task panicked; please report it".into();
+        // What panicked once may do so again, and a panic that leaves a destructor during
+        // unwinding would abort the whole process.
+        let abandoned = catch_unwind(AssertUnwindSafe(|| {
+            self.abandon(Failure::Internal { reason });
+        }));
+        if abandoned.is_err() {
+            error!("the end of a flow whose task panicked could not be recorded");
         }
     }
 }

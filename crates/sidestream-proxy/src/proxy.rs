@@ -112,16 +112,17 @@ impl Proxy {
 
     fn spawn(&self, flows: &mut JoinSet<()>, incoming: Incoming, stop: Stop) {
         let Incoming { info, kind } = incoming;
-        let flow = Flow::open(Arc::clone(&self.0), info);
-        let span = info_span!("flow", id = flow.id().0);
-        match kind {
-            Kind::Tcp(pending) => {
-                flows.spawn(Tcp::new(flow, pending).run(stop).instrument(span));
+        let (shared, id) = (Arc::clone(&self.0), self.0.ids.flow());
+        let span = info_span!("flow", id = id.0);
+        // All that the flow does is done in its task, so that a panic ends that alone.
+        let serving = async move {
+            let flow = Flow::open(shared, id, info);
+            match kind {
+                Kind::Tcp(pending) => Tcp::new(flow, pending).run(stop).await,
+                Kind::Udp(association) => Udp::new(flow, association).run(stop).await,
             }
-            Kind::Udp(association) => {
-                flows.spawn(Udp::new(flow, association).run(stop).instrument(span));
-            }
-        }
+        };
+        flows.spawn(serving.instrument(span));
     }
 }
 

@@ -149,6 +149,11 @@ impl Side {
         error
     }
 
+    /// Returns whether nothing more will go either way.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended && self.queue.is_empty() && (self.broken || self.shut == Shut::Done)
+    }
+
     /// Gives up reading.
     pub(crate) fn end(&mut self) {
         self.ended = true;

@@ -184,6 +184,13 @@ impl Tcp {
         if let Some(input) = self.poll_writes(cx) {
             return Poll::Ready(input);
         }
+        for server in &mut self.servers {
+            if let Server::Open(side) = server
+                && side.is_over()
+            {
+                *server = Server::Gone;
+            }
+        }
         if let Poll::Ready(input) = self.poll_reads(cx) {
             return Poll::Ready(input);
         }

@@ -196,11 +196,9 @@ impl Event {
                 part: *part,
                 bytes: data.len() as u64,
             }),
-            Self::Data { message, from, data } => Some(Self::DataDropped {
-                message: *message,
-                from: *from,
-                bytes: data.len() as u64,
-            }),
+            Self::Data { message, from, data } => {
+                Some(Self::DataDropped { message: *message, from: *from, bytes: data.len() as u64 })
+            }
             _ => None,
         }
     }

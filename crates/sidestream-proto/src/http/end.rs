@@ -34,7 +34,10 @@ impl Http {
                 self.routes.retain(|route| route.server != server);
                 let cut = self.flights.front().filter(|flight| flight.server == server);
                 match cut.map(|flight| flight.answering) {
-                    None => Next::Stay,
+                    None => {
+                        cx.shutdown(peer, clean);
+                        Next::Stay
+                    }
                     Some(true) => {
                         cx.shutdown(Peer::Client, false);
                         Next::Fail(Failure::CutShort { peer, missing: None })

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod faults;
 mod flows;
 mod load;
+mod memory;
 mod stage;
 mod trust;
