@@ -81,7 +81,7 @@ pub(crate) fn plan(fs_root: &Path, env: &dyn Fn(&str) -> Option<OsString>) -> Pl
         root: &root,
         env,
         fs_root,
-        current_dir: Path::new("/work"),
+        current_dir: Path::new("/project"),
         root_pem: Path::new("/run/us/root.pem"),
         bundle_fallback: Path::new("/run/us/bundle.pem"),
     }

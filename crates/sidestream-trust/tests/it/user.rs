@@ -9,7 +9,7 @@ fn what_the_user_set_keeps_its_value_and_is_covered() {
     let machine = Machine::new()
         .bundle("/etc/ssl/certs/ca-certificates.crt")
         .bundle("/home/ada/corporate.pem")
-        .bundle("/work/extra.pem")
+        .bundle("/project/extra.pem")
         .bundle("/home/ada/roots/12345678.0")
         .file("/home/ada/store.jks", EMPTY_JKS)
         .env("NODE_EXTRA_CA_CERTS", "extra.pem")
