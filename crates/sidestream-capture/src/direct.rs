@@ -1,13 +1,15 @@
 //! Dialling from where the proxy itself is.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use sidestream_record::DialFailure;
-use tokio::io::ReadBuf;
+use tokio::io::Interest;
 use tokio::net::{self, TcpStream};
 
 use crate::{Association, BoxFuture, Dial, Dialed, DialedAssociation, FlowInfo, Target};
@@ -96,10 +98,17 @@ fn unknown(target: &Target) -> DialFailure {
 }
 
 /// A connected UDP socket.
-#[derive(Debug)]
 pub struct UdpSocket {
-    socket: net::UdpSocket,
+    socket: Arc<net::UdpSocket>,
     buf: Box<[u8]>,
+    /// Waits for a datagram or for an error, which comes without a datagram.
+    waiting: Option<BoxFuture<'static, io::Result<()>>>,
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UdpSocket").field(&self.socket).finish()
+    }
 }
 
 impl UdpSocket {
@@ -120,14 +129,39 @@ impl UdpSocket {
 
     /// Wraps a socket that is connected already.
     pub fn new(socket: net::UdpSocket) -> Self {
-        Self { socket, buf: vec![0; MAX_DATAGRAM].into_boxed_slice() }
+        let buf = vec![0; MAX_DATAGRAM].into_boxed_slice();
+        Self { socket: Arc::new(socket), buf, waiting: None }
+    }
+
+    /// Takes an error that came by itself, as ICMP messages do.
+    fn error(&self) -> io::Result<()> {
+        // Until it is cleared the runtime says again and again that there is one.
+        let clear = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        _ = self.socket.try_io(Interest::ERROR, clear);
+        self.socket.take_error()?.map_or(Ok(()), Err)
     }
 }
 
 impl Association for UdpSocket {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        let mut buf = ReadBuf::new(&mut self.buf);
-        self.socket.poll_recv(cx, &mut buf).map_ok(|()| Some(Bytes::copy_from_slice(buf.filled())))
+        loop {
+            match self.socket.try_recv(&mut self.buf) {
+                Ok(len) => {
+                    return Poll::Ready(Ok(Some(Bytes::copy_from_slice(&self.buf[..len]))));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            let waiting = self.waiting.get_or_insert_with(|| {
+                let socket = Arc::clone(&self.socket);
+                let either = Interest::READABLE | Interest::ERROR;
+                Box::pin(async move { socket.ready(either).await.map(drop) })
+            });
+            let ready = ready!(waiting.as_mut().poll(cx));
+            self.waiting = None;
+            ready?;
+            self.error()?;
+        }
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, datagram: &[u8]) -> Poll<io::Result<()>> {

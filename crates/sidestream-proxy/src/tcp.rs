@@ -20,7 +20,7 @@ use crate::flow::Flow;
 use crate::side::{Came, HIGH_WATER, Side};
 use crate::stop::{Stop, Urgency};
 
-/// How long a flow that is over may take to send what waits.
+/// How long a flow that is over may still send what waits once the proxy is to stop.
 const FLUSH: Duration = Duration::from_secs(30);
 
 /// How long a client may still send that was answered before it had ended. Closing on it at once
@@ -97,8 +97,16 @@ impl Tcp {
             };
             self.flow.conn.handle_input(input, Instant::now());
         }
+        // A peer that takes its time has it, as it would have if a kernel sent what waits; only a
+        // proxy that is to stop waits no longer.
+        let mut asked = stop.clone();
+        let late = async {
+            asked.beyond(Urgency::Run).await;
+            sleep(FLUSH).await;
+        };
         tokio::select! {
             () = self.finish() => {}
+            () = late => {}
             _ = stop.beyond(Urgency::Gracefully) => {}
         }
     }
@@ -334,9 +342,7 @@ impl Tcp {
                 Poll::Ready(())
             }
         });
-        if timeout(FLUSH, flushed).await.is_err() {
-            return;
-        }
+        flushed.await;
         self.servers.clear();
         if let Client::Open(side) = &mut self.client {
             let ended = poll_fn(|cx| side.poll_drain(cx));

@@ -81,9 +81,27 @@ async fn an_association_keeps_datagrams_whole_and_tells_of_refusal() {
         assert_eq!(echoed, datagram);
     }
     drop(server);
-    poll_fn(|cx| association.poll_send(cx, b"x")).await.unwrap();
-    let error = poll_fn(|cx| association.poll_recv(cx)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    for _ in 0..2 {
+        poll_fn(|cx| association.poll_send(cx, b"x")).await.unwrap();
+        let error = poll_fn(|cx| association.poll_recv(cx)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_wakes_whoever_waits_for_an_answer() {
+    let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let addr = server.local_addr().unwrap();
+    drop(server);
+    let mut association = sidestream_capture::UdpSocket::connect(addr).await.unwrap();
+    let mut sent = false;
+    let received = poll_fn(|cx| {
+        let received = association.poll_recv(cx);
+        // It waits already when the datagram goes out.
+        sent = sent || association.poll_send(cx, b"anyone?").is_ready();
+        received
+    });
+    assert_eq!(received.await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
 
 #[test]

@@ -61,6 +61,9 @@ async fn a_client_that_does_not_read_stops_the_server_and_is_served_whole_in_the
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_clients_at_once_are_all_answered() {
     const CLIENTS: usize = 1000;
+    if open_files() < 8000 {
+        return too_few_files("load::a_thousand_clients_at_once_are_all_answered");
+    }
     let origin = Origin::http(|_, wire| {
         wire.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
         wire.close()
@@ -83,4 +86,48 @@ async fn a_thousand_clients_at_once_are_all_answered() {
     let recording = stage.end().await;
     assert_eq!(recording.served.flows, CLIENTS as u64);
     assert_eq!(recording.exchanges().len(), CLIENTS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_of_flows_stay_open_at_once() {
+    // Each takes a descriptor at the client, two in the proxy, and one at the server; other tests
+    // of this process need some, too.
+    if open_files() < 8000 {
+        return too_few_files("load::thousands_of_flows_stay_open_at_once");
+    }
+    let clients = 5000.min((open_files() - 4000) / 4);
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stage = Stage::new(server.local_addr().unwrap(), UpstreamTrust::default()).await;
+    let serving = tokio::spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            let (mut stream, _) = server.accept().await.unwrap();
+            stream.write_all(b"hello").await.unwrap();
+            held.push(stream);
+        }
+    });
+    let mut held = Vec::new();
+    for _ in 0..clients {
+        held.push(TcpStream::connect(stage.addr).await.unwrap());
+    }
+    for client in &mut held {
+        let mut hello = [0; 5];
+        client.read_exact(&mut hello).await.unwrap();
+        assert_eq!(&hello, b"hello");
+    }
+    drop(held);
+    serving.abort();
+    assert_eq!(stage.end().await.served.flows, clients as u64);
+}
+
+fn too_few_files(test: &str) {
+    sidestream_testkit::skip(test, "fewer than 8000 files may be open here");
+}
+
+/// How many files this process may have open.
+fn open_files() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    soft.unwrap_or(0)
 }

@@ -6,5 +6,7 @@ mod faults;
 mod flows;
 mod load;
 mod memory;
+mod regular;
 mod stage;
 mod trust;
+mod udp;

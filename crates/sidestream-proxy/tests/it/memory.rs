@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use rustls::crypto::aws_lc_rs::default_provider;
 use sidestream_ca::Authority;
 use sidestream_capture::{
-    Accepted, BoxFuture, Capabilities, Capture, Destination, Dial, Dialed, DialedAssociation,
-    Egress, FlowInfo, Incoming, Kind, Stream, Target,
+    Accepted, Association, BoxFuture, Capabilities, Capture, Destination, Dial, Dialed,
+    DialedAssociation, Direct, Egress, FlowInfo, Incoming, Kind, Stream, Target,
 };
 use sidestream_flow::{FlowKey, Ids, Transport};
 use sidestream_proxy::{Proxy, ServeError, Served, Stop, Stopper, UpstreamTrust, config};
@@ -84,16 +85,46 @@ impl Dial for Dialler {
         let sent = self.0.send(theirs);
         Box::pin(async move {
             let dialed = Dialed { stream: Box::new(Pipe(ours)), addr: flow.key.server };
-            sent.map(|()| dialed).map_err(|_| DialFailure::Refused)
+            sent.map(|()| dialed).map_err(|_gone| DialFailure::Refused)
         })
     }
 
     fn associate<'a>(
         &'a self,
-        _: &'a FlowInfo,
-        _: &'a Target,
+        flow: &'a FlowInfo,
+        target: &'a Target,
     ) -> BoxFuture<'a, Result<DialedAssociation, DialFailure>> {
-        Box::pin(async { Err(DialFailure::Unreachable) })
+        Box::pin(async move { Direct::default().associate(flow, target).await })
+    }
+}
+
+/// One end of a UDP flow: what it receives, and what it sends.
+pub(crate) struct Mailbox(UnboundedReceiver<Bytes>, UnboundedSender<Bytes>);
+
+impl Mailbox {
+    fn pair() -> (Self, Self) {
+        let ((to_a, at_a), (to_b, at_b)) = (unbounded_channel(), unbounded_channel());
+        (Self(at_a, to_b), Self(at_b, to_a))
+    }
+
+    pub(crate) fn send(&self, datagram: impl Into<Bytes>) {
+        self.1.send(datagram.into()).unwrap();
+    }
+
+    /// Receives a datagram; `None` after the association was dropped.
+    pub(crate) async fn recv(&mut self) -> Option<Bytes> {
+        self.0.recv().await
+    }
+}
+
+impl Association for Mailbox {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        self.0.poll_recv(cx).map(Ok)
+    }
+
+    fn poll_send(&mut self, _: &mut Context<'_>, datagram: &[u8]) -> Poll<io::Result<()>> {
+        let sent = self.1.send(Bytes::copy_from_slice(datagram));
+        Poll::Ready(sent.map_err(|_gone| io::ErrorKind::BrokenPipe.into()))
     }
 }
 
@@ -122,13 +153,29 @@ impl Memory {
     /// Connects a client.
     pub(crate) fn connect(&self, destination: Destination) -> DuplexStream {
         let (ours, theirs) = duplex(PIPE_BYTES);
-        let (client, server) = (SocketAddr::from(([10, 0, 0, 2], 4000)), ([10, 0, 0, 1], 80));
-        let key = FlowKey { transport: Transport::Tcp, client, server: server.into() };
+        let kind = Kind::Tcp(Box::new(Accepted(Pipe(theirs))));
+        self.capture(kind, Transport::Tcp, ([10, 0, 0, 1], 80).into(), destination);
+        ours
+    }
+
+    /// Lets a client send datagrams to a real server.
+    pub(crate) fn associate(&self, server: SocketAddr) -> Mailbox {
+        let (ours, theirs) = Mailbox::pair();
+        self.capture(Kind::Udp(Box::new(theirs)), Transport::Udp, server, Destination::Original);
+        ours
+    }
+
+    fn capture(
+        &self,
+        kind: Kind,
+        transport: Transport,
+        server: SocketAddr,
+        destination: Destination,
+    ) {
+        let key = FlowKey { transport, client: ([10, 0, 0, 2], 4000).into(), server };
         let egress = Egress::default();
         let info = FlowInfo { key, process: None, via: "test", destination, egress };
-        let kind = Kind::Tcp(Box::new(Accepted(Pipe(theirs))));
         self.flows.send(Incoming { info, kind }).unwrap();
-        ours
     }
 
     /// Waits for the next server that is dialled.

@@ -13,6 +13,7 @@ use sidestream_ca::Authority;
 use sidestream_capture::{
     Accepted, Capabilities, Capture, Destination, Direct, Egress, FlowInfo, Incoming, Kind,
 };
+use sidestream_explicit::Explicit;
 use sidestream_flow::{FlowKey, Ids, Transport};
 use sidestream_proxy::{Proxy, ServeError, Served, Stop, Stopper, UpstreamTrust, config};
 use sidestream_record::{Book, Closed, Entry, Event, Exchange, Finished, Recorded, Sink};
@@ -52,6 +53,11 @@ pub(crate) struct Keep {
 }
 
 impl Keep {
+    /// Returns what happened so far.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.entries.lock().unwrap().iter().map(|entry| entry.event.clone()).collect()
+    }
+
     pub(crate) fn set_full(&self, full: bool) {
         self.full.store(full, std::sync::atomic::Ordering::Relaxed);
     }
@@ -77,16 +83,29 @@ pub(crate) struct Stage {
     pub(crate) stopper: Stopper,
     pub(crate) sink: Arc<Keep>,
     pub(crate) root: CertificateDer<'static>,
+    pub(crate) root_pem: String,
     serving: JoinHandle<Result<Served, ServeError>>,
 }
 
 impl Stage {
+    /// Diverts clients to that server.
     pub(crate) async fn new(server: SocketAddr, trust: UpstreamTrust) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
+        Self::serving(Box::new(Diverter { listener, server }), addr, trust)
+    }
+
+    /// Serves clients that speak to a proxy.
+    pub(crate) fn regular(trust: UpstreamTrust) -> Self {
+        let driver = Explicit::bind(&[([127, 0, 0, 1], 0).into()]).unwrap();
+        let addr = driver.local_addrs()[0];
+        Self::serving(Box::new(driver), addr, trust)
+    }
+
+    fn serving(driver: Box<dyn Capture>, addr: SocketAddr, trust: UpstreamTrust) -> Self {
         let authority =
             Authority::generate("Test", SystemTime::now(), &default_provider()).unwrap();
-        let root = authority.certificate_der().clone();
+        let (root, root_pem) = (authority.certificate_der().clone(), authority.certificate_pem());
         let sink = Arc::new(Keep::default());
         let proxy = Proxy::new(
             config(&trust).unwrap(),
@@ -96,9 +115,8 @@ impl Stage {
             Ids::default(),
         );
         let (stopper, stop) = Stop::new();
-        let driver = Box::new(Diverter { listener, server });
         let serving = tokio::spawn(async move { proxy.serve(driver, stop).await });
-        Self { addr, stopper, sink, root, serving }
+        Self { addr, stopper, sink, root, root_pem, serving }
     }
 
     /// Waits until every flow so far has ended by itself.
