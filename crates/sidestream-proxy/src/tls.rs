@@ -26,11 +26,6 @@ pub enum TlsError {
     /// One of the additional roots is no certificate of an authority.
     #[error("an additional root cannot be trusted; give certificates of authorities, in PEM")]
     Root(#[source] Error),
-    /// The machine's own roots cannot be used.
-    #[error(
-        "the machine's trusted roots cannot be used; install ca-certificates, or use --insecure"
-    )]
-    Platform(#[source] Error),
     /// The library of cryptography lacks something.
     #[error("the cryptography provider cannot be used")]
     Provider(#[source] Error),
