@@ -14,7 +14,7 @@ use super::network::Host;
 use super::plan::Plan;
 use super::running::{Keeper, Running};
 use super::sockets::{self, Listening};
-use super::wire::{Report, Request, Step};
+use super::wire::{Report, Request, SocketKind, Step};
 use super::{hints, keeper, nft, passing, raw, remedy};
 use crate::{Feature, LaunchError, Notice, Notices, Options};
 
@@ -66,6 +66,12 @@ impl Sandbox {
     pub fn launch(options: Options) -> Result<Self, LaunchError> {
         let (mut keeper, mut prepared) = prepare(&options)?;
         prepared.configure()?;
+        for kind in [SocketKind::Udp4, SocketKind::Udp6] {
+            // A machine without IPv6 has none to give.
+            if let Err(error) = prepared.sockets.prepare(kind) {
+                tracing::debug!(%error, ?kind, "no sockets in store");
+            }
+        }
         Request::Start.send(keeper.control())?;
         let command = match keeper.receive()?.0 {
             Some(Report::Started(pid)) => {

@@ -37,9 +37,28 @@ impl Sockets {
     fn take_of(&self, kind: SocketKind, batch: u8) -> io::Result<OwnedFd> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         let pool = pools.entry(kind).or_default();
-        if let Some(socket) = pool.pop() {
+        let taken = pool.pop();
+        if let Some(socket) = taken {
+            if pool.is_empty() && batch > 1 {
+                // One is kept for what a command sends last: its keeper may have ended by the
+                // time at which that is seen. An ended keeper gives no more, and need not.
+                _ = self.refill(pool, kind, batch);
+            }
             return Ok(socket);
         }
+        let errno = self.refill(pool, kind, batch)?;
+        // A batch may be cut short by the limit on descriptors; the first one does.
+        pool.pop().ok_or_else(|| io::Error::from_raw_os_error(errno))
+    }
+
+    /// Gets sockets before there is need of them.
+    pub(super) fn prepare(&self, kind: SocketKind) -> io::Result<()> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refill(pools.entry(kind).or_default(), kind, MAX_PASSED as u8).map(drop)
+    }
+
+    /// Asks the keeper for a batch, and returns why it was cut short, if it was.
+    fn refill(&self, pool: &mut Vec<OwnedFd>, kind: SocketKind, batch: u8) -> io::Result<i32> {
         raw::send(self.service.as_fd(), &[kind as u8, batch])?;
         let mut errno = [0; 4];
         let (len, sockets) = passing::receive(self.service.as_fd(), &mut errno)?;
@@ -47,8 +66,7 @@ impl Sockets {
             return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the keeper has ended"));
         }
         *pool = sockets;
-        // A batch may be cut short by the limit on descriptors; the first one does.
-        pool.pop().ok_or_else(|| io::Error::from_raw_os_error(i32::from_ne_bytes(errno)))
+        Ok(i32::from_ne_bytes(errno))
     }
 
     /// Returns another descriptor of the socket to the keeper, at whose end it reads EOF.
