@@ -31,9 +31,6 @@ use crate::{Notice, Options};
 /// How long accepting rests when there is no descriptor left for a connection.
 const REST: Duration = Duration::from_millis(50);
 
-/// How long after the end of the tree what it sent last may take: on a busy machine the kernel
-/// delivers a datagram after its sender has gone.
-const TAIL: Duration = Duration::from_millis(30);
 /// How long connections from the host have to take what was sent just before the end.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it is looked whether they have.
@@ -54,8 +51,6 @@ pub struct SandboxCapture {
     rest: Option<Pin<Box<Sleep>>>,
     /// The system has nothing to give, and that was told.
     scarce: bool,
-    /// Runs since the tree ended.
-    tail: Option<Pin<Box<Sleep>>>,
     /// Connections from the host, which are waited for at the end.
     live: Live,
     until: Option<Instant>,
@@ -95,7 +90,6 @@ impl SandboxCapture {
             ended,
             rest: None,
             scarce: false,
-            tail: None,
             live,
             until: None,
             glance: None,
@@ -199,8 +193,6 @@ impl Capture for SandboxCapture {
         }
         // Last, so that what was sent just before the end is yielded.
         ready!(self.poll_ended(cx));
-        let tail = self.tail.get_or_insert_with(|| Box::pin(sleep(TAIL)));
-        ready!(tail.as_mut().poll(cx));
         ready!(self.poll_live(cx));
         Poll::Ready(Ok(None))
     }
