@@ -26,6 +26,8 @@ pub(crate) enum Layout {
     Anchors,
     /// By the hash of its subject, or they read every file.
     Hashed,
+    /// They read policies, which are put there later.
+    Policies,
 }
 
 /// What the copy of one directory is made of.
@@ -99,8 +101,13 @@ impl<'a> Copier<'a> {
             };
             self.entries.push(Entry { path, kind });
         }
-        if let Some(layout) = self.layouts.get(real) {
-            self.add_root(*layout, below);
+        match self.layouts.get(real) {
+            Some(Layout::Anchors) => self.add_root(below, |n| format!("sidestream-{n}.pem")),
+            Some(Layout::Hashed) => {
+                let hash = self.root.subject_hash();
+                self.add_root(below, |n| format!("{hash:08x}.{n}"));
+            }
+            Some(Layout::Policies) | None => {}
         }
         Ok(())
     }
@@ -122,13 +129,9 @@ impl<'a> Copier<'a> {
     }
 
     /// Puts our root under the first name that is free, unless it is there.
-    fn add_root(&mut self, layout: Layout, below: &Path) {
-        let names = (0u32..).map(|n| match layout {
-            Layout::Anchors => format!("sidestream-{n}.pem"),
-            Layout::Hashed => format!("{:08x}.{n}", self.root.subject_hash()),
-        });
+    fn add_root(&mut self, below: &Path, name: impl Fn(u32) -> String) {
         let ours = EntryKind::File { contents: self.root.pem().as_bytes().to_vec(), mode: 0o644 };
-        for path in names.map(|name| below.join(name)) {
+        for path in (0u32..).map(|n| below.join(name(n))) {
             match self.entries.iter().find(|entry| entry.path == path) {
                 Some(entry) if entry.kind == ours => return,
                 Some(_) => {}

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{sys, tree::Tree};
+use crate::{
+    sys,
+    tree::{self, Tree},
+};
 
 /// Folders that are asked for JDKs have no more children than this.
 const MAX_CHILDREN: usize = 512;
@@ -64,10 +67,7 @@ fn homes(tree: Tree<'_>, env: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf>
     let home = env("HOME").map(PathBuf::from);
     let mut folders: Vec<PathBuf> = sys::JDK_FOLDERS
         .iter()
-        .filter_map(|folder| match folder.strip_prefix("~/") {
-            Some(rest) => Some(home.as_ref()?.join(rest)),
-            None => Some(PathBuf::from(folder)),
-        })
+        .filter_map(|folder| tree::expand(folder, home.as_deref()))
         .collect();
     folders.extend(env("SDKMAN_DIR").map(|dir| PathBuf::from(dir).join("candidates/java")));
     for folder in folders.iter().filter_map(|folder| tree.resolve(folder)) {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod browsers;
 mod compose;
 mod der;
 mod directory;

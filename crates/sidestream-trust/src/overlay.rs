@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Note, NoteKind, OverlayFile, Plan, RootCertificate,
+    Note, NoteKind, OverlayFile, Plan, RootCertificate, browsers,
     compose::{self, Format},
     directory::{Copier, Layout},
     environment::{self, Environment},
@@ -111,6 +111,10 @@ impl Overlay<'_> {
         let users = environment.directories.iter().filter(|(path, _)| !layouts.contains_key(path));
         let users: BTreeMap<PathBuf, &'static str> = users.cloned().collect();
         layouts.extend(users.keys().map(|path| (path.clone(), Layout::Hashed)));
+        let policies = browsers::places(tree, self.env, self.root, &mut plan.notes);
+        for place in &policies {
+            layouts.entry(place.cover.clone()).or_insert(Layout::Policies);
+        }
 
         let mut copied = BTreeSet::new();
         for path in layouts.keys() {
@@ -133,6 +137,11 @@ impl Overlay<'_> {
                 Err(kind) => plan.notes.push(Note { path: path.clone(), kind }),
             }
         }
+        for place in &policies {
+            place.fill(&mut plan.directories);
+        }
+        // Whoever looks for a place for new files finds one among certificates first.
+        plan.directories.sort_by_key(|directory| layouts[&directory.path] == Layout::Policies);
         copied
     }
 

@@ -138,6 +138,14 @@ fn node(path: &Path) -> Result<Node, std::io::Error> {
     })
 }
 
+/// Takes a path that may begin with `~/`; nothing when it does and there is no home.
+pub(crate) fn expand(path: &str, home: Option<&Path>) -> Option<PathBuf> {
+    match path.strip_prefix("~/") {
+        Some(rest) => Some(home?.join(rest)),
+        None => Some(path.into()),
+    }
+}
+
 fn names(path: &Path) -> impl DoubleEndedIterator<Item = OsString> + '_ {
     path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_owned()),

@@ -2,12 +2,15 @@
 
 use std::fs::Metadata;
 
+use super::Browser;
+
 pub(crate) const HAS_PLACES: bool = false;
 pub(crate) static BUNDLES: [&str; 0] = [];
 pub(crate) static DIRECTORIES: [&str; 0] = [];
 pub(crate) static ANCHORS: [&str; 0] = [];
 pub(crate) static JAVA_STORES: [&str; 0] = [];
 pub(crate) static JDK_FOLDERS: [&str; 0] = [];
+pub(crate) static BROWSERS: [Browser; 0] = [];
 
 /// Permission bits that let everyone read.
 pub(crate) fn mode(metadata: &Metadata) -> u32 {

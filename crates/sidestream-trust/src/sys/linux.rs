@@ -2,6 +2,8 @@
 
 use std::{fs::Metadata, os::unix::fs::MetadataExt as _};
 
+use super::Browser;
+
 pub(crate) const HAS_PLACES: bool = true;
 
 /// All trusted roots in one file, in the order in which runtimes look for them.
@@ -67,6 +69,19 @@ pub(crate) static JDK_FOLDERS: [&str; 12] = [
     "~/.gradle/jdks",
     "~/.asdf/installs/java",
     "~/.local/share/mise/installs/java",
+];
+
+/// Browsers of Chromium's family. Brave's and Chromium's folders lie in `/etc`, which is never covered: they must be there.
+pub(crate) static BROWSERS: [Browser; 6] = [
+    Browser { folder: "/etc/brave", found_by: &[] },
+    Browser { folder: "/etc/chromium", found_by: &[] }, // Debian, Fedora; every build without a brand
+    Browser { folder: "/etc/chromium-browser", found_by: &[] }, // Ubuntu
+    Browser { folder: "/etc/opt/chrome", found_by: &["/opt/google/chrome"] },
+    Browser {
+        folder: "/etc/opt/chrome_for_testing",
+        found_by: &["~/.cache/ms-playwright", "~/.cache/puppeteer", "~/.cache/selenium"],
+    },
+    Browser { folder: "/etc/opt/edge", found_by: &["/opt/microsoft/msedge"] },
 ];
 
 /// The permission bits.
