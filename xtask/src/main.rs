@@ -34,7 +34,8 @@ Usage: cargo xtask VERB
   fixtures [--update]    fixtures against their index; --update fills in hashes
   fuzz [TARGET] [--seconds N] [--replay]
                          runs the fuzz targets, 60 s each; --replay only their corpora
-  bench [--rounds N]     what `sidestream run` adds to the start of a command
+  bench [UNIT…] [--quick] [--rounds N] [--setup NAME]… [--json FILE]
+                         what Sidestream costs, beside a plain relay and nginx
 ";
 
 fn main() -> ExitCode {
@@ -59,7 +60,7 @@ fn run() -> Result<ExitCode> {
     };
     let workspace = Workspace::read()?;
     match verb.as_str() {
-        "bench" => bench::run(&workspace, number(parser, "rounds")?.unwrap_or(20)),
+        "bench" => bench::run(&workspace, parser.raw_args()?.collect()),
         "ci" => return ci::run(&workspace, &words(parser)?),
         "fixtures" => fixtures::run(&workspace, flag(parser, "update")?),
         "floors" => none_left(parser).and_then(|()| floors::run(&workspace)),
@@ -109,15 +110,4 @@ fn flag(mut parser: lexopt::Parser, name: &str) -> Result<bool> {
         }
     }
     Ok(set)
-}
-
-fn number(mut parser: lexopt::Parser, name: &str) -> Result<Option<usize>> {
-    let mut number = None;
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Long(long) if long == name => number = Some(parser.value()?.parse()?),
-            other => return Err(other.unexpected().into()),
-        }
-    }
-    Ok(number)
 }

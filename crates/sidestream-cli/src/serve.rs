@@ -8,7 +8,7 @@ use sidestream::Sidestream;
 use sidestream::ca::Authority;
 use sidestream::flow::Ids;
 use sidestream::os::{Ended, Launched, Notices};
-use sidestream::proxy::UpstreamTrust;
+use sidestream::proxy::{HttpVersions, UpstreamTrust};
 use sidestream::record::Sink;
 use tokio::runtime::Runtime;
 
@@ -25,6 +25,8 @@ pub struct Serving {
     pub authority: Arc<Authority>,
     /// Which servers are trusted.
     pub trust: UpstreamTrust,
+    /// Which version of HTTP each side speaks.
+    pub http: HttpVersions,
     /// What everything is recorded to.
     pub sinks: Vec<Arc<dyn Sink>>,
     /// Where ids come from.
@@ -46,7 +48,8 @@ impl Serving {
     ///
     /// What is trusted cannot be used.
     pub fn builder(self) -> sidestream::Builder {
-        let builder = Sidestream::builder(self.authority).trust(self.trust).ids(self.ids);
+        let builder = Sidestream::builder(self.authority);
+        let builder = builder.trust(self.trust).http(self.http).ids(self.ids);
         self.sinks.into_iter().fold(builder, sidestream::Builder::sink)
     }
 }

@@ -10,7 +10,9 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::ResolvesServerCertUsingSni;
 use rustls::{ClientConfig, Error, RootCertStore, ServerConfig};
 use sidestream_flow::{FlowKey, Ids, Peer, Transport};
-use sidestream_proto::{Config, Conn, Input, Output, Start, Timeouts, http1};
+use sidestream_proto::{
+    Config, Conn, HttpVersions, Input, Output, Start, Timeouts, endpoint, http1, http2, websocket,
+};
 
 fn config() -> Result<Config, Error> {
     let provider = Arc::new(default_provider());
@@ -27,7 +29,11 @@ fn config() -> Result<Config, Error> {
         client_tls: Arc::new(client),
         intercept: true,
         hold: Vec::new(),
+        http: HttpVersions::default(),
         http1: http1::Limits::default(),
+        http2: http2::Limits::default(),
+        endpoint: endpoint::Limits::default(),
+        websocket: websocket::Limits::default(),
         timeouts: Timeouts::default(),
     })
 }

@@ -8,7 +8,7 @@ use rustls::{ClientConfig, ServerConfig};
 use sidestream_flow::{FlowKey, Ids};
 use sidestream_record::Point;
 
-use crate::http1;
+use crate::{HttpVersions, endpoint, http1, http2, websocket};
 
 /// What all flows of a proxy have in common.
 #[derive(Clone)]
@@ -23,19 +23,31 @@ pub struct Config {
     pub intercept: bool,
     /// The points at which every exchange is held until [`Conn::resume`](crate::Conn::resume).
     pub hold: Vec<Point>,
+    /// Which version of HTTP each side speaks; the same, if it can be, by default.
+    pub http: HttpVersions,
     /// Limits of the HTTP/1 codec.
     pub http1: http1::Limits,
+    /// Limits of HTTP/2 connections.
+    pub http2: http2::Limits,
+    /// Limits of HTTP/2 connections that end here, as those do that are translated.
+    pub endpoint: endpoint::Limits,
+    /// Limits of the WebSocket codec.
+    pub websocket: websocket::Limits,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { intercept, hold, http1, timeouts, .. } = self;
+        let Self { intercept, hold, http, http1, http2, endpoint, websocket, timeouts, .. } = self;
         f.debug_struct("Config")
             .field("intercept", intercept)
             .field("hold", hold)
+            .field("http", http)
             .field("http1", http1)
+            .field("http2", http2)
+            .field("endpoint", endpoint)
+            .field("websocket", websocket)
             .field("timeouts", timeouts)
             .finish_non_exhaustive()
     }
@@ -47,8 +59,16 @@ pub struct Timeouts {
     /// How long the first bytes may leave the protocol undecided before the flow is passed raw.
     /// 1 s by default.
     pub sniff: Duration,
+    /// How long a client of the proxy may take to begin its first request; then it is let go.
+    /// 5 min by default. Later, and where no proxy is spoken to, a client may be silent as long
+    /// as it likes.
+    pub first_request: Duration,
     /// How long each TLS handshake may take. 30 s by default.
     pub handshake: Duration,
+    /// How long the head of an HTTP/1 message may take from its first byte to its last; then the
+    /// flow is passed raw, or, where the client speaks to the proxy, ended with 408 or 504. 60 s
+    /// by default. What takes long to begin is waited for.
+    pub head: Duration,
     /// How long a UDP flow may be silent before it is over. 60 s by default.
     pub udp_idle: Duration,
 }
@@ -57,7 +77,9 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             sniff: Duration::from_secs(1),
+            first_request: Duration::from_secs(300),
             handshake: Duration::from_secs(30),
+            head: Duration::from_secs(60),
             udp_idle: Duration::from_secs(60),
         }
     }

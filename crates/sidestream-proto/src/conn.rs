@@ -15,10 +15,14 @@ use crate::cx::Cx;
 use crate::datagrams::Datagrams;
 use crate::http::Http;
 use crate::leg::Leg;
+use crate::mediated::Mediated;
+use crate::multiplexed::Multiplexed;
 use crate::raw::Raw;
 use crate::secure::Secure;
 use crate::sniff::Sniff;
 use crate::timers::{Timer, Timers};
+use crate::translate::Translate;
+use crate::websocket::WebSocket;
 use crate::{Config, Input, Output, Start, Target};
 
 /// One intercepted flow.
@@ -62,7 +66,7 @@ impl Conn {
             cx.name(host);
         }
         let layer = match (named, key.transport) {
-            (true, _) => Layer::Sniff(Sniff::proxy()),
+            (true, _) => Layer::Sniff(Sniff::proxy(&mut cx)),
             (false, Transport::Tcp) => Layer::Sniff(Sniff::tunnel(cx.open(Target::Original))),
             (false, Transport::Udp) => Layer::Datagrams(Datagrams::new(&mut cx)),
         };
@@ -83,6 +87,15 @@ impl Conn {
     /// This is the machine's own back-pressure; the engine adds that of its write queues.
     pub fn wants(&self, peer: Peer) -> bool {
         !self.done && self.layer.wants(peer)
+    }
+
+    /// Returns whether the machine itself sees to it that little waits for each server, as long as
+    /// it is told of [`Input::Drained`].
+    ///
+    /// Then the client can be read whatever waits for servers: a slow one stops no stream that
+    /// another one serves.
+    pub fn paces(&self) -> bool {
+        !self.done && matches!(&self.layer, Layer::Translate(layer) if layer.paces())
     }
 
     /// Takes what happened.
@@ -138,6 +151,11 @@ impl Conn {
         let cx = &mut self.cx;
         match input {
             Input::Data(peer, bytes) => cx.feed(peer, bytes),
+            Input::Drained(peer) => {
+                if let Layer::Translate(layer) = &mut self.layer {
+                    layer.drained(peer, cx);
+                }
+            }
             Input::Eof(peer) => cx.eof(peer),
             Input::Leaf(leaf) => cx.told.push_back(Told::Leaf(leaf)),
             Input::OpenFailed { server, failure } => {
@@ -217,28 +235,50 @@ impl Next {
 pub(crate) enum Layer {
     Datagrams(Datagrams),
     Http(Box<Http>),
+    Mediated(Box<Mediated>),
+    Multiplexed(Box<Multiplexed>),
     Raw(Raw),
     Secure(Box<Secure>),
     Sniff(Sniff),
+    Translate(Translate),
+    WebSocket(Box<WebSocket>),
 }
 
 impl Layer {
+    /// HTTP/2 on both sides: passed as sent, unless something is to be held.
+    pub(crate) fn http2(server: u32, secure: bool, cx: &mut Cx) -> Self {
+        if cx.config.hold.is_empty() {
+            Self::Multiplexed(Box::new(Multiplexed::new(server, secure, cx)))
+        } else {
+            Self::Mediated(Box::new(Mediated::new(server, secure, cx)))
+        }
+    }
+
     fn handle(&mut self, told: Told, cx: &mut Cx) -> Next {
         match self {
             Self::Datagrams(layer) => layer.handle(told, cx),
             Self::Http(layer) => layer.handle(told, cx),
+            Self::Mediated(layer) => layer.handle(told, cx),
+            Self::Multiplexed(layer) => layer.handle(told, cx),
             Self::Raw(layer) => layer.handle(told, cx),
             Self::Secure(layer) => layer.handle(told, cx),
             Self::Sniff(layer) => layer.handle(told, cx),
+            Self::Translate(layer) => layer.handle(told, cx),
+            Self::WebSocket(layer) => layer.handle(told, cx),
         }
     }
 
     fn wants(&self, peer: Peer) -> bool {
         match self {
-            Self::Datagrams(_) | Self::Raw(_) => true,
+            Self::Datagrams(_)
+            | Self::Mediated(_)
+            | Self::Multiplexed(_)
+            | Self::Raw(_)
+            | Self::WebSocket(_) => true,
             Self::Http(layer) => layer.wants(peer),
             Self::Secure(layer) => layer.wants(peer),
             Self::Sniff(layer) => layer.wants(peer),
+            Self::Translate(layer) => layer.wants(peer),
         }
     }
 
@@ -246,8 +286,12 @@ impl Layer {
         match self {
             Self::Datagrams(layer) => layer.end(cx),
             Self::Http(layer) => layer.end(failure, cx),
+            Self::Mediated(layer) => layer.end(failure, cx),
+            Self::Multiplexed(layer) => layer.end(failure, cx),
             Self::Raw(layer) => layer.end(cx),
             Self::Secure(_) | Self::Sniff(_) => {}
+            Self::Translate(layer) => layer.end(failure, cx),
+            Self::WebSocket(layer) => layer.end(cx),
         }
     }
 }

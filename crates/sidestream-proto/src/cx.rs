@@ -113,6 +113,21 @@ impl Cx {
         self.output(Output::Shutdown(peer));
     }
 
+    /// Resets the connection with a server that is not needed any more.
+    pub(crate) fn abort(&mut self, peer: Peer) {
+        if self.leg(peer).is_some_and(|leg| !leg.gone) {
+            self.output(Output::Abort(peer));
+        }
+        self.forget(peer);
+    }
+
+    /// Lets go of what is kept for a connection that nothing more is sent to.
+    pub(crate) fn forget(&mut self, peer: Peer) {
+        if let Some(leg) = self.leg(peer) {
+            leg.forget();
+        }
+    }
+
     /// Puts on the wire what TLS has to say.
     pub(crate) fn flush(&mut self) {
         for peer in self.peers() {

@@ -16,6 +16,10 @@ use sidestream_record::{DialFailure, Event};
 pub enum Input {
     /// Bytes came from a peer; of a UDP flow, one datagram.
     Data(Peer, Bytes),
+    /// All that was sent to a server is written. It is only of use where [`Conn::paces`] says so.
+    ///
+    /// [`Conn::paces`]: crate::Conn::paces
+    Drained(Peer),
     /// A peer closed its writing half.
     Eof(Peer),
     /// The leaf that [`Output::NeedLeaf`] asked for, or why there is none.

@@ -32,6 +32,11 @@ impl Leg {
         Self { gone: true, ..Self::default() }
     }
 
+    /// Lets go of what is kept for a connection that is over, or as good as over.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { eof: self.eof, shut: self.shut, ..Self::unopened() };
+    }
+
     /// Adds a layer of TLS inside those that are there.
     pub(crate) fn push(&mut self, session: Session) {
         self.sessions.push(session);

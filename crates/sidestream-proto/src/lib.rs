@@ -1,21 +1,30 @@
 #![doc = include_str!("../README.md")]
 
+mod alpn;
 mod config;
 mod conn;
 mod cx;
 mod datagrams;
 pub mod dns;
+pub mod endpoint;
+pub mod hpack;
 mod http;
 pub mod http1;
+pub mod http2;
 mod io;
 mod leg;
+mod mediated;
+mod multiplexed;
 mod raw;
 mod secure;
 mod sniff;
 mod timers;
 pub mod tls;
+mod translate;
 mod watch;
+pub mod websocket;
 
+pub use alpn::{HttpChoice, HttpVersions};
 pub use config::{Config, Start, Timeouts};
 pub use conn::Conn;
 pub use io::{Input, LeafRequest, Output, Target};

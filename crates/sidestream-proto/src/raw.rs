@@ -30,7 +30,7 @@ impl Raw {
         Self { server, ended: [false; 2], dns: None }
     }
 
-    const fn other(&self, peer: Peer) -> Peer {
+    pub(crate) const fn other(&self, peer: Peer) -> Peer {
         match peer {
             Peer::Client => Peer::Server(self.server),
             Peer::Server(_) => Peer::Client,

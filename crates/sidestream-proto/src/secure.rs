@@ -11,18 +11,17 @@ use rustls::{AlertDescription, CertificateError, ClientConfig};
 use sidestream_flow::Peer;
 use sidestream_record::{Alteration, Event, Failure, Protocol};
 
+use crate::alpn::{self, HTTP2, Offer};
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::http::{Http, Place};
 use crate::sniff::{Sniff, Way};
 use crate::timers::Timer;
-use crate::tls::hello::{self, ClientHello};
+use crate::tls::hello::ClientHello;
 use crate::tls::ja4::{self, ja4};
 use crate::tls::session::Session;
+use crate::translate::{Name, Translate};
 use crate::{LeafRequest, Output};
-
-/// Application protocols that cannot be spoken yet, and so are not offered to servers.
-const UNSPOKEN: [&[u8]; 4] = [b"h2", b"h3", b"spdy/3", b"spdy/3.1"];
 
 /// What may wait while the handshakes go on.
 const MAX_WAITING: usize = 64 * 1024;
@@ -30,6 +29,10 @@ const MAX_WAITING: usize = 64 * 1024;
 pub(crate) struct Secure {
     way: Way,
     sni: Option<String>,
+    /// What the client offered.
+    alpn: Vec<Vec<u8>>,
+    /// The name by which the server is known.
+    name: Option<Name>,
     ja4: String,
     /// What the client sent, its ClientHello first.
     from_client: BytesMut,
@@ -61,6 +64,8 @@ impl Secure {
         Some(Self {
             way,
             sni,
+            alpn: hello.alpn.clone(),
+            name: server_name(hello, cx),
             ja4: ja4(hello, ja4::Transport::Tcp),
             from_client: BytesMut::new(),
             from_server: Vec::new(),
@@ -95,7 +100,7 @@ impl Secure {
             Told::OpenFailed(_, failure) => return Next::Fail(Failure::Dial(failure)),
             Told::Expired(Timer::Handshake) => return self.too_slow(),
             Told::Stop => return Next::Fail(Failure::Stopped),
-            Told::Expired(Timer::Idle | Timer::Sniff) | Told::Opened(_) | Told::Resumed(_) => {}
+            Told::Expired(_) | Told::Opened(_) | Told::Resumed(_) => {}
         }
         Next::Stay
     }
@@ -117,8 +122,10 @@ impl Secure {
         config.alpn_protocols = match self.way {
             Way::Proxy => vec![b"http/1.1".to_vec()],
             Way::Server(server) => {
+                let versions = cx.config.http;
                 let session = cx.leg(Peer::Server(server)).and_then(|leg| leg.top());
-                session.and_then(Session::alpn).map(<[u8]>::to_vec).into_iter().collect()
+                let chosen = session.and_then(Session::alpn);
+                alpn::answer(&self.alpn, chosen, versions).into_iter().collect()
             }
         };
         match Session::server(Arc::new(config)) {
@@ -137,20 +144,34 @@ impl Secure {
         cx.timers.clear(Timer::Handshake);
         let Some(session) = cx.client.top() else { return Next::Stay };
         let tls = session.facts(Peer::Client, self.sni.as_deref(), Some(self.ja4.clone()));
-        let http = tls.alpn.as_deref().is_some_and(|alpn| alpn.starts_with("http/1"));
+        let alpn = tls.alpn.clone().unwrap_or_default();
         cx.event(Event::Secured(tls));
         let place = match self.way {
             Way::Proxy => Place::Proxy,
             Way::Server(server) => Place::Server { server, secure: true },
         };
-        let layer = if http {
-            Layer::Http(Box::new(Http::new(place, cx)))
-        } else {
-            Layer::Sniff(Sniff::inside(self.way, true))
+        let upstream = self.speaks_http2(cx);
+        let layer = match (self.way, alpn.as_str()) {
+            (Way::Server(server), "h2") if upstream => Layer::http2(server, true, cx),
+            (Way::Server(server), "h2") => {
+                Layer::Translate(Translate::from_http2(server, self.name.clone(), cx))
+            }
+            (Way::Server(server), _) if upstream => {
+                Layer::Translate(Translate::from_http1(server, true, cx))
+            }
+            (_, "http/1.0" | "http/1.1") => Layer::Http(Box::new(Http::new(place, cx))),
+            _ => Layer::Sniff(Sniff::inside(self.way, true)),
         };
         let early = self.from_client.split().freeze();
         let early = (!early.is_empty()).then_some(Told::Data(Peer::Client, early));
         Next::become_with(layer, early.into_iter().chain(self.from_server.drain(..)).collect())
+    }
+
+    /// Returns whether the server chose HTTP/2.
+    fn speaks_http2(&self, cx: &mut Cx) -> bool {
+        let Way::Server(server) = self.way else { return false };
+        let session = cx.leg(Peer::Server(server)).and_then(|leg| leg.top());
+        session.and_then(Session::alpn) == Some(HTTP2)
     }
 
     fn too_slow(&self) -> Next {
@@ -173,28 +194,20 @@ fn speaks_our_versions(hello: &ClientHello) -> bool {
     }
 }
 
-/// Offers the server what the client offered, as far as it can be spoken.
+/// Offers the server what the client offered, as far as it can be spoken and is wanted.
 ///
-/// Returns `None` if nothing of it can.
+/// Returns `None` if nothing of it can be spoken.
 fn open_server(server: u32, hello: &ClientHello, cx: &mut Cx) -> Option<()> {
-    let (unspoken, spoken): (Vec<_>, Vec<_>) = hello
-        .alpn
-        .iter()
-        .filter(|name| !is_grease_name(name))
-        .cloned()
-        .partition(|name| UNSPOKEN.contains(&name.as_slice()));
-    if spoken.is_empty() && !unspoken.is_empty() {
-        return None;
-    }
-    let (name, named) = server_name(hello, cx)?;
+    let Offer { names, withheld } = Offer::of(&hello.alpn, cx.config.http)?;
+    let Name { name, sent } = server_name(hello, cx)?;
     let mut config = ClientConfig::clone(&cx.config.upstream_tls);
-    config.alpn_protocols = spoken;
-    config.enable_sni = named;
+    config.alpn_protocols = names;
+    config.enable_sni = sent;
     let session = Session::client(Arc::new(config), name).ok()?;
     cx.leg(Peer::Server(server))?.push(session);
     cx.event(Event::Altered { exchange: None, alteration: Alteration::TlsTerminated });
-    if !unspoken.is_empty() {
-        let names = unspoken.iter().map(|name| String::from_utf8_lossy(name).into_owned());
+    if !withheld.is_empty() {
+        let names = withheld.iter().map(|name| String::from_utf8_lossy(name).into_owned());
         let alteration = Alteration::AlpnWithheld(names.collect());
         cx.event(Event::Altered { exchange: None, alteration });
     }
@@ -205,18 +218,13 @@ fn open_server(server: u32, hello: &ClientHello, cx: &mut Cx) -> Option<()> {
 ///
 /// A client that sends none may know the server by a name all the same: the one that it looked
 /// up before.
-fn server_name(hello: &ClientHello, cx: &Cx) -> Option<(ServerName<'static>, bool)> {
+fn server_name(hello: &ClientHello, cx: &Cx) -> Option<Name> {
     if let Some(host) = hello.host() {
-        return Some((ServerName::try_from(host).ok()?, true));
+        return Some(Name { name: ServerName::try_from(host).ok()?, sent: true });
     }
     let looked_up = cx.host.clone().and_then(|host| ServerName::try_from(host).ok());
     let name = looked_up.unwrap_or_else(|| ServerName::IpAddress(cx.key.server.ip().into()));
-    Some((name, false))
-}
-
-/// Returns whether an application protocol's name means nothing (RFC 8701 §2).
-fn is_grease_name(name: &[u8]) -> bool {
-    matches!(name, [a, b] if hello::is_grease(u16::from_be_bytes([*a, *b])))
+    Some(Name { name, sent: false })
 }
 
 fn refused_by_client(error: &rustls::Error) -> Next {

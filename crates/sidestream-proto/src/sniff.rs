@@ -7,11 +7,12 @@ use sidestream_record::{Event, Failure};
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::http::{Http, Place};
-use crate::http1;
 use crate::raw::Raw;
 use crate::secure::Secure;
 use crate::timers::Timer;
 use crate::tls::hello::{self, ClientHello, HelloReader};
+use crate::translate::Translate;
+use crate::{HttpChoice, http1, http2};
 
 /// Where a byte stream leads whose protocol is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) struct Sniff {
     secure: bool,
     opened: bool,
     seen: BytesMut,
+    /// What a server said first that may be HTTP/2.
+    greeting: Option<Told>,
     hello: HelloReader,
     hello_bytes: usize,
 }
@@ -35,11 +38,12 @@ pub(crate) struct Sniff {
 impl Sniff {
     fn new(way: Way, secure: bool, opened: bool) -> Self {
         let (seen, hello) = (BytesMut::new(), HelloReader::new());
-        Self { way, secure, opened, seen, hello, hello_bytes: 0 }
+        Self { way, secure, opened, seen, greeting: None, hello, hello_bytes: 0 }
     }
 
     /// A client that speaks to a proxy.
-    pub(crate) fn proxy() -> Self {
+    pub(crate) fn proxy(cx: &mut Cx) -> Self {
+        cx.timers.set(Timer::Sniff, cx.now + cx.config.timeouts.first_request);
         Self::new(Way::Proxy, false, true)
     }
 
@@ -67,8 +71,15 @@ impl Sniff {
                 self.seen.extend_from_slice(&bytes);
                 self.decide(cx)
             }
+            Told::Data(Peer::Server(_), ref bytes)
+                if self.greeting.is_none() && http2::looks_like_greeting(bytes) =>
+            {
+                self.greeting = Some(told);
+                self.wait(cx)
+            }
             // The server speaks first, so the protocol is none of those that are known.
             Told::Data(Peer::Server(_), _) | Told::Eof(..) => self.give_up(Some(told), cx),
+            Told::Expired(Timer::Sniff) if self.way == Way::Proxy => Next::Fail(no_first_request()),
             Told::Expired(Timer::Sniff | Timer::Handshake) => self.give_up(None, cx),
             Told::OpenFailed(_, failure) => Next::Fail(Failure::Dial(failure)),
             Told::Reset(peer) => Next::Fail(Failure::Reset(peer)),
@@ -77,7 +88,7 @@ impl Sniff {
             }
             Told::Stop => Next::Fail(Failure::Stopped),
             Told::Established(_)
-            | Told::Expired(Timer::Idle)
+            | Told::Expired(Timer::Idle | Timer::RequestHead | Timer::ResponseHead)
             | Told::Leaf(_)
             | Told::Resumed(_) => Next::Stay,
         }
@@ -89,6 +100,12 @@ impl Sniff {
             hello::Sniff::NeedMore => return self.wait(cx),
             hello::Sniff::NotTls => {}
         }
+        if let (Way::Server(server), Some(whole)) = (self.way, http2::preface(&self.seen)) {
+            return if whole { self.http2(server, cx) } else { self.wait(cx) };
+        }
+        if self.greeting.is_some() {
+            return self.give_up(None, cx);
+        }
         match http1::looks_like_request(&self.seen) {
             http1::Sniff::Yes => self.http(cx),
             http1::Sniff::NeedMore => self.wait(cx),
@@ -98,15 +115,22 @@ impl Sniff {
     }
 
     fn wait(&mut self, cx: &mut Cx) -> Next {
-        if self.way != Way::Proxy {
-            cx.timers.set(Timer::Sniff, cx.now + cx.config.timeouts.sniff);
-        }
+        let limit = match self.way {
+            Way::Proxy => cx.config.timeouts.head,
+            Way::Server(_) => cx.config.timeouts.sniff,
+        };
+        cx.timers.bring_forward(Timer::Sniff, cx.now + limit);
         Next::Stay
     }
 
     fn read_hello(&mut self, cx: &mut Cx) -> Next {
-        cx.timers.clear(Timer::Sniff);
-        cx.timers.set(Timer::Handshake, cx.now + cx.config.timeouts.handshake);
+        match self.way {
+            Way::Proxy => {
+                cx.timers.set(Timer::Sniff, cx.now + cx.config.timeouts.first_request);
+            }
+            Way::Server(_) => cx.timers.clear(Timer::Sniff),
+        }
+        cx.timers.bring_forward(Timer::Handshake, cx.now + cx.config.timeouts.handshake);
         let unread = &self.seen[self.hello_bytes..];
         let read = self.hello.push(unread);
         self.hello_bytes = self.seen.len();
@@ -141,6 +165,20 @@ impl Sniff {
         Next::become_with(layer, vec![Told::Data(Peer::Client, self.seen.split().freeze())])
     }
 
+    fn http2(&mut self, server: u32, cx: &mut Cx) -> Next {
+        cx.timers.clear(Timer::Sniff);
+        // Without TLS nothing is agreed on, so what the user wants decides alone.
+        let translated = !self.secure && cx.config.http.server == HttpChoice::Http1;
+        let layer = if translated {
+            Layer::Translate(Translate::from_http2(server, None, cx))
+        } else {
+            Layer::http2(server, self.secure, cx)
+        };
+        let seen = Told::Data(Peer::Client, self.seen.split().freeze());
+        let replay = [seen].into_iter().chain(self.greeting.take()).collect();
+        Next::become_with(layer, replay)
+    }
+
     /// Passes the stream raw, with what was seen of it.
     fn give_up(&mut self, last: Option<Told>, cx: &mut Cx) -> Next {
         cx.timers.clear(Timer::Sniff);
@@ -156,6 +194,12 @@ impl Sniff {
         };
         let seen = self.seen.split().freeze();
         let first = (!seen.is_empty()).then_some(Told::Data(Peer::Client, seen));
-        Next::become_with(Layer::Raw(Raw::new(server, cx)), first.into_iter().chain(last).collect())
+        let replay = first.into_iter().chain(self.greeting.take()).chain(last).collect();
+        Next::become_with(Layer::Raw(Raw::new(server, cx)), replay)
     }
+}
+
+/// Why a client is let go that connected to the proxy, and asked for nothing.
+pub(crate) fn no_first_request() -> Failure {
+    Failure::TimedOut { peer: Peer::Client, what: "its first request".into() }
 }

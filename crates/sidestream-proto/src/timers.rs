@@ -9,19 +9,31 @@ pub(crate) enum Timer {
     Handshake,
     /// A UDP flow was silent for too long: it is over.
     Idle,
-    /// The first bytes did not decide the protocol: the flow is passed raw.
+    /// The head of a request is not whole.
+    RequestHead,
+    /// The head of a response is not whole.
+    ResponseHead,
+    /// The first bytes did not decide the protocol: the flow is passed raw. A client of the proxy
+    /// did not ask for anything: the flow fails.
     Sniff,
 }
 
 /// The deadlines that are set.
 #[derive(Debug, Default)]
-pub(crate) struct Timers([Option<Instant>; 3]);
+pub(crate) struct Timers([Option<Instant>; 5]);
 
 impl Timers {
-    const ALL: [Timer; 3] = [Timer::Handshake, Timer::Idle, Timer::Sniff];
+    const ALL: [Timer; 5] =
+        [Timer::Handshake, Timer::Idle, Timer::RequestHead, Timer::ResponseHead, Timer::Sniff];
 
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
         self.0[timer as usize] = Some(at);
+    }
+
+    /// Sets a deadline, unless there is an earlier one.
+    pub(crate) fn bring_forward(&mut self, timer: Timer, at: Instant) {
+        let deadline = &mut self.0[timer as usize];
+        *deadline = Some(deadline.map_or(at, |earlier| earlier.min(at)));
     }
 
     pub(crate) fn clear(&mut self, timer: Timer) {

@@ -11,6 +11,8 @@ mod tls;
 mod udp;
 mod verifier;
 
+pub use sidestream_proto::{HttpChoice, HttpVersions};
+
 pub use proxy::{Proxy, ServeError, Served};
 pub use stop::{Stop, Stopper};
 pub use tls::{TlsError, UpstreamTrust, config};

@@ -2,18 +2,24 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use sidestream_capture::Stream;
+use tokio::io::ReadBuf;
 use tokio_util::io::poll_read_buf;
 
 /// How much may wait for one connection before the others are not read any more.
 pub(crate) const HIGH_WATER: usize = 64 * 1024;
 
-/// How much is read at once.
+/// How much is read at once while more comes than [`FIRST_BYTES`].
 const READ_BYTES: usize = 32 * 1024;
+
+/// How much is read at first: on the stack, so that a connection on which nothing comes, or
+/// little, holds no buffer.
+const FIRST_BYTES: usize = 4 * 1024;
 
 /// How many slices are written at once.
 const SLICES: usize = 32;
@@ -29,6 +35,8 @@ pub(crate) enum Came {
 /// A connection.
 pub(crate) struct Side {
     stream: Box<dyn Stream>,
+    /// The last read filled its buffer, so a large one is worth it.
+    much: bool,
     buf: BytesMut,
     queue: VecDeque<Bytes>,
     queued: usize,
@@ -48,6 +56,7 @@ impl Side {
     pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
         Self {
             stream,
+            much: false,
             buf: BytesMut::new(),
             queue: VecDeque::new(),
             queued: 0,
@@ -83,19 +92,37 @@ impl Side {
         if self.ended {
             return Poll::Pending;
         }
-        self.buf.reserve(READ_BYTES);
-        match ready!(poll_read_buf(Pin::new(&mut *self.stream), cx, &mut self.buf)) {
-            Ok(0) => {
+        let read = if self.much { self.poll_read_much(cx) } else { self.poll_read_first(cx) };
+        match ready!(read) {
+            Ok(bytes) if bytes.is_empty() => {
                 self.ended = true;
                 Poll::Ready(Came::Eof)
             }
-            Ok(_) => Poll::Ready(Came::Data(self.buf.split().freeze())),
+            Ok(bytes) => Poll::Ready(Came::Data(bytes)),
             Err(_) => {
                 self.ended = true;
                 self.broken = true;
                 Poll::Ready(Came::Broken)
             }
         }
+    }
+
+    fn poll_read_first(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let mut first = [MaybeUninit::uninit(); FIRST_BYTES];
+        let mut buf = ReadBuf::uninit(&mut first);
+        ready!(Pin::new(&mut *self.stream).poll_read(cx, &mut buf))?;
+        self.much = buf.remaining() == 0;
+        Poll::Ready(Ok(Bytes::copy_from_slice(buf.filled())))
+    }
+
+    fn poll_read_much(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        self.buf.reserve(READ_BYTES);
+        if poll_read_buf(Pin::new(&mut *self.stream), cx, &mut self.buf)?.is_pending() {
+            self.much = false;
+            self.buf = BytesMut::new();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(self.buf.split().freeze()))
     }
 
     /// Writes what waits, then closes the writing half if that was asked for.

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -79,35 +79,39 @@ impl Tcp {
     }
 
     pub(crate) async fn run(mut self, mut stop: Stop) {
-        let mut urgency = Urgency::Run;
+        let mut soon = stop.clone();
+        let mut soon = pin!(soon.beyond(Urgency::Run));
+        let mut now = pin!(stop.beyond(Urgency::Gracefully));
+        let mut stopping = false;
         while let Some(deadline) = self.obey() {
             if let Some(at) = deadline {
                 self.timer.as_mut().reset(at.into());
             }
+            // Whether to stop is asked last, when nothing else is to be done: the scheduler sees
+            // to it that this comes soon, however busy the flow is.
             let input = tokio::select! {
                 biased;
-                now = stop.beyond(urgency) => {
-                    urgency = now;
-                    if urgency == Urgency::AtOnce {
-                        return;
-                    }
+                input = poll_fn(|cx| self.poll_input(cx, deadline.is_some())) => input,
+                _ = &mut now => return,
+                _ = &mut soon, if !stopping => {
+                    stopping = true;
                     Input::Stop
                 }
-                input = poll_fn(|cx| self.poll_input(cx, deadline.is_some())) => input,
             };
             self.flow.conn.handle_input(input, Instant::now());
         }
         // A peer that takes its time has it, as it would have if a kernel sent what waits; only a
         // proxy that is to stop waits no longer.
-        let mut asked = stop.clone();
         let late = async {
-            asked.beyond(Urgency::Run).await;
+            if !stopping {
+                soon.await;
+            }
             sleep(FLUSH).await;
         };
         tokio::select! {
             () = self.finish() => {}
             () = late => {}
-            _ = stop.beyond(Urgency::Gracefully) => {}
+            _ = now => {}
         }
     }
 

@@ -10,8 +10,15 @@ use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process};
 
 use crate::{
     Alteration, Closed, DnsMessage, Entry, Event, Failure, Fields, Part, Protocol, RequestHead,
-    ResponseHead, Tls,
+    ResponseHead, Tls, WebSocketMessage,
 };
+
+/// The status of a response after which another protocol is spoken (RFC 9110 §15.2.2).
+const SWITCHING_PROTOCOLS: u16 = 101;
+
+/// How many entries each list of a flow or exchange keeps: peers can make more of them than anyone
+/// would read.
+const MAX_KEPT: usize = 100;
 
 /// A flow, as far as its events tell.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,17 +33,17 @@ pub struct Flow {
     pub via: String,
     /// When it was captured.
     pub opened_at: SystemTime,
-    /// The servers that were reached, by number.
+    /// The last hundred servers that were reached, by number.
     pub servers: Vec<(u32, SocketAddr)>,
     /// The innermost protocol that was recognized.
     pub protocol: Option<Protocol>,
     /// The server's name.
     pub host: Option<String>,
-    /// The legs that were secured, in the order in which they were.
+    /// The first hundred legs that were secured, in the order in which they were.
     pub tls: Vec<Tls>,
-    /// What peers sent that is not as the standard has it, outside exchanges.
+    /// What peers sent that is not as the standard has it, outside exchanges; a hundred of them.
     pub defects: Vec<String>,
-    /// What was passed on otherwise than it was sent, outside exchanges.
+    /// What was passed on otherwise than it was sent, outside exchanges; a hundred of them.
     pub alterations: Vec<Alteration>,
     /// How many exchanges it has had.
     pub exchanges: u64,
@@ -102,7 +109,7 @@ pub struct Exchange {
     pub url: String,
     /// The request's head.
     pub request: Option<RequestHead>,
-    /// The interim responses.
+    /// The first hundred interim responses.
     pub interim: Vec<ResponseHead>,
     /// The final response's head.
     pub response: Option<ResponseHead>,
@@ -116,9 +123,9 @@ pub struct Exchange {
     pub response_body: Body,
     /// When its parts went by.
     pub timing: Timing,
-    /// What peers sent that is not as the standard has it.
+    /// What peers sent that is not as the standard has it; a hundred of them.
     pub defects: Vec<String>,
-    /// What was passed on otherwise than it was sent.
+    /// What was passed on otherwise than it was sent; a hundred of them.
     pub alterations: Vec<Alteration>,
     /// Why it did not end well.
     pub failure: Option<Failure>,
@@ -169,7 +176,7 @@ impl Exchange {
                 self.url.clone_from(url);
                 self.request = Some(head.clone());
             }
-            Event::Response { head, .. } if head.is_interim() => self.interim.push(head.clone()),
+            Event::Response { head, .. } if head.is_interim() => keep(&mut self.interim, head),
             Event::Response { head, .. } => {
                 self.timing.response_started = Some(at);
                 self.response = Some(head.clone());
@@ -202,8 +209,8 @@ impl Exchange {
                 self.timing.request_ended = Some(at);
                 self.query = Some(message.clone());
             }
-            Event::Defect { what, .. } => self.defects.push(what.clone()),
-            Event::Altered { alteration, .. } => self.alterations.push(alteration.clone()),
+            Event::Defect { what, .. } => keep(&mut self.defects, what),
+            Event::Altered { alteration, .. } => keep(&mut self.alterations, alteration),
             Event::ExchangeEnded { failure, .. } => {
                 self.timing.ended = Some(at);
                 self.failure.clone_from(failure);
@@ -236,6 +243,17 @@ pub enum Finished {
     Message(Arc<Flow>, Message),
     /// A flow ended. Its exchanges came before it.
     Flow(Arc<Flow>),
+    /// A WebSocket message went by.
+    WebSocket {
+        /// Its flow.
+        flow: Arc<Flow>,
+        /// The URL of the exchange that opened the WebSocket, empty if that was not seen.
+        url: Arc<str>,
+        /// The message.
+        message: Box<WebSocketMessage>,
+        /// When it was whole.
+        at: SystemTime,
+    },
 }
 
 /// Adds entries up, and gives out what they complete.
@@ -251,6 +269,8 @@ pub struct Book {
 struct Page {
     flow: Arc<Flow>,
     exchanges: HashMap<ExchangeId, Exchange>,
+    /// The exchange that ended with another protocol (RFC 9110 §7.8), and its URL.
+    switched: Option<(ExchangeId, Arc<str>)>,
 }
 
 impl Book {
@@ -271,7 +291,7 @@ impl Book {
         let Entry { at, flow: id, event } = entry;
         if let Event::Opened(opened) = event {
             let flow = Arc::new(Flow::new(*id, *at, opened));
-            self.flows.insert(*id, Page { flow, exchanges: HashMap::new() });
+            self.flows.insert(*id, Page::new(flow));
             return Vec::new();
         }
         let Some(page) = self.flows.get_mut(id) else { return Vec::new() };
@@ -283,6 +303,12 @@ impl Book {
             Event::Data { message, from, data } => {
                 let message = Message { id: *message, from: *from, data: data.clone(), at: *at };
                 vec![Finished::Message(Arc::clone(&page.flow), message)]
+            }
+            Event::WebSocket(message) => {
+                let opening = page.switched.as_ref().filter(|(id, _)| *id == message.exchange);
+                let url = opening.map_or_else(|| "".into(), |(_, url)| Arc::clone(url));
+                let (flow, message) = (Arc::clone(&page.flow), message.clone());
+                vec![Finished::WebSocket { flow, url, message, at: *at }]
             }
             Event::Closed(_) => self.close(*id),
             _ => Vec::new(),
@@ -301,6 +327,10 @@ impl Book {
 }
 
 impl Page {
+    fn new(flow: Arc<Flow>) -> Self {
+        Self { flow, exchanges: HashMap::new(), switched: None }
+    }
+
     fn apply_exchange(
         &mut self,
         id: ExchangeId,
@@ -316,11 +346,11 @@ impl Page {
         if !matches!(event, Event::ExchangeEnded { .. }) {
             return Vec::new();
         }
-        self.exchanges
-            .remove(&id)
-            .map(|exchange| Finished::Exchange(Arc::clone(&self.flow), Box::new(exchange)))
-            .into_iter()
-            .collect()
+        let Some(exchange) = self.exchanges.remove(&id) else { return Vec::new() };
+        if exchange.response.as_ref().is_some_and(|head| head.status == SWITCHING_PROTOCOLS) {
+            self.switched = Some((id, exchange.url.as_str().into()));
+        }
+        vec![Finished::Exchange(Arc::clone(&self.flow), Box::new(exchange))]
     }
 }
 
@@ -346,20 +376,35 @@ impl Flow {
 
     fn apply(&mut self, at: SystemTime, event: &Event) {
         match event {
-            Event::Connected { server, addr } => self.servers.push((*server, *addr)),
+            Event::Connected { server, addr } => {
+                if self.servers.len() >= MAX_KEPT {
+                    self.servers.remove(0);
+                }
+                self.servers.push((*server, *addr));
+            }
             Event::Recognized(protocol) => self.protocol = Some(*protocol),
             Event::Named { host } => self.host = Some(host.clone()),
-            Event::Secured(tls) => self.tls.push(tls.clone()),
+            Event::Secured(tls) => keep(&mut self.tls, tls),
             Event::Data { from, data, .. } => {
                 self.data_bytes[usize::from(*from != Peer::Client)] += data.len() as u64;
             }
             Event::DataDropped { from, bytes, .. } => {
                 self.data_bytes[usize::from(*from != Peer::Client)] += bytes;
             }
-            Event::Defect { what, .. } => self.defects.push(what.clone()),
-            Event::Altered { alteration, .. } => self.alterations.push(alteration.clone()),
+            Event::WebSocket(message) => {
+                self.data_bytes[usize::from(message.from != Peer::Client)] += message.bytes();
+            }
+            Event::Defect { what, .. } => keep(&mut self.defects, what),
+            Event::Altered { alteration, .. } => keep(&mut self.alterations, alteration),
             Event::Closed(closed) => self.closed = Some((at, closed.clone())),
             _ => {}
         }
+    }
+}
+
+/// Puts an entry behind the others, unless there are many.
+fn keep<T: Clone>(list: &mut Vec<T>, entry: &T) {
+    if list.len() < MAX_KEPT {
+        list.push(entry.clone());
     }
 }

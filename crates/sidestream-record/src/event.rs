@@ -7,7 +7,9 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process};
 
-use crate::{DnsMessage, Failure, Fields, RequestHead, ResponseHead, Tls};
+use crate::{
+    DnsMessage, Failure, Fields, RequestHead, ResponseHead, Tls, Version, WebSocketMessage,
+};
 
 /// One event of one flow, with its time.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,6 +160,8 @@ pub enum Event {
         /// Where it was held.
         point: Point,
     },
+    /// A WebSocket message, or a control frame, went by.
+    WebSocket(Box<WebSocketMessage>),
     /// The flow is over.
     Closed(Closed),
 }
@@ -184,12 +188,13 @@ impl Event {
             | Self::Secured(_)
             | Self::Data { .. }
             | Self::DataDropped { .. }
+            | Self::WebSocket(_)
             | Self::Closed(_) => None,
         }
     }
 
     /// Returns the event that remains of this one when its content is dropped.
-    pub const fn without_content(&self) -> Option<Self> {
+    pub fn without_content(&self) -> Option<Self> {
         match self {
             Self::Body { exchange, part, data } => Some(Self::BodyDropped {
                 exchange: *exchange,
@@ -199,15 +204,19 @@ impl Event {
             Self::Data { message, from, data } => {
                 Some(Self::DataDropped { message: *message, from: *from, bytes: data.len() as u64 })
             }
+            Self::WebSocket(message) if message.content_bytes() > 0 => {
+                Some(Self::WebSocket(Box::new(message.without_content())))
+            }
             _ => None,
         }
     }
 
     /// Returns how many bytes of content the event carries, which are what a full queue drops
     /// first.
-    pub const fn content_bytes(&self) -> usize {
+    pub fn content_bytes(&self) -> usize {
         match self {
             Self::Body { data, .. } | Self::Data { data, .. } => data.len(),
+            Self::WebSocket(message) => message.content_bytes(),
             _ => 0,
         }
     }
@@ -243,10 +252,14 @@ pub enum Protocol {
     Dns,
     /// HTTP/1.0 or HTTP/1.1.
     Http1,
+    /// HTTP/2 (RFC 9113).
+    Http2,
     /// Bytes that are passed as they come.
     Raw,
     /// TLS, with something inside.
     Tls,
+    /// WebSocket messages (RFC 6455).
+    WebSocket,
 }
 
 impl Protocol {
@@ -255,8 +268,10 @@ impl Protocol {
         match self {
             Self::Dns => "DNS",
             Self::Http1 => "HTTP/1",
+            Self::Http2 => "HTTP/2",
             Self::Raw => "raw",
             Self::Tls => "TLS",
+            Self::WebSocket => "WebSocket",
         }
     }
 }
@@ -296,5 +311,12 @@ pub enum Alteration {
         from: Bytes,
         /// As it was sent on.
         to: Bytes,
+    },
+    /// The exchange went on in another version of HTTP than that in which it came.
+    Translated {
+        /// The version that the client speaks.
+        from: Version,
+        /// The version that the server speaks.
+        to: Version,
     },
 }

@@ -54,6 +54,14 @@ pub enum Failure {
     },
     /// The server could not be reached.
     Dial(DialFailure),
+    /// A peer said that it takes no more requests on this connection, this one among them
+    /// (RFC 9113 §6.8).
+    GoneAway {
+        /// Who said so.
+        peer: Peer,
+        /// Its error code (RFC 9113 §7).
+        code: u32,
+    },
     /// What a peer sent goes beyond a limit.
     Limit {
         /// Who sent it.
@@ -70,6 +78,13 @@ pub enum Failure {
     },
     /// A peer reset the connection.
     Reset(Peer),
+    /// A peer ended one stream of a connection before its time (RFC 9113 §6.4).
+    StreamReset {
+        /// Who ended it.
+        peer: Peer,
+        /// Its error code (RFC 9113 §7).
+        code: u32,
+    },
     /// The proxy was stopped.
     Stopped,
     /// A peer was silent for too long.
@@ -105,9 +120,11 @@ impl Failure {
     pub const fn blame(&self) -> Blame {
         match self {
             Self::CutShort { peer, .. }
+            | Self::GoneAway { peer, .. }
             | Self::Limit { peer, .. }
             | Self::Malformed { peer, .. }
             | Self::Reset(peer)
+            | Self::StreamReset { peer, .. }
             | Self::TimedOut { peer, .. }
             | Self::Tls { peer, .. } => Blame::Peer(*peer),
             // What the system refused without asking the server.
@@ -158,9 +175,15 @@ impl fmt::Display for Failure {
                 write!(f, "cut short by the {peer}, {missing} bytes missing")
             }
             Self::Dial(failure) => failure.fmt(f),
+            Self::GoneAway { peer, code } => {
+                write!(f, "not taken by the {peer}, which is going away: {}", error_code(*code))
+            }
             Self::Limit { peer, what } => write!(f, "the {peer} exceeded a limit: {what}"),
             Self::Malformed { peer, reason } => write!(f, "malformed by the {peer}: {reason}"),
             Self::Reset(peer) => write!(f, "reset by the {peer}"),
+            Self::StreamReset { peer, code } => {
+                write!(f, "stream reset by the {peer}: {}", error_code(*code))
+            }
             Self::Stopped => f.write_str("the proxy was stopped"),
             Self::TimedOut { peer, what } => write!(f, "timed out waiting for the {peer}: {what}"),
             Self::Tls { peer, reason } => write!(f, "no TLS with the {peer}: {reason}"),
@@ -168,5 +191,29 @@ impl fmt::Display for Failure {
             Self::Unsupported { what } => write!(f, "not supported: {what}"),
             Self::Internal { reason } => write!(f, "internal error: {reason}"),
         }
+    }
+}
+
+/// Returns the name of an HTTP/2 error code (RFC 9113 §7), or its number.
+fn error_code(code: u32) -> Cow<'static, str> {
+    const NAMES: [&str; 14] = [
+        "NO_ERROR",
+        "PROTOCOL_ERROR",
+        "INTERNAL_ERROR",
+        "FLOW_CONTROL_ERROR",
+        "SETTINGS_TIMEOUT",
+        "STREAM_CLOSED",
+        "FRAME_SIZE_ERROR",
+        "REFUSED_STREAM",
+        "CANCEL",
+        "COMPRESSION_ERROR",
+        "CONNECT_ERROR",
+        "ENHANCE_YOUR_CALM",
+        "INADEQUATE_SECURITY",
+        "HTTP_1_1_REQUIRED",
+    ];
+    match NAMES.get(code as usize) {
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Owned(format!("error {code}")),
     }
 }

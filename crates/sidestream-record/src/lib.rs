@@ -7,6 +7,7 @@ mod failure;
 mod http;
 mod sink;
 mod tls;
+mod websocket;
 pub mod wording;
 
 pub use book::{Body, Book, Exchange, Finished, Flow, Message, Timing};
@@ -16,3 +17,4 @@ pub use failure::{Blame, DialFailure, Failure};
 pub use http::{Field, Fields, RequestHead, ResponseHead, Version};
 pub use sink::{Recorded, Sink};
 pub use tls::{Tls, TlsVersion};
+pub use websocket::{WebSocketKind, WebSocketMessage};

@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use sidestream_flow::{Process, Transport};
+use sidestream_flow::{Peer, Process, Transport};
 
-use crate::{Alteration, DnsMessage, Exchange, Failure, Flow};
+use crate::{Alteration, DnsMessage, Exchange, Failure, Flow, WebSocketKind, WebSocketMessage};
 
 /// One finished thing in one line, in parts that a user interface may color or align.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
     /// Who: `curl[4711]`.
     pub process: String,
-    /// What was asked: a method, `DNS`, `TCP`, `UDP`.
+    /// What was asked: a method, `DNS`, `TCP`, `UDP`, `WS ↑`.
     pub verb: String,
     /// Of whom: a URL, a name, an address.
     pub object: String,
@@ -105,6 +105,99 @@ pub fn flow(flow: &Flow) -> Line {
     }
 }
 
+/// Words a WebSocket message; `url` is that of the exchange that opened the WebSocket.
+pub fn web_socket(flow: &Flow, url: &str, message: &WebSocketMessage) -> Line {
+    let arrow = if message.from == Peer::Client { '↑' } else { '↓' };
+    let failure = (!message.ended).then_some("cut short");
+    let outcome = [Some(&*web_socket_kind(message.kind)), Some(&*quoted(message)), failure];
+    let outcome: Vec<_> = outcome.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    Line {
+        process: process(flow.process.as_deref()),
+        verb: format!("WS {arrow}"),
+        object: web_socket_url(url),
+        outcome: outcome.join(" "),
+        failed: !message.ended || is_failure(message.kind),
+        size: match message.bytes() {
+            0 if message.kind.is_control() => String::new(),
+            size => bytes(size),
+        },
+        time: String::new(),
+    }
+}
+
+/// Words what a WebSocket message is; of a close, its code and what that means.
+pub fn web_socket_kind(kind: WebSocketKind) -> String {
+    match kind {
+        WebSocketKind::Close { code: Some(code) } => match close_code(code) {
+            Some(meaning) => format!("close {code} {meaning}"),
+            None => format!("close {code}"),
+        },
+        WebSocketKind::Reserved { opcode: 0 } => "continuation of nothing".into(),
+        WebSocketKind::Reserved { opcode } => format!("opcode {opcode}"),
+        kind => kind.name().into(),
+    }
+}
+
+/// Returns what a WebSocket's close code means (RFC 6455 §7.4.1 and the registry at IANA).
+pub const fn close_code(code: u16) -> Option<&'static str> {
+    Some(match code {
+        1000 => "normal closure",
+        1001 => "going away",
+        1002 => "protocol error",
+        1003 => "unsupported data",
+        1007 => "invalid data",
+        1008 => "policy violation",
+        1009 => "message too big",
+        1010 => "extension missing",
+        1011 => "internal error",
+        1012 => "service restart",
+        1013 => "try again later",
+        1014 => "bad gateway",
+        _ => return None,
+    })
+}
+
+/// Returns whether a close tells of something that went wrong.
+const fn is_failure(kind: WebSocketKind) -> bool {
+    match kind {
+        WebSocketKind::Close { code: Some(code) } => !matches!(code, 1000 | 1001 | 3000..),
+        WebSocketKind::Reserved { .. } => true,
+        _ => false,
+    }
+}
+
+/// Returns the URL under which a WebSocket is opened (RFC 6455 §3).
+pub fn web_socket_url(url: &str) -> String {
+    // `http` becomes `ws`, and so `https` becomes `wss`.
+    url.strip_prefix("http").map_or_else(|| url.to_owned(), |rest| format!("ws{rest}"))
+}
+
+/// Shows the beginning of a message: what is text in quotation marks, else in hexadecimal.
+fn quoted(message: &WebSocketMessage) -> String {
+    const CHARS: usize = 40;
+    const BYTES: usize = 16;
+    let beginning = message.beginning();
+    let (mut shown, bytes) = match std::str::from_utf8(beginning) {
+        _ if beginning.is_empty() => return String::new(),
+        Ok(start) if message.kind != WebSocketKind::Binary && !message.encoded => {
+            let end = start.char_indices().nth(CHARS).map_or(start.len(), |(index, _)| index);
+            (format!("\"{}", text(&beginning[..end])), end)
+        }
+        _ => {
+            let start = &beginning[..beginning.len().min(BYTES)];
+            let hex: Vec<_> = start.iter().map(|byte| format!("{byte:02x}")).collect();
+            (hex.join(" "), start.len())
+        }
+    };
+    if message.bytes() > bytes as u64 {
+        shown.push('…');
+    }
+    if shown.starts_with('"') {
+        shown.push('"');
+    }
+    shown
+}
+
 /// Words a process: its name and pid.
 pub fn process(process: Option<&Process>) -> String {
     match process {
@@ -148,6 +241,7 @@ pub fn alteration(alteration: &Alteration) -> String {
         Alteration::TargetForm { from, to } => {
             format!("request target {} sent as {}", text(from), text(to))
         }
+        Alteration::Translated { from, to } => format!("translated between {from} and {to}"),
     }
 }
 

@@ -19,14 +19,14 @@ pub struct BodyReader<'a> {
     connection: &'a Connection,
     exchange: ExchangeId,
     part: Part,
-    /// Where the next stretch begins.
-    offset: u64,
+    /// The number of the stretch that came last.
+    seq: i64,
     stretch: io::Cursor<Vec<u8>>,
 }
 
 impl<'a> BodyReader<'a> {
     pub(crate) const fn new(connection: &'a Connection, exchange: ExchangeId, part: Part) -> Self {
-        Self { connection, exchange, part, offset: 0, stretch: io::Cursor::new(Vec::new()) }
+        Self { connection, exchange, part, seq: i64::MIN, stretch: io::Cursor::new(Vec::new()) }
     }
 
     /// Fetches the next stretch and returns whether there is one.
@@ -34,26 +34,20 @@ impl<'a> BodyReader<'a> {
         let next = self
             .connection
             .prepare_cached(
-                "SELECT offset, dropped, data FROM body
-                 WHERE exchange = ?1 AND part = ?2 AND offset >= ?3 ORDER BY offset LIMIT 1",
+                "SELECT seq, offset, dropped, data FROM body
+                 WHERE exchange = ?1 AND part = ?2 AND seq > ?3 ORDER BY seq LIMIT 1",
             )?
             .query_row(
-                params![
-                    self.exchange.0.cast_signed(),
-                    part_name(self.part),
-                    self.offset.cast_signed()
-                ],
+                params![self.exchange.0.cast_signed(), part_name(self.part), self.seq],
                 |row| {
-                    let offset = row.get::<_, i64>(0)?.cast_unsigned();
-                    let dropped = row.get::<_, i64>(1)?.cast_unsigned();
-                    Ok((offset, dropped, row.get::<_, Option<Vec<u8>>>(2)?))
+                    let offset = row.get::<_, i64>(1)?.cast_unsigned();
+                    let dropped = row.get::<_, i64>(2)?.cast_unsigned();
+                    Ok((row.get(0)?, offset, dropped, row.get::<_, Option<Vec<u8>>>(3)?))
                 },
             )
             .optional()?;
-        let Some((offset, dropped, data)) = next else { return Ok(false) };
-        // At least one byte on, so that a damaged file cannot make this go in circles.
-        let len = data.as_ref().map_or(dropped, |data| data.len() as u64).max(1);
-        self.offset = offset.saturating_add(len);
+        let Some((seq, offset, dropped, data)) = next else { return Ok(false) };
+        self.seq = seq;
         match data {
             Some(data) => self.stretch = io::Cursor::new(data),
             None => return Err(ReadError::Dropped { offset, bytes: dropped }),

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod block;
 mod body;
 mod error;
+mod kind;
 mod lock;
 mod process;
 mod queue;

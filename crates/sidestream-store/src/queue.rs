@@ -25,7 +25,10 @@ const GAP_BYTES: usize = 1024;
 const _: () = assert!(FACTS_BYTES + CONTENT_BYTES + GAPS * GAP_BYTES <= 112 * 1024 * 1024);
 
 /// How many rows make a transaction, at most.
-pub(crate) const BATCH_ROWS: usize = 200;
+const BATCH_ROWS: usize = 1000;
+
+/// How much content makes a transaction, but for its last piece: a few milliseconds of writing.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// How long the first row of a transaction waits for others. What is recorded is to be committed
 /// within 50 ms: the other half is for writing it.
@@ -85,11 +88,11 @@ impl Queue {
     /// Takes a row, or as much of it as there is room for.
     pub(crate) fn push(&self, row: Row) -> Recorded {
         let mut inner = self.lock();
-        let waiting = inner.rows.len();
+        let before = (inner.rows.is_empty(), inner.is_transaction());
         let recorded = inner.admit(row);
-        let now_waiting = inner.rows.len();
+        let after = (inner.rows.is_empty(), inner.is_transaction());
         drop(inner);
-        if now_waiting > waiting && (now_waiting == 1 || now_waiting == BATCH_ROWS) {
+        if before != after {
             self.changed.notify_one();
         }
         recorded
@@ -100,7 +103,7 @@ impl Queue {
         let waiting = |inner: &mut Inner| inner.rows.is_empty() && inner.phase == Phase::Open;
         let inner = self.lock();
         let inner = self.changed.wait_while(inner, waiting).unwrap_or_else(PoisonError::into_inner);
-        let few = |inner: &mut Inner| inner.rows.len() < BATCH_ROWS && inner.phase == Phase::Open;
+        let few = |inner: &mut Inner| !inner.is_transaction() && inner.phase == Phase::Open;
         let (mut inner, _) = self
             .changed
             .wait_timeout_while(inner, BATCH_DELAY, few)
@@ -194,6 +197,11 @@ impl Queue {
 }
 
 impl Inner {
+    /// Returns whether so much waits that it is written at once.
+    fn is_transaction(&self) -> bool {
+        self.rows.len() >= BATCH_ROWS || self.content_bytes >= BATCH_BYTES
+    }
+
     fn admit(&mut self, mut row: Row) -> Recorded {
         if self.phase != Phase::Open {
             return self.lose();
@@ -209,7 +217,9 @@ impl Inner {
         let cost = content_cost(&row);
         if self.stalled.is_none() && self.content_bytes + cost <= CONTENT_BYTES {
             self.content_bytes += cost;
-            if let Update::Body { exchange, part, .. } = row.update {
+            if let Update::Body { exchange, part, .. } = row.update
+                && !self.gaps.is_empty()
+            {
                 self.gaps.remove(&(exchange, part));
             }
             self.rows.push_back(row);
@@ -258,10 +268,13 @@ impl Inner {
     }
 
     fn take(&mut self) -> Batch {
-        let count = self.rows.len().min(BATCH_ROWS);
-        let mut batch = Batch { rows: self.rows.drain(..count).collect(), ..Batch::default() };
-        self.taken += count as u64;
-        for row in &batch.rows {
+        let rows = Vec::with_capacity(self.rows.len().min(BATCH_ROWS));
+        let mut batch = Batch { rows, ..Batch::default() };
+        while batch.rows.len() < BATCH_ROWS
+            && batch.content_bytes < BATCH_BYTES
+            && let Some(row) = self.rows.pop_front()
+        {
+            self.taken += 1;
             if let Update::Body { exchange, part, content: Content::Dropped(_) } = row.update {
                 self.gap_rows -= 1;
                 let number = self.gaps.get(&(exchange, part));
@@ -269,10 +282,11 @@ impl Inner {
                     self.gaps.remove(&(exchange, part));
                 }
             } else if row.kept_bytes() > 0 {
-                batch.content_bytes += content_cost(row);
+                batch.content_bytes += content_cost(&row);
             } else {
                 batch.facts_bytes += row.fact_bytes();
             }
+            batch.rows.push(row);
         }
         batch
     }

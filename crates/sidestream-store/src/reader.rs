@@ -6,18 +6,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use sidestream_flow::{ExchangeId, FlowId};
 use sidestream_record::{Entry, Part};
 
+use crate::block::{BLOCK_ENTRIES, BlockEntry, cut};
 use crate::body::BodyReader;
 use crate::error::{OpenError, ReadError};
+use crate::kind;
 use crate::process::{ProcessError, Processes};
 use crate::schema::{self, Refusal, SchemaVersion, Seq};
 use crate::wire::{self, Context, DecodeError};
-
-/// How many entries are fetched at once, without their content.
-const PAGE: usize = 128;
 
 /// A session, open for reading.
 ///
@@ -90,15 +89,17 @@ impl Reader {
     pub fn last(&self) -> Result<Option<Seq>, ReadError> {
         let last: Option<i64> = self
             .connection
-            .prepare_cached("SELECT max(seq) FROM entry")?
-            .query_row([], |row| row.get(0))?;
+            .prepare_cached("SELECT first + count - 1 FROM block ORDER BY first DESC LIMIT 1")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
         Ok(last.map(|seq| Seq(seq.cast_unsigned())))
     }
 
     /// Iterates over entries in the order in which they were recorded.
     ///
-    /// It holds one page of entries and the content of one. A stretch of content that was dropped
-    /// comes as an event that tells how much it was. An entry of a kind that only a newer version knows is passed over and counted.
+    /// It holds one block of entries and the content of one. A stretch of content that was dropped
+    /// comes as an event that tells how much it was. An entry of a kind that only a newer version
+    /// knows is passed over and counted.
     pub fn entries(&self, range: impl RangeBounds<Seq>) -> Entries<'_> {
         let first = match range.start_bound() {
             Bound::Included(seq) => seq.0,
@@ -114,6 +115,7 @@ impl Reader {
             reader: self,
             next: i64::try_from(first).unwrap_or(i64::MAX),
             last: last.map_or(-1, |last| i64::try_from(last).unwrap_or(i64::MAX)),
+            block: None,
             page: Vec::new().into_iter(),
             seq: None,
             skipped: 0,
@@ -153,7 +155,7 @@ impl Reader {
     /// When the storage cannot be read.
     pub fn contents(&self) -> Result<Contents, ReadError> {
         let contents = self.connection.query_row(
-            "SELECT (SELECT count(*) FROM entry),
+            "SELECT (SELECT coalesce(sum(count), 0) FROM block),
                     (SELECT count(*) FROM flow),
                     (SELECT count(*) FROM exchange),
                     (SELECT coalesce(sum(request_dropped + response_dropped), 0) FROM exchange)
@@ -176,24 +178,34 @@ impl Reader {
         Ok(contents)
     }
 
-    fn page(&self, first: i64, last: i64) -> rusqlite::Result<Vec<Stored>> {
+    /// Returns the block that holds an entry, or the first after it.
+    fn block_of(&self, seq: i64) -> rusqlite::Result<Option<StoredBlock>> {
+        let first: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT max(first) FROM block WHERE first <= ?1")?
+            .query_row([seq], |row| row.get(0))?;
+        self.block(first.unwrap_or(seq))
+    }
+
+    /// Returns the first block that begins with this entry or a later one.
+    fn block(&self, first: i64) -> rusqlite::Result<Option<StoredBlock>> {
         let stored = |row: &rusqlite::Row<'_>| {
-            Ok(Stored {
-                seq: row.get(0)?,
-                at: row.get(1)?,
-                flow: row.get(2)?,
-                exchange: row.get(3)?,
-                kind: row.get(4)?,
-                payload: row.get::<_, Vec<u8>>(5)?.into(),
+            Ok(StoredBlock {
+                first: row.get(0)?,
+                count: row.get(1)?,
+                at: row.get(2)?,
+                payload: row.get::<_, Vec<u8>>(3)?.into(),
+                after: row.get(4)?,
             })
         };
         self.connection
             .prepare_cached(
-                "SELECT seq, at, flow, exchange, kind, payload FROM entry
-                 WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3",
+                "SELECT first, count, at, payload,
+                        (SELECT min(first) FROM block AS later WHERE later.first > block.first)
+                 FROM block WHERE first >= ?1 ORDER BY first LIMIT 1",
             )?
-            .query_map(params![first, last, PAGE as i64], stored)?
-            .collect()
+            .query_row([first], stored)
+            .optional()
     }
 
     /// Returns the content of an entry, or how much of it was dropped.
@@ -210,26 +222,26 @@ impl Reader {
         })
     }
 
-    fn decode(&self, stored: Stored) -> Result<Entry, ProcessError> {
-        let mut cx = Context {
-            exchange: stored.exchange.map(|id| ExchangeId(id.cast_unsigned())),
-            ..Context::default()
-        };
-        match &*stored.kind {
-            "opened" => cx.process = self.processes.of_flow(&self.connection, stored.flow)?,
+    fn decode(&self, Stored { seq, at, entry }: Stored) -> Result<Entry, ProcessError> {
+        let BlockEntry { kind, at: after, flow, exchange, payload } = entry?;
+        let kind = kind::name(kind).ok_or(DecodeError::Unknown)?;
+        let mut cx = Context { exchange: exchange.map(ExchangeId), ..Context::default() };
+        match kind {
+            "opened" => {
+                cx.process = self.processes.of_flow(&self.connection, flow.cast_signed())?;
+            }
             "body" => {
                 let query = "SELECT data, dropped FROM body WHERE seq = ?1";
-                (cx.content, cx.dropped) = self.content(query, stored.seq)?;
+                (cx.content, cx.dropped) = self.content(query, seq)?;
             }
-            "data" => {
+            "data" | "websocket" => {
                 let query = "SELECT data, dropped FROM content WHERE seq = ?1";
-                (cx.content, cx.dropped) = self.content(query, stored.seq)?;
+                (cx.content, cx.dropped) = self.content(query, seq)?;
             }
             _ => {}
         }
-        let event = wire::decode(&stored.kind, stored.payload, cx)?;
-        let flow = FlowId(stored.flow.cast_unsigned());
-        Ok(Entry { at: wire::time(stored.at), flow, event })
+        let event = wire::decode(kind, payload, cx)?;
+        Ok(Entry { at: wire::time(at.wrapping_add(after)), flow: FlowId(flow), event })
     }
 }
 
@@ -246,15 +258,38 @@ fn refused(path: &Path, refusal: Refusal) -> OpenError {
     }
 }
 
-/// A row of the table of entries.
+/// A row of the table of blocks.
+#[derive(Debug)]
+struct StoredBlock {
+    first: i64,
+    count: i64,
+    at: i64,
+    payload: Bytes,
+    /// Where the next block begins.
+    after: Option<i64>,
+}
+
+impl StoredBlock {
+    /// Cuts it into its entries, of which those that cannot be cut out are damaged one by one.
+    fn into_entries(self) -> impl Iterator<Item = Stored> {
+        let Self { first, at, .. } = self;
+        let room = self.after.map_or(i64::MAX, |after| after.saturating_sub(first));
+        let most = i64::try_from(BLOCK_ENTRIES).unwrap_or(i64::MAX).min(room);
+        let count = usize::try_from(self.count.clamp(0, most)).unwrap_or(BLOCK_ENTRIES);
+        let lost = || Err(DecodeError::Damaged("the block from here on"));
+        let entries = cut(self.payload).into_iter().chain(std::iter::repeat_with(lost));
+        let stored = move |(seq, entry)| Stored { seq, at, entry };
+        (first..).zip(entries).take(count).map(stored)
+    }
+}
+
+/// An entry of a block.
 #[derive(Debug)]
 struct Stored {
     seq: i64,
+    /// The time of its block.
     at: i64,
-    flow: i64,
-    exchange: Option<i64>,
-    kind: String,
-    payload: Bytes,
+    entry: Result<BlockEntry, DecodeError>,
 }
 
 /// Iterates over entries of a session.
@@ -265,6 +300,8 @@ pub struct Entries<'a> {
     reader: &'a Reader,
     next: i64,
     last: i64,
+    /// Where the block in hand begins.
+    block: Option<i64>,
     page: std::vec::IntoIter<Stored>,
     seq: Option<Seq>,
     skipped: u64,
@@ -283,15 +320,22 @@ impl Entries<'_> {
     }
 
     fn stored(&mut self) -> rusqlite::Result<Option<Stored>> {
-        if self.page.len() == 0 && !self.ended && self.next <= self.last {
-            self.page = self.reader.page(self.next, self.last)?.into_iter();
+        while self.page.len() == 0 && !self.ended {
+            let block = match self.block {
+                Some(first) => self.reader.block(first.saturating_add(1))?,
+                None => self.reader.block_of(self.next)?,
+            };
+            let Some(block) = block.filter(|block| block.first <= self.last) else {
+                self.ended = true;
+                break;
+            };
+            self.block = Some(block.first);
+            let wanted = self.next..=self.last;
+            let page: Vec<_> =
+                block.into_entries().filter(|stored| wanted.contains(&stored.seq)).collect();
+            self.page = page.into_iter();
         }
-        let stored = self.page.next();
-        match &stored {
-            Some(stored) => self.next = stored.seq.saturating_add(1),
-            None => self.ended = true,
-        }
-        Ok(stored)
+        Ok(self.page.next())
     }
 }
 

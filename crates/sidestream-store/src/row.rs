@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer, Process};
 use sidestream_record::{DnsMessage, Entry, Event, Part};
 
-use crate::wire;
+use crate::{kind, wire};
 
 /// What a row costs beside its payload: itself, its place in the queue, small texts.
 const ROW_BYTES: usize = 512;
@@ -20,7 +20,8 @@ pub(crate) struct Row {
     pub(crate) at: i64,
     pub(crate) flow: i64,
     pub(crate) exchange: Option<i64>,
-    pub(crate) kind: &'static str,
+    /// The number of its kind.
+    pub(crate) kind: u32,
     pub(crate) payload: Vec<u8>,
     pub(crate) update: Update,
 }
@@ -100,7 +101,7 @@ impl Row {
             at: wire::nanoseconds(entry.at),
             flow: entry.flow.0.cast_signed(),
             exchange: entry.event.exchange().map(|id| id.0.cast_signed()),
-            kind,
+            kind: kind::number(kind),
             payload,
             update: Update::of(&entry.event),
         }
@@ -184,6 +185,11 @@ impl Update {
             Event::DataDropped { message, from, bytes } => {
                 Self::Data { message: message.0, from: *from, content: Content::Dropped(*bytes) }
             }
+            Event::WebSocket(message) => Self::Data {
+                message: message.message.0,
+                from: message.from,
+                content: Content::of(&message.data),
+            },
             _ => Self::Nothing,
         }
     }

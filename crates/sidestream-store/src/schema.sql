@@ -1,35 +1,35 @@
--- What happened, in order: the session itself. Times are nanoseconds since 1970.
-CREATE TABLE entry (
-    seq      INTEGER PRIMARY KEY,
-    at       INTEGER NOT NULL,
-    flow     INTEGER NOT NULL,
-    exchange INTEGER,
-    kind     TEXT NOT NULL,
-    payload  BLOB NOT NULL
+-- What happened, in order: the session itself. A block holds the entries of up to a transaction:
+-- the one at place n, from 0, has the number first + n. The largest ids up to its end stand with
+-- it, so that none is given out again. Times are nanoseconds since 1970.
+CREATE TABLE block (
+    first        INTEGER PRIMARY KEY,
+    count        INTEGER NOT NULL,
+    at           INTEGER NOT NULL,
+    max_flow     INTEGER NOT NULL,
+    max_exchange INTEGER NOT NULL,
+    max_message  INTEGER NOT NULL,
+    payload      BLOB NOT NULL
 ) STRICT;
-CREATE INDEX entry_flow ON entry (flow, seq);
-CREATE INDEX entry_exchange ON entry (exchange, seq) WHERE exchange IS NOT NULL;
 
 -- The content of the entries of kind body. Without data, so many bytes were dropped there.
 CREATE TABLE body (
-    seq      INTEGER PRIMARY KEY REFERENCES entry,
+    seq      INTEGER PRIMARY KEY,
     exchange INTEGER NOT NULL,
     part     TEXT NOT NULL,
     offset   INTEGER NOT NULL,
     dropped  INTEGER NOT NULL DEFAULT 0,
     data     BLOB
 ) STRICT;
-CREATE INDEX body_exchange ON body (exchange, part, offset);
+CREATE INDEX body_exchange ON body (exchange);
 
--- The content of the entries of kind data.
+-- The content of the entries of kinds data and websocket.
 CREATE TABLE content (
-    seq      INTEGER PRIMARY KEY REFERENCES entry,
+    seq      INTEGER PRIMARY KEY,
     message  INTEGER NOT NULL,
     sender   TEXT NOT NULL,
     dropped  INTEGER NOT NULL DEFAULT 0,
     data     BLOB
 ) STRICT;
-CREATE INDEX content_message ON content (message);
 
 -- Who: one row a process, however many flows it had.
 CREATE TABLE process (
@@ -42,7 +42,7 @@ CREATE TABLE process (
 ) STRICT;
 CREATE INDEX process_pid ON process (pid);
 
--- For lists, kept up with the entries.
+-- For lists, kept up with the entries, which are those from first_seq to last_seq.
 CREATE TABLE flow (
     id        INTEGER PRIMARY KEY,
     opened    INTEGER NOT NULL,
@@ -56,7 +56,9 @@ CREATE TABLE flow (
     process   INTEGER REFERENCES process,
     received  INTEGER,
     sent      INTEGER,
-    failure   TEXT
+    failure   TEXT,
+    first_seq INTEGER NOT NULL,
+    last_seq  INTEGER
 ) STRICT;
 
 CREATE TABLE exchange (
@@ -71,9 +73,10 @@ CREATE TABLE exchange (
     request_dropped  INTEGER NOT NULL DEFAULT 0,
     response_bytes   INTEGER NOT NULL DEFAULT 0,
     response_dropped INTEGER NOT NULL DEFAULT 0,
-    failure          TEXT
+    failure          TEXT,
+    first_seq        INTEGER NOT NULL,
+    last_seq         INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX exchange_flow ON exchange (flow);
 
 -- Which programs wrote here and when; without an end, it was killed or is writing now.
 CREATE TABLE recording (

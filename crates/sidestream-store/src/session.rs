@@ -16,13 +16,16 @@ use crate::queue::{Batch, Queue};
 use crate::recorder::Recorder;
 use crate::schema::{self, Refusal, SchemaVersion};
 use crate::sys;
-use crate::writer::{self, Writer};
+use crate::writer::{self, Largest, Writer};
 
 /// How long to wait before trying again to write to a full disk.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// How long another program, such as `sqlite3`, may keep the session to itself.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// How much log is written between two checkpoints, each of which waits for the disk.
+const CHECKPOINT_BYTES: u32 = 16 * 1024 * 1024;
 
 /// A session being recorded.
 ///
@@ -74,8 +77,8 @@ impl Session {
             path: path.clone(),
             source: source.into(),
         };
-        let [flow, exchange, message] = writer::largest_ids(&connection).map_err(storage)?;
         let writer = Writer::begin(connection, writer::now()).map_err(storage)?;
+        let Largest { flow, exchange, message } = writer.largest();
         let queue = Arc::new(Queue::default());
         let thread = thread::Builder::new()
             .name("session".into())
@@ -199,11 +202,14 @@ fn make_live(connection: &Connection, path: &Path) -> Result<(), CreateError> {
     if journal != "wal" {
         return Err(CreateError::Unsuitable { path: path.to_owned() });
     }
-    // 16 MiB of log between checkpoints, each of which waits for the disk.
-    let pragmas = "PRAGMA synchronous = NORMAL;
-         PRAGMA wal_autocheckpoint = 4096;
-         PRAGMA journal_size_limit = 67108864;";
-    connection.execute_batch(pragmas).map_err(storage)?;
+    let pages = CHECKPOINT_BYTES / schema::PAGE_BYTES;
+    let pragmas = format!(
+        "PRAGMA synchronous = NORMAL;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA wal_autocheckpoint = {pages};
+         PRAGMA journal_size_limit = 67108864;"
+    );
+    connection.execute_batch(&pragmas).map_err(storage)?;
     // More than the writer has statements, so that each is compiled once.
     connection.set_prepared_statement_cache_capacity(32);
     Ok(())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sidestream_ca::Authority;
 use sidestream_capture::{Capture, Dial, Direct};
 use sidestream_flow::Ids;
-use sidestream_proxy::{Proxy, Stop, TlsError, UpstreamTrust};
+use sidestream_proxy::{HttpVersions, Proxy, Stop, TlsError, UpstreamTrust};
 use sidestream_record::Sink;
 
 use crate::Handle;
@@ -23,6 +23,7 @@ impl Sidestream {
         Builder {
             authority,
             trust: UpstreamTrust::default(),
+            http: HttpVersions::default(),
             dial: Arc::new(Direct::default()),
             sinks: Vec::new(),
             ids: Ids::default(),
@@ -47,6 +48,7 @@ impl Sidestream {
 pub struct Builder {
     authority: Arc<Authority>,
     trust: UpstreamTrust,
+    http: HttpVersions,
     dial: Arc<dyn Dial>,
     sinks: Vec<Arc<dyn Sink>>,
     ids: Ids,
@@ -57,6 +59,12 @@ impl Builder {
     #[must_use]
     pub fn trust(self, trust: UpstreamTrust) -> Self {
         Self { trust, ..self }
+    }
+
+    /// Says which version of HTTP each side speaks; by default the same, if it can be.
+    #[must_use]
+    pub fn http(self, http: HttpVersions) -> Self {
+        Self { http, ..self }
     }
 
     /// Says how servers are reached; by default from where this process is.
@@ -84,8 +92,9 @@ impl Builder {
     ///
     /// What is trusted cannot be used.
     pub fn build(self) -> Result<Sidestream, TlsError> {
-        let Self { authority, trust, dial, sinks, ids } = self;
-        let config = sidestream_proxy::config(&trust)?;
+        let Self { authority, trust, http, dial, sinks, ids } = self;
+        let mut config = sidestream_proxy::config(&trust)?;
+        config.http = http;
         let proxy = Proxy::new(config, authority, dial, Arc::new(sinks), ids);
         Ok(Sidestream { proxy })
     }
@@ -93,9 +102,10 @@ impl Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { trust, ids, sinks, .. } = self;
+        let Self { trust, http, ids, sinks, .. } = self;
         f.debug_struct("Builder")
             .field("trust", trust)
+            .field("http", http)
             .field("ids", ids)
             .field("sinks", &sinks.len())
             .finish_non_exhaustive()

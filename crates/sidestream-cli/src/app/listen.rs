@@ -30,6 +30,7 @@ pub(super) fn listen(modes: &[Mode], settings: &Settings, style: Style) -> anyho
     let serving = Serving {
         authority: root.authority,
         trust,
+        http: settings.http,
         sinks: outputs.sinks(),
         ids: outputs.ids(),
         detail: settings.detail,

@@ -58,6 +58,7 @@ fn try_run(task: Task, settings: &Settings, style: Style) -> anyhow::Result<Resu
     let serving = Serving {
         authority: root.authority,
         trust,
+        http: settings.http,
         sinks: outputs.sinks(),
         ids: outputs.ids(),
         detail: settings.detail,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use crate::settings::Layer;
+use crate::settings::{Http, Layer};
 
 /// What every command takes.
 #[derive(Clone, Debug, Default, Args)]
@@ -34,6 +34,10 @@ pub struct Traffic {
     #[arg(long, value_name = "FILE")]
     pub ca: Vec<PathBuf>,
 
+    /// Speak this version of HTTP with clients that offer it; translated for servers.
+    #[arg(long, value_name = "VERSION", value_enum)]
+    pub client_http: Option<Http>,
+
     /// Do not verify servers' certificates.
     #[arg(long)]
     pub insecure: bool,
@@ -41,6 +45,10 @@ pub struct Traffic {
     /// Write one JSON object a line to a file or /dev/fd/N.
     #[arg(long, value_name = "PATH")]
     pub json: Option<PathBuf>,
+
+    /// Offer servers this version of HTTP alone; translated for clients.
+    #[arg(long, value_name = "VERSION", value_enum)]
+    pub server_http: Option<Http>,
 
     /// Record everything to a session file.
     #[arg(long, value_name = "FILE")]
@@ -72,8 +80,16 @@ impl From<Common> for Layer {
 
 impl From<Traffic> for Layer {
     fn from(traffic: Traffic) -> Self {
-        let Traffic { ca, insecure, json, session } = traffic;
-        Self { ca: list(ca), insecure: flag(insecure), json, session, ..Self::default() }
+        let Traffic { ca, client_http, insecure, json, server_http, session } = traffic;
+        Self {
+            ca: list(ca),
+            client_http,
+            insecure: flag(insecure),
+            json,
+            server_http,
+            session,
+            ..Self::default()
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sidestream::flow::Ids;
 use sidestream::os::Command;
-use sidestream::proxy::UpstreamTrust;
+use sidestream::proxy::{HttpVersions, UpstreamTrust};
 use sidestream::record::{Exchange, Finished, Flow};
 
 use crate::feed::{Feed, Watcher};
@@ -57,6 +57,7 @@ impl Play {
         let serving = Serving {
             authority: Arc::clone(&self.root.authority),
             trust: self.trust.clone(),
+            http: HttpVersions::default(),
             sinks: vec![Arc::new(feed.sink())],
             ids: Ids::default(),
             detail: self.detail,

@@ -160,6 +160,7 @@ fn fact_bytes(event: &Event) -> usize {
                 .map(|record| 96 + record.data.len())
                 .sum()
         }
+        Event::WebSocket(message) => size_of_val(&**message) + message.beginning().len(),
         _ => 0,
     };
     size_of::<Entry>() + more

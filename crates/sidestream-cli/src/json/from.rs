@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 use sidestream::flow::{self, Peer};
 use sidestream::record::{
     self, Blame, DnsMessage, DnsRecord, Exchange, Failure, Fields, Finished, Flow, RequestHead,
-    ResponseHead, wording,
+    ResponseHead, WebSocketKind, WebSocketMessage, wording,
 };
 
 use super::schema::{
-    Alteration, Content, Dns, Error, Headers, Interim, Line, Process, Program, Question, Record,
-    Request, Response, Timing, Tls,
+    Alteration, Content, Dns, Error, Headers, Interim, Line, Message, Process, Program, Question,
+    Record, Request, Response, Timing, Tls,
 };
 use super::text::Text;
 use crate::outcome::outcome;
@@ -21,6 +21,9 @@ pub(super) fn line(finished: &Finished, redact: &Redact) -> Option<Line> {
     match finished {
         Finished::Exchange(flow, exchange) => Some(exchange_line(flow, exchange, redact)),
         Finished::Flow(flow) if has_line(flow) => Some(flow_line(flow)),
+        Finished::WebSocket { flow, url, message, at } => {
+            Some(web_socket_line(flow, url, message, *at))
+        }
         _ => None,
     }
 }
@@ -51,6 +54,18 @@ fn exchange_line(flow: &Flow, exchange: &Exchange, redact: &Redact) -> Line {
         defects: exchange.defects.clone(),
         alterations: exchange.alterations.iter().map(alteration).collect(),
         ..frame(kind, flow, content)
+    }
+}
+
+fn web_socket_line(flow: &Flow, url: &str, message: &WebSocketMessage, at: SystemTime) -> Line {
+    let content = Content::WebSocket { message: web_socket(url, message) };
+    Line {
+        exchange: Some(message.exchange.0),
+        timing: Timing { started: time(at), request_us: None, response_us: None, end_us: Some(0) },
+        // Those of the flow stand in its own line.
+        defects: Vec::new(),
+        alterations: Vec::new(),
+        ..frame("websocket", flow, content)
     }
 }
 
@@ -130,6 +145,28 @@ fn http(exchange: &Exchange, redact: &Redact) -> Content {
     Content::Http { request, interim: interim.collect(), response }
 }
 
+fn web_socket(url: &str, message: &WebSocketMessage) -> Message {
+    let (code, opcode) = match message.kind {
+        WebSocketKind::Close { code } => (code, None),
+        WebSocketKind::Reserved { opcode } => (None, Some(opcode)),
+        _ => (None, None),
+    };
+    Message {
+        id: message.message.0,
+        url: wording::web_socket_url(url),
+        from: if message.from == Peer::Client { "client" } else { "server" },
+        kind: message.kind.name(),
+        code,
+        opcode,
+        beginning: Text::from(message.beginning()),
+        bytes: message.bytes(),
+        fragments: message.fragments,
+        compressed: message.compressed,
+        encoded: message.encoded,
+        ended: message.ended,
+    }
+}
+
 fn headers(fields: &Fields, redact: &Redact) -> Headers {
     let pair = |field: &record::Field| {
         let value: &[u8] = if redact.hides(field) { REDACTED.as_bytes() } else { &field.value };
@@ -200,6 +237,7 @@ fn alteration(alteration: &record::Alteration) -> Alteration {
         record::Alteration::FieldsRemoved(_) => "fields_removed",
         record::Alteration::TargetForm { .. } => "target_form",
         record::Alteration::TlsTerminated => "tls_terminated",
+        record::Alteration::Translated { .. } => "translated",
         _ => "other",
     };
     Alteration { what, text: wording::alteration(alteration) }

@@ -42,6 +42,9 @@ pub(super) enum Content {
         query: Option<Dns>,
         answer: Option<Dns>,
     },
+    WebSocket {
+        message: Message,
+    },
     Flow {
         protocol: Option<&'static str>,
         exchanges: u64,
@@ -114,6 +117,25 @@ pub(super) struct Dns {
     pub(super) answers: Vec<Record>,
     pub(super) authorities: Vec<Record>,
     pub(super) additionals: Vec<Record>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Message {
+    pub(super) id: u64,
+    pub(super) url: String,
+    pub(super) from: &'static str,
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) opcode: Option<u8>,
+    pub(super) beginning: Text,
+    pub(super) bytes: u64,
+    pub(super) fragments: u32,
+    pub(super) compressed: bool,
+    pub(super) encoded: bool,
+    pub(super) ended: bool,
 }
 
 #[derive(Debug, Serialize)]

@@ -7,7 +7,7 @@ mod style;
 use std::io::{self, Write};
 
 use sidestream::record::wording::{self, Line};
-use sidestream::record::{Exchange, Finished, Flow, Message};
+use sidestream::record::{Exchange, Finished, Flow, Message, WebSocketKind, WebSocketMessage};
 
 use crate::outcome::outcome;
 use crate::redact::Redact;
@@ -91,6 +91,13 @@ impl<W: Write> Printer<W> {
             Finished::Message(flow, message) if self.detail >= Detail::Bodies => {
                 self.message(&mut text, flow, message)?;
             }
+            Finished::WebSocket { flow, url, message, at: _ } if self.shows_web_socket(message) => {
+                self.line(&mut text, &wording::web_socket(flow, url, message))?;
+                if self.detail >= Detail::Bodies {
+                    let shown = &message.data[..message.data.len().min(body::MAX_BYTES)];
+                    body::write(&mut text, shown, message.bytes())?;
+                }
+            }
             _ => return Ok(()),
         }
         self.out.write_all(&text)?;
@@ -121,6 +128,12 @@ impl<W: Write> Printer<W> {
         flow.exchanges == 0
             || flow.data_bytes != [0; 2]
             || (self.detail >= Detail::Heads && flow.failure().is_some())
+    }
+
+    /// Signs of life are of no interest beside what an application sends.
+    fn shows_web_socket(&self, message: &WebSocketMessage) -> bool {
+        let is_sign_of_life = matches!(message.kind, WebSocketKind::Ping | WebSocketKind::Pong);
+        self.detail >= Detail::Heads || !is_sign_of_life
     }
 
     fn line(&mut self, text: &mut Vec<u8>, line: &Line) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::Layer;
+use super::{Http, Layer};
 
 /// A variable that says nothing sensible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,14 +28,17 @@ pub fn from_env(env: &dyn Fn(&str) -> Option<OsString>) -> Result<Layer, EnvErro
     };
     let path = |name| var(name).map(|(_, value)| value.into());
     let yes_or_no = |name| var(name).map(|(name, value)| boolean(name, value)).transpose();
+    let http = |name| var(name).map(|(name, value)| version(name, value)).transpose();
     let paths = var("CA").map(|(_, value)| std::env::split_paths(&value).collect());
     Ok(Layer {
         ca: paths,
+        client_http: http("CLIENT_HTTP")?,
         confdir: path("CONFDIR"),
         insecure: yes_or_no("INSECURE")?,
         json: path("JSON"),
         quiet: yes_or_no("QUIET")?,
         redact: var("REDACT").map(|(_, value)| names(&value.to_string_lossy())),
+        server_http: http("SERVER_HTTP")?,
         session: path("SESSION"),
         show_secrets: yes_or_no("SHOW_SECRETS")?,
         verbose: var("VERBOSE").map(|(name, value)| number(name, value)).transpose()?,
@@ -52,6 +55,11 @@ fn boolean(name: String, value: OsString) -> Result<bool, EnvError> {
         Some("0" | "false" | "no") => Ok(false),
         _ => Err(EnvError { name, value, expected: "use 1 or 0" }),
     }
+}
+
+fn version(name: String, value: OsString) -> Result<Http, EnvError> {
+    let parsed = value.to_str().and_then(|text| text.parse().ok());
+    parsed.ok_or(EnvError { name, value, expected: "use mirror, 1 or 2" })
 }
 
 fn number(name: String, value: OsString) -> Result<u8, EnvError> {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use sidestream::proxy::HttpVersions;
+
 use super::Layer;
 use crate::print::Detail;
 use crate::redact::Redact;
@@ -13,6 +15,8 @@ pub struct Settings {
     pub ca: Vec<PathBuf>,
     /// The folder of the root key, if not the platform's.
     pub confdir: Option<PathBuf>,
+    /// Which version of HTTP each side speaks.
+    pub http: HttpVersions,
     /// Whether servers' certificates are not verified.
     pub insecure: bool,
     /// Where JSON lines go.
@@ -35,9 +39,14 @@ impl From<Layer> for Settings {
             (_, Some(1)) => Detail::Heads,
             (_, Some(_)) => Detail::Bodies,
         };
+        let http = HttpVersions {
+            client: layer.client_http.unwrap_or_default().into(),
+            server: layer.server_http.unwrap_or_default().into(),
+        };
         Self {
             ca: layer.ca.unwrap_or_default(),
             confdir: layer.confdir,
+            http,
             insecure: layer.insecure.unwrap_or_default(),
             json: layer.json,
             detail,

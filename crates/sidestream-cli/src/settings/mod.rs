@@ -2,6 +2,7 @@
 
 mod env;
 mod file;
+mod http;
 mod merged;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 
 pub use env::{EnvError, from_env};
 pub use file::{FileError, default_path, read};
+pub use http::{Http, ParseHttpError};
 pub use merged::Settings;
 
 /// What one of these places says; what it does not say is left to the next.
@@ -21,6 +23,8 @@ pub use merged::Settings;
 pub struct Layer {
     /// Files with roots that servers are trusted by, beside the system's.
     pub ca: Option<Vec<PathBuf>>,
+    /// Which version of HTTP clients are spoken to in.
+    pub client_http: Option<Http>,
     /// The folder of the root key.
     pub confdir: Option<PathBuf>,
     /// Whether servers' certificates are not verified.
@@ -31,6 +35,8 @@ pub struct Layer {
     pub quiet: Option<bool>,
     /// Header fields that are hidden everywhere.
     pub redact: Option<Vec<String>>,
+    /// Which version of HTTP servers are spoken to in.
+    pub server_http: Option<Http>,
     /// Where the session is recorded.
     pub session: Option<PathBuf>,
     /// Whether secrets are shown on the screen.
@@ -44,11 +50,13 @@ impl Layer {
     pub fn or(self, lower: Self) -> Self {
         Self {
             ca: self.ca.or(lower.ca),
+            client_http: self.client_http.or(lower.client_http),
             confdir: self.confdir.or(lower.confdir),
             insecure: self.insecure.or(lower.insecure),
             json: self.json.or(lower.json),
             quiet: self.quiet.or(lower.quiet),
             redact: self.redact.or(lower.redact),
+            server_http: self.server_http.or(lower.server_http),
             session: self.session.or(lower.session),
             show_secrets: self.show_secrets.or(lower.show_secrets),
             verbose: self.verbose.or(lower.verbose),

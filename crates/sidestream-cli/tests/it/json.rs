@@ -39,6 +39,11 @@ fn a_raw_flow_is_told_when_it_ends() {
 }
 
 #[test]
+fn a_web_socket_message_is_told_with_its_beginning() {
+    assert_snapshot!(json(Redact::default(), &sample::web_socket()));
+}
+
+#[test]
 fn only_named_fields_are_hidden() {
     let lines = json(Redact::names(&["set-cookie".into()]), &sample::https());
     assert!(lines.contains("Bearer secret"), "{lines}");

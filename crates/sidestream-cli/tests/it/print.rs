@@ -37,6 +37,13 @@ fn bodies_are_text_or_hexadecimal_and_cut() {
 }
 
 #[test]
+fn a_web_socket_is_a_line_a_message() {
+    let print = |detail| print(detail, Style::PLAIN, Redact::default(), &[sample::web_socket()]);
+    assert_snapshot!(print(Detail::Lines));
+    assert_snapshot!("a_web_socket_in_whole", print(Detail::Bodies));
+}
+
+#[test]
 fn color_stands_for_the_outcome() {
     let text = print(Detail::Lines, Style::COLORED, Redact::default(), &all());
     assert_snapshot!(text.replace('\x1b', "␛"));

@@ -7,7 +7,7 @@ use sidestream::flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Tr
 use sidestream::record::{
     Alteration, Book, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord, Entry, Event,
     Failure, Fields, Finished, Opened, Part, Protocol, RequestHead, ResponseHead, Tls, TlsVersion,
-    Version,
+    Version, WebSocketKind, WebSocketMessage,
 };
 
 /// Entries of one flow, a millisecond apart.
@@ -162,6 +162,44 @@ pub(crate) fn dns() -> Play {
     play.tell(Event::Dns { exchange, message });
     play.tell(Event::ExchangeEnded { exchange, failure: None });
     play.close(30, 58, None);
+    play
+}
+
+/// A WebSocket with one message of each kind, which ends odd.
+pub(crate) fn web_socket() -> Play {
+    let exchange = ExchangeId(5);
+    let mut play = Play::new(5, Transport::Tcp, "192.0.2.1:443", "run");
+    play.tell(Event::Named { host: "example.test".into() });
+    let (url, head) = ("https://example.test/chat".to_owned(), request("GET", "/chat", &[]));
+    play.tell(Event::Request { exchange, url, head });
+    play.tell(Event::Response { exchange, head: response(101, "Switching Protocols", &[]) });
+    play.tell(Event::ExchangeEnded { exchange, failure: None });
+    play.tell(Event::Recognized(Protocol::WebSocket));
+    let mut tell = |message, from, kind, data: &[u8]| {
+        let message = WebSocketMessage {
+            exchange,
+            message: MessageId(message),
+            from,
+            kind,
+            data: data.to_vec().into(),
+            dropped: 0,
+            fragments: 1,
+            compressed: kind == WebSocketKind::Text,
+            encoded: false,
+            ended: true,
+        };
+        play.tell(Event::WebSocket(Box::new(message)));
+    };
+    tell(2, Peer::Client, WebSocketKind::Text, "two\nlines, ünïcödé".as_bytes());
+    tell(3, Peer::Server(0), WebSocketKind::Text, "a long text ".repeat(30).as_bytes());
+    tell(4, Peer::Server(0), WebSocketKind::Binary, &[0, 1, 0xfe, 0xff]);
+    tell(5, Peer::Client, WebSocketKind::Ping, b"1");
+    tell(6, Peer::Server(0), WebSocketKind::Pong, b"1");
+    tell(7, Peer::Server(0), WebSocketKind::Reserved { opcode: 3 }, b"odd");
+    tell(8, Peer::Server(0), WebSocketKind::Close { code: Some(1011) }, b"out of memory");
+    let what = "a frame has a reserved opcode".into();
+    play.tell(Event::Defect { exchange: None, from: Peer::Server(0), what });
+    play.close(300, 500, None);
     play
 }
 

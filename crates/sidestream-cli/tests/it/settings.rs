@@ -5,7 +5,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 use sidestream_cli::print::Detail;
-use sidestream_cli::settings::{self, Layer, Settings};
+use sidestream_cli::settings::{self, Http, Layer, Settings};
 
 fn env<'a>(vars: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> + 'a {
     move |name| vars.iter().find(|(var, _)| *var == name).map(|(_, value)| value.into())
@@ -15,11 +15,13 @@ fn env<'a>(vars: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> 
 fn the_environment_says_what_options_say() {
     let vars = [
         ("SIDESTREAM_CA", "a.pem:b.pem"),
+        ("SIDESTREAM_CLIENT_HTTP", "2"),
         ("SIDESTREAM_CONFDIR", "/conf"),
         ("SIDESTREAM_INSECURE", "1"),
         ("SIDESTREAM_JSON", "out.json"),
         ("SIDESTREAM_QUIET", "no"),
         ("SIDESTREAM_REDACT", "x-a, x-b,"),
+        ("SIDESTREAM_SERVER_HTTP", "mirror"),
         ("SIDESTREAM_SESSION", ""),
         ("SIDESTREAM_SHOW_SECRETS", "true"),
         ("SIDESTREAM_VERBOSE", "2"),
@@ -27,11 +29,13 @@ fn the_environment_says_what_options_say() {
     let layer = settings::from_env(&env(&vars)).unwrap();
     let expected = Layer {
         ca: Some(vec!["a.pem".into(), "b.pem".into()]),
+        client_http: Some(Http::Http2),
         confdir: Some("/conf".into()),
         insecure: Some(true),
         json: Some("out.json".into()),
         quiet: Some(false),
         redact: Some(vec!["x-a".into(), "x-b".into()]),
+        server_http: Some(Http::Mirror),
         session: None,
         show_secrets: Some(true),
         verbose: Some(2),
@@ -48,6 +52,11 @@ fn check_env_error(name: &str, value: &str, expected: &str) {
 #[test]
 fn a_variable_without_sense_is_named() {
     check_env_error("SIDESTREAM_INSECURE", "maybe", "SIDESTREAM_INSECURE is \"maybe\", use 1 or 0");
+    check_env_error(
+        "SIDESTREAM_SERVER_HTTP",
+        "3",
+        "SIDESTREAM_SERVER_HTTP is \"3\", use mirror, 1 or 2",
+    );
     check_env_error("SIDESTREAM_VERBOSE", "3", "SIDESTREAM_VERBOSE is \"3\", use 0, 1 or 2");
 }
 
@@ -55,10 +64,16 @@ fn a_variable_without_sense_is_named() {
 fn a_file_says_what_options_say_and_its_paths_begin_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
-    fs::write(&path, "verbose = 1\nca = ['lab.pem']\nshow-secrets = true\n").unwrap();
+    fs::write(
+        &path,
+        "verbose = 1\nca = ['lab.pem']\nclient-http = 1\nserver-http = '2'\nshow-secrets = true\n",
+    )
+    .unwrap();
     let layer = settings::read(&path, true).unwrap();
     let expected = Layer {
         ca: Some(vec![folder.path().join("lab.pem")]),
+        client_http: Some(Http::Http1),
+        server_http: Some(Http::Http2),
         show_secrets: Some(true),
         verbose: Some(1),
         ..Layer::default()
@@ -86,7 +101,7 @@ fn an_unknown_key_is_an_error_with_its_place() {
       |
     2 | colour = true
       | ^^^^^^
-    unknown field `colour`, expected one of `ca`, `confdir`, `insecure`, `json`, `quiet`, `redact`, `session`, `show-secrets`, `verbose`
+    unknown field `colour`, expected one of `ca`, `client-http`, `confdir`, `insecure`, `json`, `quiet`, `redact`, `server-http`, `session`, `show-secrets`, `verbose`
     ");
 }
 

@@ -6,9 +6,11 @@ use sidestream_flow::Peer;
 use crate::cx::Cx;
 
 /// Answers a request with an error, and says that the connection ends.
-pub(super) fn refuse(cx: &mut Cx, status: u16, why: &str) {
+pub(crate) fn refuse(cx: &mut Cx, status: u16, why: &str) {
     let reason = match status {
         400 => "Bad Request",
+        408 => "Request Timeout",
+        501 => "Not Implemented",
         502 => "Bad Gateway",
         504 => "Gateway Timeout",
         _ => "Error",

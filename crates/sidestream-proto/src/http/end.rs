@@ -36,6 +36,7 @@ impl Http {
                 match cut.map(|flight| flight.answering) {
                     None => {
                         cx.shutdown(peer, clean);
+                        cx.forget(peer);
                         Next::Stay
                     }
                     Some(true) => {
@@ -98,6 +99,7 @@ impl Http {
             return Next::Fail(failure);
         }
         self.routes.retain(|route| route.server != server);
+        cx.forget(Peer::Server(server));
         let waits = matches!(self.reading, Reading::Opening(_, opening) if opening == server);
         match self.flights.front().filter(|flight| flight.server == server) {
             Some(flight) if flight.answering => Next::Fail(failure),
@@ -108,7 +110,7 @@ impl Http {
     }
 
     /// Tells the client of a proxy that its server failed, and ends the flow well.
-    fn bad_gateway(&mut self, failure: Failure, cx: &mut Cx) -> Next {
+    pub(super) fn bad_gateway(&mut self, failure: Failure, cx: &mut Cx) -> Next {
         let status = if failure.is_timeout() { 504 } else { 502 };
         answer::refuse(cx, status, &failure.to_string());
         self.end(Some(&failure), cx);

@@ -4,6 +4,17 @@ use bytes::Bytes;
 use sidestream_flow::ExchangeId;
 use sidestream_record::Failure;
 
+/// The interim responses of an exchange.
+#[derive(Debug, Default)]
+pub(crate) struct Interim {
+    /// How many were told.
+    pub(crate) count: u32,
+    /// How long these were.
+    pub(crate) bytes: usize,
+    /// There are others.
+    pub(crate) untold: bool,
+}
+
 #[derive(Debug)]
 pub(crate) struct Flight {
     pub(crate) id: ExchangeId,
@@ -18,6 +29,7 @@ pub(crate) struct Flight {
     /// Another exchange may follow on the connections.
     pub(crate) persists: bool,
     pub(crate) failure: Option<Failure>,
+    pub(crate) interim: Interim,
 }
 
 impl Flight {
@@ -31,6 +43,7 @@ impl Flight {
             answering: false,
             persists: true,
             failure: None,
+            interim: Interim::default(),
         }
     }
 

@@ -6,12 +6,16 @@ mod flight;
 mod requests;
 mod responses;
 mod route;
+mod slow;
 
 use std::collections::VecDeque;
 
 use bytes::BytesMut;
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Event, Failure, Point, Protocol};
+
+pub(crate) use answer::refuse;
+pub(crate) use route::{fallback_host, url};
 
 use crate::conn::{Next, Told};
 use crate::cx::Cx;
@@ -20,10 +24,15 @@ use crate::http::requests::Reading;
 use crate::http::responses::Answering;
 use crate::http::route::Route;
 use crate::http1::{BodyError, BodyReader};
+use crate::sniff::no_first_request;
 use crate::timers::Timer;
 
 /// What may wait from either side while it is not being read.
 const HIGH_WATER: usize = 64 * 1024;
+
+/// How many heads of one exchange are told beside those that every one has: interim responses, and
+/// in HTTP/2 trailers.
+pub(crate) const MAX_HEADS: u32 = 100;
 
 /// Where requests go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +64,7 @@ pub(crate) struct Http {
 }
 
 /// Returns how much of a body is missing whose connection has ended, or `None` if it ended well.
-fn missing(reader: &mut BodyReader) -> Option<Option<u64>> {
+pub(crate) fn missing(reader: &mut BodyReader) -> Option<Option<u64>> {
     match reader.finish_at_eof() {
         Ok(()) => None,
         Err(BodyError::CutShort { missing }) => Some(missing),
@@ -125,6 +134,11 @@ impl Http {
             Told::Reset(peer) => return self.reset(peer, cx),
             Told::Resumed(exchange) => return self.resume(exchange, cx),
             Told::Stop => self.stopping = true,
+            Told::Expired(Timer::RequestHead) => return self.request_too_slow(cx),
+            Told::Expired(Timer::ResponseHead) => return self.response_too_slow(cx),
+            Told::Expired(Timer::Sniff) if self.place == Place::Proxy => {
+                return Next::Fail(no_first_request());
+            }
             Told::Expired(Timer::Handshake | Timer::Idle | Timer::Sniff)
             | Told::Established(Peer::Client)
             | Told::Leaf(_) => {}
@@ -150,6 +164,7 @@ impl Http {
         if self.stopping && self.flights.is_empty() && self.reading.is_between() {
             return self.finish(true, cx);
         }
+        self.time_heads(cx);
         Next::Stay
     }
 

@@ -13,6 +13,7 @@ use crate::http::route::Asked;
 use crate::http::{Http, Place, Step, answer, missing, route};
 use crate::http1::{self, BodyReader, Framing, HeadError, HeadReader, Parsed, Piece};
 use crate::raw::Raw;
+use crate::timers::Timer;
 
 /// How many requests of one client may wait for their responses.
 const MAX_PIPELINED: usize = 64;
@@ -110,6 +111,8 @@ impl Http {
     }
 
     fn begin(&mut self, parsed: Parsed<RequestHead>, cx: &mut Cx) -> Step {
+        cx.timers.clear(Timer::RequestHead);
+        cx.timers.clear(Timer::Sniff);
         let id = cx.ids.exchange();
         let url = route::url(&parsed.head, self.place, cx);
         cx.event(Event::Request { exchange: id, url, head: parsed.head.clone() });
@@ -144,8 +147,7 @@ impl Http {
                 return self.refuse(ready.id, 400, failure, cx);
             }
         };
-        let known = self.routes.iter().find(|route| route.leads_to(&asked));
-        let server = known.map(|route| route.server);
+        let server = self.route_to(&asked);
         if self.flights.iter().any(|flight| Some(flight.server) != server) {
             self.reading = Reading::Queued(Box::new(ready));
             return Step::Idle;
@@ -182,7 +184,9 @@ impl Http {
     fn send_request(&mut self, ready: Ready, server: u32, wire: Bytes, cx: &mut Cx) -> Step {
         let Ready { id, parsed, framing } = ready;
         cx.send(Peer::Server(server), wire);
-        self.flights.push_back(Flight::new(id, server, parsed.head.method.clone()));
+        let mut flight = Flight::new(id, server, parsed.head.method.clone());
+        flight.persists = server < route::MAX_SERVERS - 1;
+        self.flights.push_back(flight);
         self.reading = Reading::Body(id, BodyReader::new(framing, &cx.config.http1));
         let leaves_http =
             parsed.head.method == "CONNECT" || http1::upgrade(&parsed.head.fields).is_some();

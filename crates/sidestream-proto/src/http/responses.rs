@@ -9,10 +9,13 @@ use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::http::flight::Flight;
 use crate::http::requests::Reading;
-use crate::http::{Http, Place, Step, answer};
+use crate::http::{Http, MAX_HEADS, Place, Step, answer};
 use crate::http1::{self, BodyReader, Framing, HeadReader, Parsed, Piece};
+use crate::multiplexed::Multiplexed;
 use crate::raw::Raw;
 use crate::sniff::{Sniff, Way};
+use crate::timers::Timer;
+use crate::websocket::{Extensions, WebSocket};
 
 /// What is being read from the server that answers.
 pub(crate) enum Answering {
@@ -77,7 +80,13 @@ impl Http {
         parsed: Parsed<ResponseHead>,
         cx: &mut Cx,
     ) -> Step {
+        cx.timers.clear(Timer::ResponseHead);
         let from = self.flights.front().map_or(Peer::Client, |flight| Peer::Server(flight.server));
+        if parsed.head.is_interim() && !self.tells_interim(&parsed.raw, cx) {
+            cx.send(Peer::Client, parsed.raw);
+            self.answering = Answering::head(cx);
+            return Step::Moved;
+        }
         cx.event(Event::Response { exchange, head: parsed.head.clone() });
         for defect in &parsed.defects {
             let what = defect.to_string();
@@ -96,6 +105,23 @@ impl Http {
         self.send_response(parsed, cx)
     }
 
+    /// Counts an interim response, and returns whether it is among those that are told.
+    fn tells_interim(&mut self, raw: &[u8], cx: &mut Cx) -> bool {
+        let limit = cx.config.http1.max_head_bytes;
+        let Some(flight) = self.flights.front_mut() else { return false };
+        if flight.interim.count < MAX_HEADS && flight.interim.bytes + raw.len() <= limit {
+            flight.interim.count += 1;
+            flight.interim.bytes += raw.len();
+            return true;
+        }
+        if !mem::replace(&mut flight.interim.untold, true) {
+            let (exchange, from) = (Some(flight.id), Peer::Server(flight.server));
+            let what = "more interim responses than are told".into();
+            cx.event(Event::Defect { exchange, from, what });
+        }
+        false
+    }
+
     pub(super) fn send_response(&mut self, parsed: Parsed<ResponseHead>, cx: &mut Cx) -> Step {
         let Some(flight) = self.flights.front_mut() else { return Step::Idle };
         let (id, server) = (flight.id, flight.server);
@@ -112,10 +138,9 @@ impl Http {
         flight.answering = true;
         flight.persists &= framing != Framing::UntilClose
             && http1::persists(parsed.head.version, &parsed.head.fields);
-        let switched = parsed.head.status == 101;
         cx.send(Peer::Client, parsed.raw);
         if framing == Framing::Tunnel {
-            return self.leave_http(server, switched, cx);
+            return self.leave_http(server, &parsed.head, cx);
         }
         self.answering = Answering::Body(BodyReader::new(framing, &cx.config.http1));
         Step::Moved
@@ -171,16 +196,27 @@ impl Http {
     }
 
     /// The connection becomes a tunnel (RFC 9110 §9.3.6) or changes its protocol (§7.8).
-    fn leave_http(&mut self, server: u32, switched: bool, cx: &mut Cx) -> Step {
-        if let Some(Flight { id: exchange, failure, .. }) = self.flights.pop_front() {
+    fn leave_http(&mut self, server: u32, head: &ResponseHead, cx: &mut Cx) -> Step {
+        let Some(Flight { id: exchange, failure, .. }) = self.flights.pop_front() else {
+            return Step::Idle;
+        };
+        let upgraded = (head.status == 101).then(|| http1::upgrade(&head.fields)).flatten();
+        let to_http2 = upgraded.is_some_and(|to| to == "h2c");
+        if !to_http2 {
             cx.event(Event::PartEnded { exchange, part: Part::Response });
             cx.event(Event::ExchangeEnded { exchange, failure });
         }
-        let layer = if switched {
-            Layer::Raw(Raw::new(server, cx))
-        } else {
+        let layer = if to_http2 {
+            // The request is answered in the other protocol.
+            Layer::Multiplexed(Box::new(Multiplexed::upgraded(server, exchange, cx)))
+        } else if head.status != 101 {
             let secure = matches!(self.place, Place::Server { secure: true, .. });
             Layer::Sniff(Sniff::inside(Way::Server(server), secure))
+        } else if WebSocket::is_next(head) {
+            let extensions = Extensions::agreed(&head.fields);
+            Layer::WebSocket(Box::new(WebSocket::new(server, exchange, &extensions, cx)))
+        } else {
+            Layer::Raw(Raw::new(server, cx))
         };
         let mut replay = vec![
             Told::Data(Peer::Client, self.client.split().freeze()),

@@ -21,6 +21,14 @@ use crate::{Target, http1};
 /// Fields that speak to a proxy and go no further (RFC 9110 §7.6.1, §11.7).
 const FOR_THE_PROXY: [&str; 2] = ["Proxy-Authorization", "Proxy-Connection"];
 
+/// How many servers one client of the proxy may have connections with at once. Another one takes
+/// the place of that which has been idle for the longest.
+const MAX_ROUTES: usize = 64;
+
+/// How many servers one client of the proxy may reach in all over one connection, which ends
+/// after that.
+pub(super) const MAX_SERVERS: u32 = 1000;
+
 /// What a request to a proxy asks for (RFC 9112 §3.2).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asked {
@@ -95,8 +103,22 @@ impl Route {
 }
 
 impl Http {
+    /// Returns the server that a request is for, if it was opened, and notes that it is in use.
+    pub(super) fn route_to(&mut self, asked: &Asked) -> Option<u32> {
+        let at = self.routes.iter().position(|route| route.leads_to(asked))?;
+        let latest = self.routes.remove(at);
+        let server = latest.server;
+        self.routes.push(latest);
+        Some(server)
+    }
+
     pub(super) fn open_route(&mut self, asked: Asked, cx: &mut Cx) -> u32 {
         let Asked { host, port, secure, .. } = asked;
+        if self.routes.len() >= MAX_ROUTES {
+            // No exchange is under way with any: this is the only one.
+            let idle = Peer::Server(self.routes.remove(0).server);
+            cx.abort(idle);
+        }
         let server = cx.open(Target::Name(host.clone(), port));
         if host.parse::<std::net::IpAddr>().is_err() {
             cx.name(host.clone());
@@ -185,7 +207,7 @@ pub(super) fn fields_for_the_proxy(head: &RequestHead) -> Vec<&'static str> {
 }
 
 /// Puts the absolute URI of a request together (RFC 9110 §7.1).
-pub(super) fn url(head: &RequestHead, place: Place, cx: &Cx) -> String {
+pub(crate) fn url(head: &RequestHead, place: Place, cx: &Cx) -> String {
     let target = wording::text(&head.target);
     let Place::Server { secure, .. } = place else { return target };
     if head.method == "CONNECT" || target.contains("://") {
@@ -200,7 +222,7 @@ pub(super) fn url(head: &RequestHead, place: Place, cx: &Cx) -> String {
     format!("{scheme}://{host}{target}")
 }
 
-fn fallback_host(secure: bool, cx: &Cx) -> String {
+pub(crate) fn fallback_host(secure: bool, cx: &Cx) -> String {
     let port = cx.key.server.port();
     let default = port == if secure { 443 } else { 80 };
     match (&cx.host, cx.key.server.ip()) {

@@ -1,7 +1,7 @@
 //! What bytes mean in HTTP/1.
 
 /// Returns whether the byte may stand in a token (RFC 9110 §5.6.2).
-pub(super) const fn is_token(byte: u8) -> bool {
+pub(crate) const fn is_token(byte: u8) -> bool {
     const TOKEN: [bool; 256] = table();
     TOKEN[byte as usize]
 }

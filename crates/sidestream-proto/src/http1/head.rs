@@ -41,6 +41,11 @@ impl HeadReader {
         Self { limits, lines: Lines::of_head(), started: false }
     }
 
+    /// Returns whether the buffer holds the beginning of a head, apart from empty lines before it.
+    pub(crate) fn has_begun(&self, buf: &[u8]) -> bool {
+        buf.len() > self.lines.begin()
+    }
+
     /// Takes a request's head off the buffer, if it is whole.
     ///
     /// # Errors

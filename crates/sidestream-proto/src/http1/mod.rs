@@ -41,6 +41,7 @@ mod start_line;
 mod survey;
 
 pub use body::{BodyReader, Piece};
+pub(crate) use bytes_of::is_token;
 pub use connection::{expects_continue, persists, upgrade};
 pub use defect::Defect;
 pub use edit::Edit;

@@ -4,9 +4,15 @@
 #![expect(clippy::disallowed_methods, reason = "a play begins at some instant")]
 
 mod dns;
+mod endpoint;
 mod hello;
+mod hostile;
+mod hpack;
 mod http;
 mod http1;
+mod http2;
 mod play;
 mod raw;
 mod tls;
+mod translate;
+mod websocket;

@@ -10,8 +10,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sidestream_flow::{ExchangeId, FlowKey, Ids, Peer, Transport};
-use sidestream_proto::{Config, Conn, Event, Input, Output, Start, Timeouts, http1};
-use sidestream_record::{DialFailure, Point, wording};
+use sidestream_proto::{
+    Config, Conn, Event, HttpVersions, Input, Output, Start, Timeouts, endpoint, http1, http2,
+    websocket,
+};
+use sidestream_record::{DialFailure, Point, WebSocketMessage, wording};
 
 /// A certificate authority of the test's own, and leaves of it.
 pub(crate) struct Ca {
@@ -74,7 +77,11 @@ pub(crate) fn config(upstream: &Ca) -> Config {
         client_tls: Arc::new(upstream.server_config("unused.test")),
         intercept: true,
         hold: Vec::new(),
+        http: HttpVersions::default(),
         http1: http1::Limits::default(),
+        http2: http2::Limits::default(),
+        endpoint: endpoint::Limits::default(),
+        websocket: websocket::Limits::default(),
         timeouts: Timeouts::default(),
     }
 }
@@ -228,6 +235,16 @@ impl Play {
         sent
     }
 
+    /// Takes the events since the last time, a line each.
+    pub(crate) fn take_events(&mut self) -> String {
+        let mut told = String::new();
+        for output in self.outputs.extract_if(.., |output| matches!(output, Output::Event(_))) {
+            let Output::Event(event) = output else { continue };
+            writeln!(told, "{}", Shown(&event)).unwrap();
+        }
+        told
+    }
+
     /// Forgets the transcript so far.
     pub(crate) fn skip(&mut self) {
         self.transcript.clear();
@@ -254,6 +271,7 @@ impl fmt::Display for Shown<'_, Input> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Input::Data(peer, bytes) => write!(f, "data {peer} {}", quoted(bytes)),
+            Input::Drained(peer) => write!(f, "drained {peer}"),
             Input::Eof(peer) => write!(f, "eof {peer}"),
             Input::Leaf(Ok(_)) => f.write_str("leaf"),
             Input::Leaf(Err(reason)) => write!(f, "no leaf: {reason}"),
@@ -328,6 +346,19 @@ impl fmt::Display for Shown<'_, Event> {
             }
             Event::Held { exchange, point } => write!(f, "held {exchange} {point:?}"),
             Event::Resumed { exchange, point } => write!(f, "resumed {exchange} {point:?}"),
+            Event::WebSocket(message) => {
+                let WebSocketMessage { from, data, fragments, dropped, .. } = &**message;
+                let kind = wording::web_socket_kind(message.kind);
+                write!(f, "websocket {from} {kind} {} in {fragments}", quoted(data))?;
+                let marks = [
+                    (message.compressed, " compressed"),
+                    (message.encoded, " encoded"),
+                    (!message.ended, " cut"),
+                ];
+                let marks = marks.into_iter().filter(|(is, _)| *is);
+                marks.map(|(_, mark)| mark).try_for_each(|mark| f.write_str(mark))?;
+                if *dropped > 0 { write!(f, " {dropped} dropped") } else { Ok(()) }
+            }
             Event::Closed(closed) => {
                 write!(f, "closed, {} received, {} sent", closed.received, closed.sent)?;
                 closed.failure.as_ref().map_or(Ok(()), |failure| write!(f, ": {failure}"))
@@ -348,4 +379,9 @@ fn quoted(bytes: &[u8]) -> String {
 /// The input of a refused connection.
 pub(crate) fn refused(server: u32) -> Input {
     Input::OpenFailed { server, failure: DialFailure::Refused }
+}
+
+/// Words an event as transcripts do.
+pub(crate) fn shown(event: &Event) -> String {
+    Shown(event).to_string()
 }

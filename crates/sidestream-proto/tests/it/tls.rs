@@ -8,7 +8,8 @@ use insta::assert_snapshot;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 use sidestream_flow::{Peer, Transport};
-use sidestream_proto::{Config, Input, Output};
+use sidestream_proto::{Config, Event, Input, Output};
+use sidestream_record::Protocol;
 
 use crate::play::{Ca, Play, config};
 
@@ -157,7 +158,7 @@ const RESPONSE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 fn both_legs_are_secured_and_what_is_inside_is_read() {
     let mut cast = Cast::new();
     cast.client.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    cast.server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    cast.server.alpn_protocols = vec![b"http/1.1".to_vec()];
     let mut stage = cast.meet();
     stage.settle();
     stage.say(Peer::Client, REQUEST);
@@ -193,13 +194,27 @@ fn a_client_without_alpn_meets_a_server_that_was_offered_none() {
 fn a_client_that_speaks_only_what_we_do_not_is_passed_undecrypted() {
     let mut cast = Cast::new();
     cast.client = cast.upstream.client_config();
-    cast.client.alpn_protocols = vec![b"h2".to_vec()];
-    cast.server.alpn_protocols = vec![b"h2".to_vec()];
+    cast.client.alpn_protocols = vec![b"spdy/3.1".to_vec()];
+    cast.server.alpn_protocols = vec![b"spdy/3.1".to_vec()];
     let mut stage = cast.meet();
     stage.settle();
     stage.say(Peer::Client, "PRI");
     assert_eq!(stage.heard(Peer::Server(0)), "PRI");
+    assert_eq!(stage.client.alpn_protocol(), Some(&b"spdy/3.1"[..]));
+}
+
+#[test]
+fn a_client_that_speaks_only_http2_is_read() {
+    let mut cast = Cast::new();
+    cast.client.alpn_protocols = vec![b"h2".to_vec()];
+    cast.server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let mut stage = cast.meet();
+    stage.settle();
     assert_eq!(stage.client.alpn_protocol(), Some(&b"h2"[..]));
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    stage.say(Peer::Client, preface);
+    assert_eq!(stage.heard(Peer::Server(0)), preface);
+    assert!(stage.play.events().any(|event| *event == Event::Recognized(Protocol::Http2)));
 }
 
 #[test]
@@ -372,6 +387,6 @@ fn a_proxy_may_be_spoken_to_over_tls_and_tls_be_inside() {
     assert_eq!(String::from_utf8(heard).unwrap(), REQUEST);
     assert!(play.events().any(|event| matches!(
         event,
-        sidestream_proto::Event::Request { url, .. } if url == "https://a.test/x"
+        Event::Request { url, .. } if url == "https://a.test/x"
     )));
 }

@@ -4,6 +4,7 @@
 
 mod faults;
 mod flows;
+mod hostile;
 mod load;
 mod memory;
 mod regular;

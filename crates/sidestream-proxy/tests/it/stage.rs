@@ -21,9 +21,21 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// Diverts whoever connects to its listener, as if they had meant to reach another address.
-struct Diverter {
+pub(crate) struct Diverter {
     listener: TcpListener,
     server: SocketAddr,
+}
+
+impl Diverter {
+    /// Listens for clients that mean to reach that server.
+    pub(crate) async fn to(server: SocketAddr) -> Self {
+        Self { listener: TcpListener::bind("127.0.0.1:0").await.unwrap(), server }
+    }
+
+    /// Returns where clients connect.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
 }
 
 impl Capture for Diverter {
@@ -90,9 +102,9 @@ pub(crate) struct Stage {
 impl Stage {
     /// Diverts clients to that server.
     pub(crate) async fn new(server: SocketAddr, trust: UpstreamTrust) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        Self::serving(Box::new(Diverter { listener, server }), addr, trust)
+        let driver = Diverter::to(server).await;
+        let addr = driver.addr();
+        Self::serving(Box::new(driver), addr, trust)
     }
 
     /// Serves clients that speak to a proxy.

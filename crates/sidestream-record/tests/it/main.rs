@@ -1,5 +1,8 @@
 //! What recorded events add up to, and how they read.
 
+mod bounds;
+mod websocket;
+
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -12,12 +15,7 @@ use sidestream_record::{
 
 /// Plays events a millisecond apart into a book and prints each finished thing's line.
 fn lines(transport: Transport, events: impl IntoIterator<Item = Event>) -> String {
-    let key = FlowKey {
-        transport,
-        client: ([10, 0, 0, 2], 40000).into(),
-        server: ([192, 0, 2, 1], 443).into(),
-    };
-    let opened = Event::Opened(Opened { key, process: None, via: "run".into() });
+    let opened = Event::Opened(Opened { key: key(transport), process: None, via: "run".into() });
     let mut book = Book::keeping(4);
     let mut lines = Vec::new();
     for (millis, event) in (0..).zip([opened].into_iter().chain(events)) {
@@ -35,6 +33,14 @@ fn lines(transport: Transport, events: impl IntoIterator<Item = Event>) -> Strin
     }
     assert_eq!(book.open_flows().count(), usize::from(!lines.iter().any(|l| l.contains("up,"))));
     lines.join("\n")
+}
+
+fn key(transport: Transport) -> FlowKey {
+    FlowKey {
+        transport,
+        client: ([10, 0, 0, 2], 40000).into(),
+        server: ([192, 0, 2, 1], 443).into(),
+    }
 }
 
 fn request(exchange: u64) -> Event {
@@ -150,12 +156,8 @@ fn entries_of_an_unknown_flow_are_passed_over() {
 #[test]
 fn a_book_keeps_no_more_of_a_body_than_it_was_told_to() {
     let mut book = Book::keeping(4);
-    let key = FlowKey {
-        transport: Transport::Tcp,
-        client: ([10, 0, 0, 2], 1).into(),
-        server: ([10, 0, 0, 3], 2).into(),
-    };
-    let opened = Event::Opened(Opened { key, process: None, via: "run".into() });
+    let opened =
+        Event::Opened(Opened { key: key(Transport::Tcp), process: None, via: "run".into() });
     let mut finished = Vec::new();
     for event in [opened, request(1), body(1, b"abc"), body(1, b"defg"), ended(1, None)] {
         let at = SystemTime::UNIX_EPOCH;

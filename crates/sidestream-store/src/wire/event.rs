@@ -11,9 +11,12 @@ use sidestream_record::{
 
 use super::dns::WireDns;
 use super::failure::WireFailure;
-use super::http::{WireField, WireRequest, WireResponse, fields_from, fields_to};
+use super::http::{
+    WireField, WireRequest, WireResponse, fields_from, fields_to, version_from, version_to,
+};
 use super::peer::{Addr, Key};
 use super::tls::WireTls;
+use super::websocket::WireWebSocket;
 use super::{DecodeError, message, peer_from, peer_to, required};
 
 /// What stands beside the payload of an entry, in columns and tables of its own.
@@ -74,7 +77,8 @@ struct WireDefect {
     what: String,
 }
 
-/// An alteration; `kind` is 1 ALPN withheld, 2 fields removed, 3 TLS terminated, 4 target form.
+/// An alteration; `kind` is 1 ALPN withheld, 2 fields removed, 3 TLS terminated, 4 target form,
+/// 5 translated.
 #[derive(Clone, PartialEq, prost::Message)]
 struct WireAltered {
     #[prost(uint32, tag = "1")]
@@ -85,6 +89,9 @@ struct WireAltered {
     from: Bytes,
     #[prost(bytes = "bytes", tag = "4")]
     to: Bytes,
+    /// Versions of HTTP, the client's and the server's.
+    #[prost(uint32, repeated, tag = "5")]
+    versions: Vec<u32>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -144,6 +151,7 @@ pub(crate) fn encode(event: &Event) -> (&'static str, Vec<u8>) {
         Event::Closed(Closed { received, sent, failure }) => {
             ("closed", ended(failure.as_ref(), *received, *sent))
         }
+        Event::WebSocket(message) => ("websocket", WireWebSocket::from(&**message).encode_to_vec()),
         // An event that this format has no kind for yet is at least kept for people to read.
         other => ("other", text(&format!("{other:?}"))),
     }
@@ -212,6 +220,10 @@ pub(crate) fn decode(kind: &str, payload: Bytes, cx: Context) -> Result<Event, D
         }
         "held" => Event::Held { exchange: id()?, point: point_from(&text_from(payload)?)? },
         "resumed" => Event::Resumed { exchange: id()?, point: point_from(&text_from(payload)?)? },
+        "websocket" => {
+            let message: WireWebSocket = message(payload)?;
+            Event::WebSocket(Box::new(message.with_content(cx.content, cx.dropped)?))
+        }
         "closed" => Event::Closed(ended_from(payload)?),
         _ => return Err(DecodeError::Unknown),
     })
@@ -256,8 +268,10 @@ const fn protocol_to(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Dns => "dns",
         Protocol::Http1 => "http1",
+        Protocol::Http2 => "http2",
         Protocol::Raw => "raw",
         Protocol::Tls => "tls",
+        Protocol::WebSocket => "websocket",
         _ => "",
     }
 }
@@ -266,8 +280,10 @@ fn protocol_from(name: &str) -> Result<Protocol, DecodeError> {
     match name {
         "dns" => Ok(Protocol::Dns),
         "http1" => Ok(Protocol::Http1),
+        "http2" => Ok(Protocol::Http2),
         "raw" => Ok(Protocol::Raw),
         "tls" => Ok(Protocol::Tls),
+        "websocket" => Ok(Protocol::WebSocket),
         _ => Err(DecodeError::Unknown),
     }
 }
@@ -298,7 +314,11 @@ fn altered_to(alteration: &Alteration) -> WireAltered {
         }
         Alteration::TlsTerminated => WireAltered { kind: 3, ..WireAltered::default() },
         Alteration::TargetForm { from, to } => {
-            WireAltered { kind: 4, names: Vec::new(), from: from.clone(), to: to.clone() }
+            WireAltered { kind: 4, from: from.clone(), to: to.clone(), ..WireAltered::default() }
+        }
+        Alteration::Translated { from, to } => {
+            let versions = vec![version_to(*from), version_to(*to)];
+            WireAltered { kind: 5, versions, ..WireAltered::default() }
         }
         _ => WireAltered::default(),
     }
@@ -310,6 +330,12 @@ fn altered_from(altered: WireAltered) -> Result<Alteration, DecodeError> {
         2 => Ok(Alteration::FieldsRemoved(altered.names)),
         3 => Ok(Alteration::TlsTerminated),
         4 => Ok(Alteration::TargetForm { from: altered.from, to: altered.to }),
+        5 => match altered.versions[..] {
+            [from, to] => {
+                Ok(Alteration::Translated { from: version_from(from)?, to: version_from(to)? })
+            }
+            _ => Err(DecodeError::Unknown),
+        },
         _ => Err(DecodeError::Unknown),
     }
 }

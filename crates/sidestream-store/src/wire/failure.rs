@@ -19,6 +19,9 @@ pub(crate) struct WireFailure {
     /// How the failure reads, for versions that do not know its kind.
     #[prost(string, tag = "5")]
     text: String,
+    /// The peer's own error code.
+    #[prost(uint32, tag = "6")]
+    code: u32,
 }
 
 /// What kind of failure it is; the numbers are part of the format.
@@ -41,6 +44,8 @@ enum Kind {
     Unanswered = 13,
     Unsupported = 14,
     Internal = 15,
+    GoneAway = 16,
+    StreamReset = 17,
 }
 
 impl From<&Failure> for WireFailure {
@@ -52,6 +57,7 @@ impl From<&Failure> for WireFailure {
             missing: None,
             what: what.to_owned(),
             text: text.clone(),
+            code: 0,
         };
         let plain = |kind| make(kind, Peer::Client, "");
         match failure {
@@ -62,9 +68,15 @@ impl From<&Failure> for WireFailure {
                 let (kind, what) = dial_to(dial);
                 make(kind, Peer::Client, what)
             }
+            Failure::GoneAway { peer, code } => {
+                Self { code: *code, ..make(Kind::GoneAway, *peer, "") }
+            }
             Failure::Limit { peer, what } => make(Kind::Limit, *peer, what),
             Failure::Malformed { peer, reason } => make(Kind::Malformed, *peer, reason),
             Failure::Reset(peer) => make(Kind::Reset, *peer, ""),
+            Failure::StreamReset { peer, code } => {
+                Self { code: *code, ..make(Kind::StreamReset, *peer, "") }
+            }
             Failure::Stopped => plain(Kind::Stopped),
             Failure::TimedOut { peer, what } => make(Kind::TimedOut, *peer, what),
             Failure::Tls { peer, reason } => make(Kind::Tls, *peer, reason),
@@ -105,9 +117,11 @@ impl TryFrom<WireFailure> for Failure {
             Kind::DialUnreachable => Self::Dial(DialFailure::Unreachable),
             Kind::DialTimedOut => Self::Dial(DialFailure::TimedOut),
             Kind::DialOther => Self::Dial(DialFailure::Other { reason: what }),
+            Kind::GoneAway => Self::GoneAway { peer, code: failure.code },
             Kind::Limit => Self::Limit { peer, what },
             Kind::Malformed => Self::Malformed { peer, reason: what },
             Kind::Reset => Self::Reset(peer),
+            Kind::StreamReset => Self::StreamReset { peer, code: failure.code },
             Kind::Stopped => Self::Stopped,
             Kind::TimedOut => Self::TimedOut { peer, what: what.into() },
             Kind::Tls => Self::Tls { peer, reason: what },

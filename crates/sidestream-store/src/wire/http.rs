@@ -23,7 +23,7 @@ pub(crate) fn fields_from(fields: Vec<WireField>) -> Fields {
 }
 
 /// The version as ten times its number: 10, 11, 20, 30.
-fn version_to(version: Version) -> u32 {
+pub(super) fn version_to(version: Version) -> u32 {
     match version {
         Version::Http10 => 10,
         Version::Http11 => 11,
@@ -33,7 +33,7 @@ fn version_to(version: Version) -> u32 {
     }
 }
 
-fn version_from(version: u32) -> Result<Version, DecodeError> {
+pub(super) fn version_from(version: u32) -> Result<Version, DecodeError> {
     match version {
         10 => Ok(Version::Http10),
         11 => Ok(Version::Http11),

@@ -7,6 +7,7 @@ mod http;
 mod peer;
 mod process;
 mod tls;
+mod websocket;
 
 use std::time::{Duration, SystemTime};
 

@@ -1,37 +1,45 @@
 //! Tests that need the writer's own connection.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use sidestream_flow::{ExchangeId, FlowId};
-use sidestream_record::{Entry, Event, Part};
+use proptest::prelude::*;
+use rusqlite::types::Value;
+use sidestream_flow::{ExchangeId, FlowId, FlowKey, Transport};
+use sidestream_record::{
+    Closed, Entry, Event, Failure, Fields, Opened, RequestHead, ResponseHead, Version,
+};
 
 use super::*;
 use crate::schema;
 
+fn row(flow: u64, event: Event) -> Row {
+    Row::new(&Entry { at: SystemTime::UNIX_EPOCH, flow: FlowId(flow), event })
+}
+
 fn body(bytes: usize) -> Row {
-    let event = Event::Body {
-        exchange: ExchangeId(1),
-        part: Part::Request,
-        data: Bytes::from(vec![7; bytes]),
-    };
-    Row::new(&Entry { at: SystemTime::UNIX_EPOCH, flow: FlowId(1), event })
+    let data = Bytes::from(vec![7; bytes]);
+    row(1, Event::Body { exchange: ExchangeId(1), part: Part::Request, data })
+}
+
+fn writer() -> Writer {
+    let connection = Connection::open_in_memory().unwrap();
+    schema::create(&connection).unwrap();
+    Writer::begin(connection, 0).unwrap()
 }
 
 fn entries(writer: &Writer) -> i64 {
-    let query = "SELECT count(*) FROM entry";
+    let query = "SELECT coalesce(sum(count), 0) FROM block";
     writer.connection().query_row(query, [], |row| row.get(0)).unwrap()
 }
 
 #[test]
 fn a_transaction_that_does_not_fit_leaves_nothing_and_can_be_written_later() {
-    let connection = Connection::open_in_memory().unwrap();
-    schema::create(&connection).unwrap();
-    let mut writer = Writer::begin(connection, 0).unwrap();
+    let mut writer = writer();
     let limit = |pages: u32| {
         writer.connection().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
     };
-    limit(64).unwrap();
+    limit(32).unwrap();
     let rows = [body(10), body(1024 * 1024)];
     writer.write(&rows[..1], 0).unwrap();
 
@@ -42,4 +50,109 @@ fn a_transaction_that_does_not_fit_leaves_nothing_and_can_be_written_later() {
     writer.connection().pragma_update_and_check(None, "max_page_count", 4096, |_| Ok(())).unwrap();
     writer.write(&rows, 0).unwrap();
     assert_eq!(entries(&writer), 3);
+    let offsets = "SELECT group_concat(offset) FROM body";
+    let offsets: String = writer.connection().query_row(offsets, [], |row| row.get(0)).unwrap();
+    assert_eq!(offsets, "0,10,20");
+}
+
+#[test]
+fn many_and_large_entries_make_more_than_one_block() {
+    let mut writer = writer();
+    let named = |len| row(1, Event::Named { host: "h".repeat(len) });
+    let small: Vec<_> = (0..2500).map(|_| named(1)).collect();
+    writer.write(&small, 0).unwrap();
+    let large: Vec<_> = (0..5).map(|_| named(200_000)).collect();
+    writer.write(&large, 0).unwrap();
+    let counts = "SELECT group_concat(first || ':' || count, ' ') FROM block";
+    let counts: String = writer.connection().query_row(counts, [], |row| row.get(0)).unwrap();
+    assert_eq!(counts, "1:1024 1025:1024 2049:452 2501:2 2503:2 2505:1");
+}
+
+/// Events of few flows and exchanges, also in orders that no flow has.
+fn event() -> impl Strategy<Value = Event> {
+    let exchange = || (1..4_u64).prop_map(ExchangeId);
+    let part = || prop_oneof![Just(Part::Request), Just(Part::Response)];
+    let failure = || {
+        prop::option::of("[a-z]{1,3}")
+            .prop_map(|what| what.map(|what| Failure::Unsupported { what }))
+    };
+    let key = FlowKey {
+        transport: Transport::Tcp,
+        client: ([10, 0, 0, 2], 40000).into(),
+        server: ([192, 0, 2, 1], 80).into(),
+    };
+    let version = Version::Http11;
+    prop_oneof![
+        "[a-z]{1,3}".prop_map(move |via| Event::Opened(Opened { key, process: None, via })),
+        "[a-z]{1,3}".prop_map(|host| Event::Named { host }),
+        (any::<u32>(), failure()).prop_map(|(sent, failure)| Event::Closed(Closed {
+            received: 1,
+            sent: sent.into(),
+            failure
+        })),
+        (exchange(), "[a-z]{1,3}").prop_map(move |(exchange, url)| {
+            let (method, target) = (Bytes::from_static(b"GET"), Bytes::new());
+            let head = RequestHead { method, target, version, fields: Fields::default() };
+            Event::Request { exchange, url, head }
+        }),
+        (exchange(), 100..600_u16).prop_map(move |(exchange, status)| {
+            let (reason, fields) = (Bytes::new(), Fields::default());
+            Event::Response { exchange, head: ResponseHead { version, status, reason, fields } }
+        }),
+        (exchange(), part(), 0..20_usize).prop_map(|(exchange, part, len)| {
+            Event::Body { exchange, part, data: vec![1; len].into() }
+        }),
+        (exchange(), part(), 1..20_u64).prop_map(|(exchange, part, bytes)| Event::BodyDropped {
+            exchange,
+            part,
+            bytes
+        }),
+        (exchange(), part()).prop_map(|(exchange, part)| Event::PartEnded { exchange, part }),
+        (exchange(), failure())
+            .prop_map(|(exchange, failure)| Event::ExchangeEnded { exchange, failure }),
+    ]
+}
+
+/// All that stands in the tables beside the blocks.
+fn tables(connection: &Connection) -> Vec<Value> {
+    let mut cells = Vec::new();
+    for table in ["flow", "exchange", "body"] {
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            cells.extend((0..columns).map(|column| row.get::<_, Value>(column).unwrap()));
+        }
+    }
+    cells
+}
+
+proptest! {
+    #[test]
+    fn the_tables_are_the_same_however_entries_fall_into_transactions_and_recordings(
+        steps in prop::collection::vec((1..3_u64, event(), 0..4_u8), 1..60),
+    ) {
+        let place = |(at, (flow, event, _)): (u64, &(u64, Event, u8))| {
+            let at = SystemTime::UNIX_EPOCH + Duration::from_nanos(at);
+            Row::new(&Entry { at, flow: FlowId(*flow), event: event.clone() })
+        };
+        let rows: Vec<_> = (0..).zip(&steps).map(place).collect();
+        let mut together = writer();
+        together.write(&rows, 0).unwrap();
+
+        let mut apart = writer();
+        let mut begin = 0;
+        for (end, (.., cut)) in (1..).zip(&steps) {
+            if *cut > 0 {
+                apart.write(&rows[begin..end], 0).unwrap();
+                begin = end;
+            }
+            if *cut > 2 {
+                apart = Writer::begin(apart.connection, 0).unwrap();
+            }
+        }
+        apart.write(&rows[begin..], 0).unwrap();
+        prop_assert_eq!(tables(apart.connection()), tables(together.connection()));
+        prop_assert_eq!(entries(&apart), entries(&together));
+    }
 }

@@ -13,7 +13,7 @@ use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Tra
 use sidestream_record::{
     Alteration, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord, Edns, Entry, Event,
     Failure, Field, Fields, Opened, Part, Point, Protocol, RequestHead, ResponseHead, Tls,
-    TlsVersion, Version,
+    TlsVersion, Version, WebSocketKind, WebSocketMessage,
 };
 
 /// Some flows, opened and mostly closed, with what happens in them mixed.
@@ -107,6 +107,8 @@ fn failure() -> impl Strategy<Value = Failure> {
         (peer(), text()).prop_map(|(peer, what)| Failure::Limit { peer, what }),
         (peer(), text()).prop_map(|(peer, reason)| Failure::Malformed { peer, reason }),
         peer().prop_map(Failure::Reset),
+        (peer(), any::<u32>()).prop_map(|(peer, code)| Failure::GoneAway { peer, code }),
+        (peer(), any::<u32>()).prop_map(|(peer, code)| Failure::StreamReset { peer, code }),
         Just(Failure::Stopped),
         (peer(), awaited).prop_map(|(peer, what)| Failure::TimedOut { peer, what: what.into() }),
         (peer(), text()).prop_map(|(peer, reason)| Failure::Tls { peer, reason }),
@@ -192,6 +194,7 @@ fn alteration() -> impl Strategy<Value = Alteration> {
         vec(text(), 0..3).prop_map(Alteration::FieldsRemoved),
         Just(Alteration::TlsTerminated),
         (bytes(), bytes()).prop_map(|(from, to)| Alteration::TargetForm { from, to }),
+        (version(), version()).prop_map(|(from, to)| Alteration::Translated { from, to }),
     ]
 }
 
@@ -235,16 +238,49 @@ fn http() -> impl Strategy<Value = Event> {
     ]
 }
 
+fn websocket() -> impl Strategy<Value = Event> {
+    let kind = prop_oneof![
+        Just(WebSocketKind::Binary),
+        option::of(any::<u16>()).prop_map(|code| WebSocketKind::Close { code }),
+        Just(WebSocketKind::Ping),
+        Just(WebSocketKind::Pong),
+        prop_oneof![Just(0), 3..8_u8, 11..16_u8]
+            .prop_map(|opcode| WebSocketKind::Reserved { opcode }),
+        Just(WebSocketKind::Text),
+    ];
+    let ids = (exchange(), any::<u64>().prop_map(MessageId), peer());
+    let counts = (0..1_u64 << 40, any::<u32>());
+    (ids, kind, bytes(), counts, any::<[bool; 3]>()).prop_map(|(ids, kind, data, counts, marks)| {
+        let ((exchange, message, from), (dropped, fragments)) = (ids, counts);
+        let [compressed, encoded, ended] = marks;
+        Event::WebSocket(Box::new(WebSocketMessage {
+            exchange,
+            message,
+            from,
+            kind,
+            data,
+            dropped,
+            fragments,
+            compressed,
+            encoded,
+            ended,
+        }))
+    })
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let protocol = prop_oneof![
         Just(Protocol::Dns),
         Just(Protocol::Http1),
+        Just(Protocol::Http2),
         Just(Protocol::Raw),
         Just(Protocol::Tls),
+        Just(Protocol::WebSocket),
     ];
     let point = || prop_oneof![Just(Point::Request), Just(Point::Response)];
     prop_oneof![
         6 => http(),
+        2 => websocket(),
         1 => (any::<u32>(), addr()).prop_map(|(server, addr)| Event::Connected { server, addr }),
         1 => protocol.prop_map(Event::Recognized),
         1 => text().prop_map(|host| Event::Named { host }),

@@ -97,6 +97,17 @@ fn the_lists_tell_what_was_asked_and_how_it_came_out() {
     1 | - | 41 | sh | -
     2 | 1 | 42 | curl | /usr/bin/curl
     ");
+    let span = "SELECT id, first_seq, last_seq FROM";
+    assert_snapshot!(table(&connection, &format!("({span} exchange)")), @r"
+    id | first_seq | last_seq
+    1 | 4 | 9
+    2 | 10 | 12
+    3 | 13 | 15
+    ");
+    assert_snapshot!(table(&connection, &format!("({span} flow)")), @r"
+    id | first_seq | last_seq
+    1 | 1 | 17
+    ");
     let check: String =
         connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(check, "ok");

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use insta::assert_snapshot;
-use sidestream_record::{Recorded, Sink};
-use sidestream_store::{CreateError, OpenError, ReadError, Reader, Session};
+use sidestream_record::{Entry, Recorded, Sink};
+use sidestream_store::{CreateError, OpenError, ReadError, Reader, Seq, Session};
 
 use crate::play::{EXCHANGE, body, closed, entry, opened, place};
 
@@ -92,13 +92,13 @@ fn a_newer_and_an_older_format_are_told_apart() {
         connection.close().unwrap();
         answers(&path)
     };
-    assert_snapshot!(set(205), @r"
-    FILE is a session of version 2.5, and only version 1.x is known here; update to read it
-    FILE is a session of version 2.5, and version 1.0 is written here; choose another file
+    assert_snapshot!(set(305), @r"
+    FILE is a session of version 3.5, and only version 2.x is known here; update to read it
+    FILE is a session of version 3.5, and version 2.0 is written here; choose another file
     ");
-    assert_snapshot!(set(7), @r"
-    FILE is a session of version 0.7; read it with the version that wrote it
-    FILE is a session of version 0.7, and version 1.0 is written here; choose another file
+    assert_snapshot!(set(100), @r"
+    FILE is a session of version 1.0; read it with the version that wrote it
+    FILE is a session of version 1.0, and version 2.0 is written here; choose another file
     ");
 }
 
@@ -130,8 +130,8 @@ fn flipped_bytes_give_errors_or_entries_and_never_a_panic() {
         damaged[at] ^= 0x55;
         fs::write(&path, &damaged).unwrap();
         if let Ok(reader) = Reader::open(&path) {
-            let read = reader.entries(..).take(100).count();
-            assert!(read < 100, "{at}: a damaged file has no end");
+            let read = reader.entries(..).take(5000).count();
+            assert!(read < 5000, "{at}: a damaged file has no end");
             drop(std::io::copy(
                 &mut reader.body(EXCHANGE, sidestream_record::Part::Response),
                 &mut std::io::sink(),
@@ -140,19 +140,46 @@ fn flipped_bytes_give_errors_or_entries_and_never_a_panic() {
     }
 }
 
+/// Changes the payload of the first block of a session, and reads it.
+fn with_block(path: &Path, change: impl FnOnce(&mut Vec<u8>)) -> Vec<Result<Entry, ReadError>> {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let query = "SELECT payload FROM block WHERE first = 1";
+    let mut payload: Vec<u8> = connection.query_row(query, [], |row| row.get(0)).unwrap();
+    change(&mut payload);
+    connection.execute("UPDATE block SET payload = ?1 WHERE first = 1", [payload]).unwrap();
+    connection.close().unwrap();
+    Reader::open(path).unwrap().entries(..).collect()
+}
+
 #[test]
 fn a_damaged_entry_is_named_and_the_next_one_is_read() {
     let (_folder, path) = place();
     session(&path);
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    connection.execute_batch("UPDATE entry SET payload = x'ffff' WHERE seq = 1").unwrap();
-    connection.close().unwrap();
-    let reader = Reader::open(&path).unwrap();
-    let read: Vec<_> = reader.entries(..).collect();
+    // Behind the frame of the first entry, no field of protobuf begins so.
+    let read = with_block(&path, |payload| payload[3] = 0xff);
     let Err(error @ ReadError::Damaged { .. }) = &read[0] else { panic!("{:?}", read[0]) };
     assert_snapshot!(error, @"entry 1 is damaged: the payload is not a protobuf message");
     assert_eq!(read.len(), 3);
     assert!(read[1].is_ok() && read[2].is_ok());
+}
+
+#[test]
+fn a_cut_block_gives_what_is_before_the_cut_and_names_each_entry_behind_it() {
+    let (_folder, path) = place();
+    session(&path);
+    let read = with_block(&path, |payload| payload.truncate(payload.len() - 1));
+    assert_eq!(read.len(), 3);
+    assert!(read[0].is_ok() && read[1].is_ok());
+    assert_snapshot!(read[2].as_ref().unwrap_err(), @"entry 3 is damaged: the block from here on is damaged");
+
+    // What is recorded afterwards is not harmed, nor are its numbers.
+    let session = Session::create(&path).unwrap();
+    assert_eq!(session.writer().record(&entry(9, closed())), Recorded::Accepted);
+    session.close().unwrap();
+    let read = with_block(&path, Vec::clear);
+    assert_eq!(read.iter().filter(|entry| entry.is_err()).count(), 3);
+    assert_eq!(*read[3].as_ref().unwrap(), entry(9, closed()));
+    assert_eq!(Reader::open(&path).unwrap().entries(Seq(4)..).count(), 1);
 }
 
 #[test]

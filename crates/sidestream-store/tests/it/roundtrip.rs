@@ -145,23 +145,27 @@ fn kinds_that_only_a_newer_version_knows_are_passed_over_and_counted() {
     let (_folder, path) = place();
     let session = Session::create(&path).unwrap();
     let entries = [entry(0, opened()), entry(1, closed())];
-    entries.iter().for_each(|entry| assert_eq!(session.writer().record(entry), Recorded::Accepted));
+    for entry in &entries {
+        assert_eq!(session.writer().record(entry), Recorded::Accepted);
+        settle(&session.writer());
+    }
     session.close().unwrap();
     let newer = rusqlite::Connection::open(&path).unwrap();
+    // Between the two, a block of two entries: of kinds 99 and 0.
     newer
         .execute_batch(
-            "UPDATE entry SET seq = 3 WHERE seq = 2;
-             INSERT INTO entry VALUES (2, 0, 1, NULL, 'teleported', x'00');
-             PRAGMA user_version = 101;",
+            "UPDATE block SET first = 4 WHERE first = 2;
+             INSERT INTO block VALUES (2, 2, 0, 1, 0, 0, x'0a04086318010a021801');
+             PRAGMA user_version = 201;",
         )
         .unwrap();
     newer.close().unwrap();
 
     let reader = Reader::open(&path).unwrap();
-    assert_eq!(reader.version().to_string(), "1.1");
+    assert_eq!(reader.version().to_string(), "2.1");
     let mut read = reader.entries(..);
     assert_eq!(read.by_ref().collect::<Result<Vec<_>, _>>().unwrap(), entries);
-    assert_eq!(read.skipped(), 1);
+    assert_eq!((read.skipped(), read.seq()), (2, Some(Seq(4))));
 }
 
 #[test]
@@ -178,4 +182,39 @@ fn content_that_was_dropped_before_it_came_here_is_a_gap_too() {
     let reader = Reader::open(&path).unwrap();
     assert_eq!(read_all(&reader), all);
     assert_eq!(reader.dropped_bytes(EXCHANGE, Part::Response).unwrap(), 1 << 40);
+}
+
+#[test]
+fn a_body_goes_on_in_later_transactions_and_recordings() {
+    let (_folder, path) = place();
+    let mut whole = Vec::new();
+    for piece in [&b"one, "[..], b"two, ", b"three"] {
+        let session = Session::create(&path).unwrap();
+        let recorder = session.writer();
+        for half in piece.chunks(3) {
+            assert_eq!(
+                recorder.record(&entry(0, body(EXCHANGE, half.to_vec()))),
+                Recorded::Accepted
+            );
+            settle(&recorder);
+            whole.extend_from_slice(half);
+            let mut read = Vec::new();
+            let reader = Reader::open(&path).unwrap();
+            reader.body(EXCHANGE, Part::Response).read_to_end(&mut read).unwrap();
+            assert_eq!(read, whole);
+        }
+        session.close().unwrap();
+    }
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    // The pieces by their place in the body, as any sqlite3 puts it together.
+    let mut statement = connection
+        .prepare("SELECT data, offset FROM body WHERE exchange = 1 AND part = 'response' ORDER BY offset")
+        .unwrap();
+    let pieces = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let mut read: Vec<u8> = Vec::new();
+    for (data, offset) in pieces.map(Result::<(Vec<u8>, u32), _>::unwrap) {
+        assert_eq!(offset as usize, read.len());
+        read.extend(data);
+    }
+    assert_eq!(read, whole);
 }

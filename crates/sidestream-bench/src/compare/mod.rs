@@ -1,0 +1,161 @@
+//! The comparison: the same load through everything that is compared, in turns.
+
+mod machine;
+mod measure;
+mod nginx;
+mod options;
+mod part;
+mod report;
+mod setup;
+mod space;
+mod table;
+mod unit;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::net::SocketAddr;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail};
+
+pub use self::options::Options;
+pub use self::setup::Setup;
+pub use self::unit::{Metric, Unit};
+
+use self::measure::Sample;
+use self::part::Part;
+use self::report::{Report, Skipped};
+use self::setup::Place;
+use crate::{Hello, Source};
+
+/// What was measured so far, by unit and setup, one sample a round.
+type Samples = BTreeMap<(Unit, Setup), Vec<Sample>>;
+
+/// Compares, in a network of its own, and prints what came out.
+///
+/// # Errors
+///
+/// Something cannot be started or measured. What was started is ended then.
+pub fn run(words: Vec<OsString>) -> anyhow::Result<ExitCode> {
+    let options = Options::parse(words.clone())?;
+    if !options.inside {
+        let code = space::enter(words)?;
+        let code = code.and_then(|code| u8::try_from(code).ok());
+        return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+    }
+    let report = compare(&options)?;
+    table::print(&report);
+    if let Some(path) = &options.json {
+        let text = serde_json::to_string_pretty(&report)?;
+        fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare(options: &Options) -> anyhow::Result<Report> {
+    let source = Source::find();
+    let folder = tempfile::Builder::new().prefix("sidestream-bench-").tempdir()?;
+    let bench = env::current_exe()?;
+    let mut command = Command::new(&bench);
+    let mut origin = Part::start("the origin", command.arg("origin").arg(folder.path()))?;
+    let hello: Hello = origin.hear()?;
+    let Ok(addrs) = <[SocketAddr; 2]>::try_from(hello.listening) else {
+        bail!("the origin listens elsewhere");
+    };
+    let place = Place {
+        sidestream: options.sidestream.clone(),
+        bench,
+        folder: folder.path().to_owned(),
+        origin: addrs,
+    };
+    let mut skipped = Vec::new();
+    let mut setups = options.setups.clone();
+    setups.retain(|setup| match setup.missing() {
+        Some(reason) => {
+            skipped.push(Skipped { setup: *setup, reason });
+            false
+        }
+        None => true,
+    });
+    let mut report = Report::begin(options, source, skipped);
+    let mut samples = Samples::new();
+    for round in 0..options.rounds {
+        table::progress(round, options.rounds);
+        let mut taken = one_round(
+            options,
+            &setups,
+            &place,
+            &mut origin,
+            source,
+            round,
+            &mut report.complaints,
+        )?;
+        add_latency(&mut taken);
+        for (what, sample) in taken {
+            samples.entry(what).or_default().push(sample);
+        }
+    }
+    report.finish(&samples);
+    Ok(report)
+}
+
+/// Measures everything once; who comes first changes from round to round.
+fn one_round(
+    options: &Options,
+    setups: &[Setup],
+    place: &Place,
+    origin: &mut Part,
+    source: Source,
+    round: usize,
+    complaints: &mut Vec<String>,
+) -> anyhow::Result<BTreeMap<(Unit, Setup), Sample>> {
+    let mut taken = BTreeMap::new();
+    let mut order = setups.to_vec();
+    order.rotate_left(round % setups.len());
+    let can = |unit: &Unit, setup| unit.refused_by(setup).is_none() && *unit != Unit::Start;
+    for setup in order {
+        // What is idle is measured by memory, so it has a process that held nothing before.
+        let (idle, busy): (Vec<Unit>, Vec<Unit>) = options
+            .units
+            .iter()
+            .filter(|unit| can(unit, setup))
+            .partition(|unit| **unit == Unit::Idle);
+        for units in [idle, busy].into_iter().filter(|units| !units.is_empty()) {
+            let mut session = setup.start(place)?;
+            for unit in units {
+                let Some(job) = unit.job(options.quick, round) else { continue };
+                let sample = measure::load(unit, &job, &mut session, origin, source);
+                let sample =
+                    sample.with_context(|| format!("{} by {}", unit.name(), setup.name()))?;
+                taken.insert((unit, setup), sample);
+            }
+            let said = session.end();
+            complaints.extend(said.into_iter().map(|line| format!("{}: {line}", setup.name())));
+        }
+    }
+    if options.units.contains(&Unit::Start) && setups.contains(&Setup::Run) {
+        let pairs = if options.quick { 5 } else { 15 };
+        taken.insert((Unit::Start, Setup::Run), measure::start(place, pairs, source)?);
+    }
+    Ok(taken)
+}
+
+/// Tells what each setup adds to the time that a request takes directly.
+fn add_latency(taken: &mut BTreeMap<(Unit, Setup), Sample>) {
+    let Some(direct) = taken.get(&(Unit::Latency, Setup::Direct)).cloned() else { return };
+    for ((unit, setup), sample) in taken {
+        if *unit != Unit::Latency || *setup == Setup::Direct {
+            continue;
+        }
+        for (of, added) in
+            [(Metric::P50Us, Metric::AddedP50Us), (Metric::P99Us, Metric::AddedP99Us)]
+        {
+            let both = sample.figures.get(&of).zip(direct.figures.get(&of));
+            if let Some(more) = both.map(|(with, without)| with - without) {
+                sample.figures.insert(added, more);
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+pub mod client;
+pub mod compare;
+mod counters;
+mod job;
+mod noise;
+mod origin;
+mod relay;
+mod serve;
+mod stats;
+mod sys;
+
+pub use counters::{Cost, Meter, Reading, Source};
+pub use job::{Done, Group, Job, Prepared};
+pub use noise::Noise;
+pub use origin::{Origin, Seen};
+pub use relay::relay;
+pub use serve::{Hello, serve_client, serve_origin, serve_relay};
+pub use stats::{Spread, percentile};

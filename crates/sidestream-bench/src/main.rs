@@ -1,0 +1,78 @@
+//! The program of the bench: the comparison, and the parts that it starts.
+#![expect(clippy::print_stderr, reason = "a chore talks to the terminal")]
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use lexopt::prelude::*;
+use sidestream_bench::client::{Client, Route, roots};
+use sidestream_bench::{compare, serve_client, serve_origin, serve_relay};
+
+const USAGE: &str = "\
+Usage: sidestream-bench compare --sidestream PROGRAM [UNIT…] [OPTIONS]
+
+  --quick         little of everything, within a minute
+  --rounds N      how often everything is measured in turn (5; quick 3)
+  --setup NAME    only beside this (repeatable): relay, nginx, run, regular
+  --json FILE     the figures for machines
+
+What it starts: client ADDR ADDR [--proxy ADDR] [--ca FILE]…, origin FOLDER, relay ADDR…
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("sidestream-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    let mut words = std::env::args_os().skip(1);
+    let verb = words.next().unwrap_or_default();
+    let words: Vec<OsString> = words.collect();
+    match verb.to_str() {
+        Some("compare") => return compare::run(words),
+        Some("client") => serve(serve_client(client(words)?)),
+        Some("origin") => {
+            let folder = words.first().map(PathBuf::from);
+            let folder = folder.context("say where certificates go: origin FOLDER")?;
+            serve(serve_origin(&folder))
+        }
+        Some("relay") => {
+            let to: Result<Vec<_>, _> =
+                words.iter().map(|addr| addr.parse_with(str::parse)).collect();
+            serve(serve_relay(&to?))
+        }
+        _ => bail!("no verb {verb:?}\n\n{USAGE}"),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn client(words: Vec<OsString>) -> anyhow::Result<Client> {
+    let mut parser = lexopt::Parser::from_args(words);
+    let (mut to, mut proxy, mut given) = (Vec::new(), None, Vec::new());
+    while let Some(word) = parser.next()? {
+        match word {
+            Long("ca") => given.push(PathBuf::from(parser.value()?)),
+            Long("proxy") => proxy = Some(parser.value()?.parse()?),
+            Value(addr) => to.push(addr.parse()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let [classic, hybrid] = to[..] else { bail!("say where to connect to: client ADDR ADDR") };
+    let route = |to| Route { to, proxy };
+    Ok(Client { classic: route(classic), hybrid: route(hybrid), roots: roots(&given)? })
+}
+
+fn serve(part: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(part);
+    // Standard input may be waited for on a thread of its own.
+    runtime.shutdown_background();
+    served
+}

@@ -1,0 +1,104 @@
+//! The parts as processes: they say hello, do what each line of standard input asks, and end with it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use sidestream_testkit::TestCa;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines, Stdin, Stdout, stdin, stdout};
+use tokio::net::TcpListener;
+
+use crate::client::Client;
+use crate::{Job, Origin, relay};
+
+/// What a part says first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Its process.
+    pub pid: u32,
+    /// Where it listens: for X25519, then for X25519MLKEM768.
+    pub listening: Vec<SocketAddr>,
+}
+
+/// The two ends of the conversation with whoever started us.
+struct Talk {
+    input: Lines<BufReader<Stdin>>,
+    output: Stdout,
+}
+
+impl Talk {
+    async fn begin(listening: Vec<SocketAddr>) -> anyhow::Result<Self> {
+        let mut this = Self { input: BufReader::new(stdin()).lines(), output: stdout() };
+        this.say(&Hello { pid: std::process::id(), listening }).await?;
+        Ok(this)
+    }
+
+    async fn say(&mut self, what: &impl Serialize) -> anyhow::Result<()> {
+        let mut line = serde_json::to_vec(what)?;
+        line.push(b'\n');
+        self.output.write_all(&line).await?;
+        Ok(self.output.flush().await?)
+    }
+
+    async fn hear(&mut self) -> anyhow::Result<Option<String>> {
+        Ok(self.input.next_line().await?)
+    }
+}
+
+/// Serves jobs: a line with a job is answered when it is prepared, the next line begins it.
+///
+/// # Errors
+///
+/// A job failed or makes no sense.
+pub async fn serve_client(client: Client) -> anyhow::Result<()> {
+    let mut talk = Talk::begin(Vec::new()).await?;
+    let mut held = None;
+    while let Some(line) = talk.hear().await? {
+        let job: Job = serde_json::from_str(&line).context("reading a job")?;
+        // What the job before left open is closed before this one is measured.
+        drop(held.take());
+        let (mut ready, prepared) = client.prepare(&job).await?;
+        talk.say(&prepared).await?;
+        if talk.hear().await?.is_none() {
+            break;
+        }
+        talk.say(&ready.go().await?).await?;
+        held = Some(ready);
+    }
+    Ok(())
+}
+
+/// Serves as the origin; any line is answered with what was seen since the last.
+///
+/// # Errors
+///
+/// It cannot listen, or the folder for its certificates cannot be written to.
+pub async fn serve_origin(folder: &Path) -> anyhow::Result<()> {
+    let origin = Origin::start(TestCa::new()).await?;
+    origin.write(folder)?;
+    let mut talk = Talk::begin(vec![origin.classic, origin.hybrid]).await?;
+    while talk.hear().await?.is_some() {
+        talk.say(&origin.take_seen()).await?;
+    }
+    Ok(())
+}
+
+/// Relays to each of the addresses from a port of its own.
+///
+/// # Errors
+///
+/// It cannot listen, or was asked something.
+pub async fn serve_relay(to: &[SocketAddr]) -> anyhow::Result<()> {
+    let mut listening = Vec::new();
+    for &to in to {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        listening.push(listener.local_addr()?);
+        tokio::spawn(relay(listener, to));
+    }
+    let mut talk = Talk::begin(listening).await?;
+    match talk.hear().await? {
+        Some(line) => bail!("a relay is asked nothing: {line}"),
+        None => Ok(()),
+    }
+}

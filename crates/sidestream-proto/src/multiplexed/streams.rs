@@ -1,0 +1,237 @@
+//! The streams that are open, and the exchanges on them.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use sidestream_flow::{ExchangeId, Peer};
+use sidestream_record::{Event, Failure, Field, Fields, Part};
+
+use crate::cx::Cx;
+use crate::http::MAX_HEADS;
+use crate::http2::ErrorCode;
+use crate::multiplexed::half::Fault;
+use crate::multiplexed::head;
+
+/// What the heads of all open streams may add up to, in bytes.
+const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
+
+/// What a field costs beside its name and value.
+const FIELD_BYTES: usize = size_of::<Field>();
+
+#[derive(Debug)]
+struct Stream {
+    exchange: ExchangeId,
+    /// The request is whole.
+    asked: bool,
+    /// The head of the final response came.
+    answering: bool,
+    /// The response is whole.
+    answered: bool,
+    /// How many heads came beside those that every exchange has.
+    heads: u32,
+    /// What all heads add up to that were told.
+    held_bytes: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Streams {
+    secure: bool,
+    open: HashMap<u32, Stream>,
+    /// The highest stream that the client has begun.
+    last: u32,
+    /// What the heads of all open streams add up to.
+    held_bytes: usize,
+}
+
+impl Streams {
+    pub(super) fn new(secure: bool) -> Self {
+        Self { secure, open: HashMap::new(), last: 0, held_bytes: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Takes over an exchange whose request came whole before HTTP/2 was spoken.
+    pub(super) fn adopt(&mut self, exchange: ExchangeId) {
+        self.last = 1;
+        self.open.insert(1, Stream { asked: true, ..Stream::new(exchange) });
+    }
+
+    /// The client sent the head of a request, or trailers.
+    pub(super) fn client_head(
+        &mut self,
+        id: u32,
+        fields: Fields,
+        end: bool,
+        cx: &mut Cx,
+    ) -> Result<(), Fault> {
+        if let Some(stream) = self.open.get(&id) {
+            let (exchange, part) = (stream.exchange, Part::Request);
+            if self.tells_another(Peer::Client, id, cx) {
+                self.hold(id, bytes_of(&fields))?;
+                cx.event(Event::Trailers { exchange, part, fields });
+            }
+        } else if id > self.last {
+            self.last = id;
+            self.begin(id, fields, cx)?;
+        }
+        // What comes on a stream that is over was on its way when it ended.
+        self.end_part(id, Part::Request, end, cx);
+        Ok(())
+    }
+
+    /// The server sent a request that it will answer unasked.
+    pub(super) fn promise(&mut self, id: u32, fields: Fields, cx: &mut Cx) -> Result<(), Fault> {
+        if self.open.contains_key(&id) {
+            return Ok(());
+        }
+        self.begin(id, fields, cx)?;
+        self.end_part(id, Part::Request, true, cx);
+        Ok(())
+    }
+
+    fn begin(&mut self, id: u32, fields: Fields, cx: &mut Cx) -> Result<(), Fault> {
+        let limit = cx.config.http2.max_streams;
+        if self.open.len() >= limit {
+            return Err(Fault::Limit(format!("more than {limit} streams at once")));
+        }
+        let exchange = cx.ids.exchange();
+        let bytes = bytes_of(&fields);
+        let (head, missing) = head::request(fields);
+        let url = head::url(&head, self.secure, cx);
+        cx.event(Event::Request { exchange, url, head });
+        if let Some(what) = missing {
+            cx.event(defect(exchange, Peer::Client, what));
+        }
+        self.open.insert(id, Stream::new(exchange));
+        self.hold(id, bytes)
+    }
+
+    /// Counts the bytes of a head that is told of an open stream.
+    fn hold(&mut self, id: u32, bytes: usize) -> Result<(), Fault> {
+        let Some(stream) = self.open.get_mut(&id) else { return Ok(()) };
+        stream.held_bytes += bytes;
+        self.held_bytes += bytes;
+        if self.held_bytes > MAX_HELD_BYTES {
+            let what = format!("heads of more than {MAX_HELD_BYTES} bytes in open streams");
+            return Err(Fault::Limit(what));
+        }
+        Ok(())
+    }
+
+    /// Counts a head beside those that every exchange has, and returns whether it is among those
+    /// that are told.
+    fn tells_another(&mut self, from: Peer, id: u32, cx: &mut Cx) -> bool {
+        let Some(stream) = self.open.get_mut(&id) else { return false };
+        stream.heads = stream.heads.saturating_add(1);
+        if stream.heads == MAX_HEADS + 1 {
+            cx.event(defect(stream.exchange, from, "more heads in a stream than are told"));
+        }
+        stream.heads <= MAX_HEADS
+    }
+
+    fn take(&mut self, id: u32) -> Option<Stream> {
+        let stream = self.open.remove(&id)?;
+        self.held_bytes -= stream.held_bytes;
+        Some(stream)
+    }
+
+    /// The server sent the head of a response, interim or final, or trailers.
+    pub(super) fn server_head(
+        &mut self,
+        from: Peer,
+        id: u32,
+        fields: Fields,
+        end: bool,
+        cx: &mut Cx,
+    ) -> Result<(), Fault> {
+        let Some(stream) = self.open.get_mut(&id) else { return Ok(()) };
+        let (exchange, bytes) = (stream.exchange, bytes_of(&fields));
+        let event = if stream.answering {
+            Event::Trailers { exchange, part: Part::Response, fields }
+        } else {
+            match head::response(fields) {
+                Ok(head) => Event::Response { exchange, head },
+                Err(what) => defect(exchange, from, what),
+            }
+        };
+        if matches!(&event, Event::Response { head, .. } if !head.is_interim()) {
+            stream.answering = true;
+            self.hold(id, bytes)?;
+            cx.event(event);
+        } else if self.tells_another(from, id, cx) {
+            self.hold(id, bytes)?;
+            cx.event(event);
+        }
+        self.end_part(id, Part::Response, end, cx);
+        Ok(())
+    }
+
+    pub(super) fn data(&mut self, from: Peer, id: u32, data: Bytes, end: bool, cx: &mut Cx) {
+        let Some(stream) = self.open.get(&id) else { return };
+        let part = if from == Peer::Client { Part::Request } else { Part::Response };
+        if !data.is_empty() {
+            cx.event(Event::Body { exchange: stream.exchange, part, data });
+        }
+        self.end_part(id, part, end, cx);
+    }
+
+    fn end_part(&mut self, id: u32, part: Part, end: bool, cx: &mut Cx) {
+        let Some(stream) = self.open.get_mut(&id).filter(|_| end) else { return };
+        let exchange = stream.exchange;
+        let whole = match part {
+            Part::Request => &mut stream.asked,
+            Part::Response => &mut stream.answered,
+        };
+        if std::mem::replace(whole, true) {
+            return;
+        }
+        cx.event(Event::PartEnded { exchange, part });
+        if stream.asked && stream.answered {
+            self.take(id);
+            cx.event(Event::ExchangeEnded { exchange, failure: None });
+        }
+    }
+
+    pub(super) fn reset(&mut self, peer: Peer, id: u32, code: ErrorCode, cx: &mut Cx) {
+        let Some(stream) = self.take(id) else { return };
+        // A server may so say that it needs no more of the request (RFC 9113 §8.1).
+        let well = stream.answered && code == ErrorCode::NO_ERROR;
+        let failure = (!well).then_some(Failure::StreamReset { peer, code: code.0 });
+        cx.event(Event::ExchangeEnded { exchange: stream.exchange, failure });
+    }
+
+    /// The server takes no stream of the client's beyond that one.
+    pub(super) fn refuse_beyond(&mut self, last: u32, failure: &Failure, cx: &mut Cx) {
+        self.end_those(|id| id % 2 == 1 && id > last, failure, cx);
+    }
+
+    /// Ends all that are open.
+    pub(super) fn end(&mut self, failure: &Failure, cx: &mut Cx) {
+        self.end_those(|_| true, failure, cx);
+    }
+
+    fn end_those(&mut self, which: impl Fn(u32) -> bool, failure: &Failure, cx: &mut Cx) {
+        let mut ended: Vec<_> = self.open.extract_if(|id, _| which(*id)).collect();
+        ended.sort_by_key(|(_, stream)| stream.exchange);
+        for (_, Stream { exchange, held_bytes, .. }) in ended {
+            self.held_bytes -= held_bytes;
+            cx.event(Event::ExchangeEnded { exchange, failure: Some(failure.clone()) });
+        }
+    }
+}
+
+impl Stream {
+    const fn new(exchange: ExchangeId) -> Self {
+        Self { exchange, asked: false, answering: false, answered: false, heads: 0, held_bytes: 0 }
+    }
+}
+
+fn bytes_of(fields: &Fields) -> usize {
+    fields.iter().map(|field| field.name.len() + field.value.len() + FIELD_BYTES).sum()
+}
+
+fn defect(exchange: ExchangeId, from: Peer, what: &str) -> Event {
+    Event::Defect { exchange: Some(exchange), from, what: format!("HTTP/2: {what}") }
+}

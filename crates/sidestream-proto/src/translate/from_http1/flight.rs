@@ -1,0 +1,85 @@
+//! An exchange on its stream.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use sidestream_flow::ExchangeId;
+use sidestream_record::{Failure, Fields, ResponseHead, Version};
+
+use crate::translate::body::Sending;
+
+/// Something of a response that the client has not got yet.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// A head, and whether nothing follows.
+    Head(ResponseHead, bool),
+    Data(BytesMut),
+    End,
+    Trailers(Fields),
+    /// Nothing follows that should.
+    Failed(Failure),
+    /// An answer of our own with that status, and why it is given.
+    Refusal(u16, Failure),
+}
+
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) id: ExchangeId,
+    pub(super) stream: u32,
+    pub(super) method: Bytes,
+    pub(super) version: Version,
+    /// The request was read whole.
+    pub(super) asked: bool,
+    /// Another request may follow on the connection.
+    pub(super) persists: bool,
+    /// The response came whole, or as far as it ever will.
+    pub(super) came: bool,
+    /// How many interim responses came.
+    pub(super) interim: u32,
+    /// The response waits until it is resumed.
+    pub(super) held: bool,
+    /// What came of the response and was not sent on.
+    pub(super) pending: VecDeque<Piece>,
+    /// How the body is sent, once the head was.
+    pub(super) sending: Option<Sending>,
+    /// The response was sent whole.
+    pub(super) answered: bool,
+    pub(super) failure: Option<Failure>,
+}
+
+impl Flight {
+    pub(super) fn new(id: ExchangeId, stream: u32, method: Bytes, version: Version) -> Self {
+        Self {
+            id,
+            stream,
+            method,
+            version,
+            asked: false,
+            persists: true,
+            came: false,
+            interim: 0,
+            held: false,
+            pending: VecDeque::new(),
+            sending: None,
+            answered: false,
+            failure: None,
+        }
+    }
+
+    /// Keeps content until it can be sent, and copies it, since a slice may hold much more.
+    pub(super) fn keep(&mut self, bytes: &Bytes) {
+        if let Some(Piece::Data(kept)) = self.pending.back_mut() {
+            kept.extend_from_slice(bytes);
+        } else {
+            self.pending.push_back(Piece::Data(BytesMut::from(&bytes[..])));
+        }
+    }
+
+    /// Notes that the rest of the response will not come.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        if !self.came {
+            self.came = true;
+            self.pending.push_back(Piece::Failed(failure));
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The leg towards the client: requests are read, recorded and sent as streams.
+
+use std::mem;
+
+use bytes::Bytes;
+use sidestream_flow::{ExchangeId, Peer};
+use sidestream_record::{Alteration, Event, Failure, Fields, Part, Point, RequestHead, Version};
+
+use super::flight::{Flight, Piece as Answer};
+use super::{FromHttp1, MAX_PIPELINED};
+use crate::conn::Next;
+use crate::cx::Cx;
+use crate::http::{self, Place};
+use crate::http1::{self, BodyReader, Framing, HeadReader, Parsed, Piece};
+use crate::http2::ErrorCode;
+use crate::timers::Timer;
+use crate::translate::{HIGH_WATER, malformed, request, words};
+
+/// A request that was read and has no stream yet.
+pub(super) struct Ready {
+    pub(super) id: ExchangeId,
+    head: RequestHead,
+    fields: Fields,
+    framing: Framing,
+}
+
+/// A request that is not passed on.
+struct Refused {
+    id: ExchangeId,
+    method: Bytes,
+    version: Version,
+}
+
+/// What is being read from the client.
+pub(super) enum Reading {
+    Head(HeadReader),
+    /// Until it is resumed.
+    Held(Box<Ready>),
+    /// Until the server takes another stream.
+    Queued(Box<Ready>),
+    /// The body of the last request.
+    Body(BodyReader),
+    /// The client sends no more, or is not listened to any more.
+    Ended,
+}
+
+impl Reading {
+    pub(super) fn head(cx: &Cx) -> Self {
+        Self::Head(HeadReader::new(cx.config.http1))
+    }
+
+    pub(super) fn take_held(&mut self, exchange: ExchangeId, cx: &Cx) -> Option<Box<Ready>> {
+        match mem::replace(self, Self::head(cx)) {
+            Self::Held(ready) if ready.id == exchange => Some(ready),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
+impl FromHttp1 {
+    /// Returns whether what comes from the client is read as it comes.
+    pub(super) fn reads(&self) -> bool {
+        match self.reading {
+            Reading::Head(_) => self.takes_requests(),
+            Reading::Body(_) => self.queued() < HIGH_WATER,
+            Reading::Held(_) | Reading::Queued(_) | Reading::Ended => false,
+        }
+    }
+
+    fn takes_requests(&self) -> bool {
+        self.flights.len() < MAX_PIPELINED
+            && !self.stopping
+            && !self.server_ended
+            && self.server_end.can_ever_open()
+    }
+
+    fn queued(&self) -> usize {
+        self.flights.back().map_or(0, |flight| self.server_end.queued(flight.stream))
+    }
+
+    /// Takes one step, and returns whether it did. A failure is one of the flow.
+    pub(super) fn read_request(&mut self, cx: &mut Cx) -> Result<bool, Failure> {
+        if !self.reads() && !matches!(self.reading, Reading::Queued(_)) {
+            return Ok(false);
+        }
+        match mem::replace(&mut self.reading, Reading::Ended) {
+            Reading::Head(mut reader) => match reader.poll_request(&mut self.client) {
+                Ok(Some(parsed)) => self.begin(parsed, cx),
+                Ok(None) => {
+                    let more = self.client_ended.is_none();
+                    if more {
+                        self.reading = Reading::Head(reader);
+                    } else if !self.client.is_empty() {
+                        let (from, what) = (Peer::Client, "half a request".into());
+                        cx.event(Event::Defect { exchange: None, from, what });
+                    }
+                    Ok(!more)
+                }
+                Err(error) => self.unreadable(malformed(Peer::Client, &error.to_string()), cx),
+            },
+            Reading::Body(mut reader) => match reader.poll(&mut self.client) {
+                Ok(Some(piece)) => {
+                    self.reading = Reading::Body(reader);
+                    self.send_piece(piece, cx);
+                    Ok(true)
+                }
+                Ok(None) if self.client_ended.is_some() => {
+                    let missing = http::missing(&mut reader).flatten();
+                    let failure = Failure::CutShort { peer: Peer::Client, missing };
+                    self.cut(failure, ErrorCode::CANCEL);
+                    Ok(true)
+                }
+                Ok(None) => {
+                    self.reading = Reading::Body(reader);
+                    Ok(false)
+                }
+                Err(error) => {
+                    self.cut(malformed(Peer::Client, &error.to_string()), ErrorCode::CANCEL);
+                    Ok(true)
+                }
+            },
+            Reading::Queued(ready) => self.dispatch(ready, cx),
+            other @ (Reading::Held(_) | Reading::Ended) => {
+                self.reading = other;
+                Ok(false)
+            }
+        }
+    }
+
+    fn begin(&mut self, parsed: Parsed<RequestHead>, cx: &mut Cx) -> Result<bool, Failure> {
+        let id = cx.ids.exchange();
+        let Parsed { head, defects, .. } = parsed;
+        let place = Place::Server { server: self.server, secure: self.secure };
+        let url = http::url(&head, place, cx);
+        cx.event(Event::Request { exchange: id, url, head: head.clone() });
+        for defect in &defects {
+            let (exchange, from, what) = (Some(id), Peer::Client, defect.to_string());
+            cx.event(Event::Defect { exchange, from, what });
+        }
+        let alteration = Alteration::Translated { from: head.version, to: Version::Http2 };
+        cx.event(Event::Altered { exchange: Some(id), alteration });
+        let refused = Refused { id, method: head.method.clone(), version: head.version };
+        if head.method == "CONNECT" {
+            let what = "CONNECT to a server that speaks HTTP/2".into();
+            return Ok(self.refuse(refused, 501, Failure::Unsupported { what }));
+        }
+        let framing = match http1::request_framing(&head) {
+            Ok(framing) => framing,
+            Err(reason) => {
+                let failure = malformed(Peer::Client, &reason.to_string());
+                return Ok(self.refuse(refused, 400, failure));
+            }
+        };
+        let fields = match request::to_http2(&head, framing, self.secure) {
+            Ok(fields) => fields,
+            Err(what) => return Ok(self.refuse(refused, 400, malformed(Peer::Client, what))),
+        };
+        let ready = Box::new(Ready { id, head, fields, framing });
+        if cx.config.hold.contains(&Point::Request) {
+            cx.event(Event::Held { exchange: id, point: Point::Request });
+            self.reading = Reading::Held(ready);
+            return Ok(true);
+        }
+        self.dispatch(ready, cx)
+    }
+
+    /// Begins a stream with the request, as soon as the server takes one.
+    fn dispatch(&mut self, ready: Box<Ready>, cx: &mut Cx) -> Result<bool, Failure> {
+        let over = ready.framing == Framing::Empty;
+        let Some(stream) = self.server_end.open(&ready.fields, over) else {
+            if self.server_end.can_ever_open() && !self.server_ended {
+                self.reading = Reading::Queued(ready);
+                return Ok(false);
+            }
+            // The server has gone: so does the client, which can ask again elsewhere.
+            let peer = Peer::Server(self.server);
+            let failure = Failure::GoneAway { peer, code: ErrorCode::NO_ERROR.0 };
+            cx.event(Event::ExchangeEnded { exchange: ready.id, failure: Some(failure) });
+            return Ok(true);
+        };
+        let Ready { id, head, framing, .. } = *ready;
+        let mut flight = Flight::new(id, stream, head.method, head.version);
+        flight.persists =
+            head.version > Version::Http10 && http1::persists(head.version, &head.fields);
+        self.flights.push_back(flight);
+        if over {
+            self.asked(cx);
+        } else {
+            self.reading = Reading::Body(BodyReader::new(framing, &cx.config.http1));
+        }
+        Ok(true)
+    }
+
+    fn send_piece(&mut self, piece: Piece, cx: &mut Cx) {
+        let Some(flight) = self.flights.back() else { return };
+        let (exchange, stream, part) = (flight.id, flight.stream, Part::Request);
+        match piece {
+            Piece::Data { data, .. } if data.is_empty() => {}
+            Piece::Data { data, .. } => {
+                cx.event(Event::Body { exchange, part, data: data.clone() });
+                self.server_end.send_data(stream, data, false);
+            }
+            Piece::Trailers { fields, .. } => {
+                if fields.is_empty() {
+                    return;
+                }
+                cx.event(Event::Trailers { exchange, part, fields: fields.clone() });
+                match words::trailers_to_http2(&fields) {
+                    Ok(fields) if fields.is_empty() => {}
+                    Ok(fields) => self.server_end.send_trailers(stream, fields),
+                    Err(what) => {
+                        self.cut(malformed(Peer::Client, what), ErrorCode::CANCEL);
+                    }
+                }
+            }
+            Piece::End => {
+                if let Reading::Body(reader) = &self.reading {
+                    for defect in reader.defects() {
+                        let (from, what) = (Peer::Client, defect.to_string());
+                        cx.event(Event::Defect { exchange: Some(exchange), from, what });
+                    }
+                }
+                // Behind trailers it is one end too many, and is left out.
+                self.server_end.send_data(stream, Bytes::new(), true);
+                self.asked(cx);
+            }
+        }
+    }
+
+    /// Notes that the last request is whole.
+    fn asked(&mut self, cx: &mut Cx) {
+        self.reading = Reading::head(cx);
+        let Some(flight) = self.flights.back_mut() else { return };
+        flight.asked = true;
+        if !flight.persists {
+            self.reading = Reading::Ended;
+        }
+        cx.event(Event::PartEnded { exchange: flight.id, part: Part::Request });
+    }
+
+    /// Gives the last request up in the middle of its body, and reads no more.
+    fn cut(&mut self, failure: Failure, code: ErrorCode) {
+        self.reading = Reading::Ended;
+        let Some(flight) = self.flights.back_mut() else { return };
+        flight.persists = false;
+        flight.asked = true;
+        self.server_end.reset(flight.stream, code);
+        flight.failure.get_or_insert_with(|| failure.clone());
+        flight.fail(failure);
+    }
+
+    /// Refuses a request that must not be passed on, in its turn, and reads no more.
+    fn refuse(&mut self, refused: Refused, status: u16, failure: Failure) -> bool {
+        let Refused { id, method, version } = refused;
+        let mut flight = Flight::new(id, 0, method, version);
+        (flight.asked, flight.came, flight.persists) = (true, true, false);
+        flight.pending.push_back(Answer::Refusal(status, failure));
+        self.flights.push_back(flight);
+        true
+    }
+
+    /// What came cannot be read as a request, so neither can what follows.
+    fn unreadable(&mut self, failure: Failure, cx: &mut Cx) -> Result<bool, Failure> {
+        if self.flights.is_empty() {
+            http::refuse(cx, 400, &failure.to_string());
+            return Err(failure);
+        }
+        // The answers to the requests before it are still awaited, and the last that come.
+        let (from, what) = (Peer::Client, failure.to_string());
+        cx.event(Event::Defect { exchange: None, from, what });
+        Ok(true)
+    }
+
+    /// Keeps a deadline for a head that has begun.
+    pub(super) fn time_heads(&self, cx: &mut Cx) {
+        match &self.reading {
+            Reading::Head(reader) if reader.has_begun(&self.client) && self.takes_requests() => {
+                cx.timers.bring_forward(Timer::RequestHead, cx.now + cx.config.timeouts.head);
+            }
+            _ => cx.timers.clear(Timer::RequestHead),
+        }
+    }
+
+    pub(super) fn request_too_slow(&mut self, cx: &mut Cx) -> Next {
+        let (peer, what) = (Peer::Client, "the head of a request".into());
+        let failure = Failure::TimedOut { peer, what };
+        if self.flights.is_empty() {
+            http::refuse(cx, 408, &failure.to_string());
+        }
+        Next::Fail(failure)
+    }
+}

@@ -1,0 +1,204 @@
+//! The leg towards the server: what comes on streams is recorded, and sent in order.
+
+use bytes::Bytes;
+use sidestream_flow::Peer;
+use sidestream_record::{Event, Failure, Fields, Part, Point, Version};
+
+use super::FromHttp1;
+use super::flight::{Flight, Piece};
+use super::requests::Reading;
+use crate::cx::Cx;
+use crate::endpoint;
+use crate::http::{self, MAX_HEADS};
+use crate::http2::ErrorCode;
+use crate::multiplexed::head;
+use crate::translate::response::{self, Asked, Made};
+use crate::translate::{failure, malformed, words};
+
+impl FromHttp1 {
+    /// Takes what the server sent.
+    pub(super) fn take_events(&mut self, cx: &mut Cx) {
+        let peer = Peer::Server(self.server);
+        while let Some(event) = self.server_end.poll_event() {
+            match event {
+                endpoint::Event::Head { stream, fields, end } => {
+                    self.take_head(stream, fields, end, cx);
+                }
+                endpoint::Event::Data { stream, bytes, end } => {
+                    self.take_data(stream, &bytes, end, cx);
+                }
+                endpoint::Event::Trailers { stream, fields } => {
+                    let Some(flight) = self.flight(stream) else { continue };
+                    flight.pending.push_back(Piece::Trailers(fields.clone()));
+                    flight.came = true;
+                    let (exchange, part) = (flight.id, Part::Response);
+                    cx.event(Event::Trailers { exchange, part, fields });
+                    cx.event(Event::PartEnded { exchange, part });
+                }
+                endpoint::Event::Reset { stream, code } => {
+                    let Some(flight) = self.flight(stream) else { continue };
+                    // A response that is whole may so end a request that is not (RFC 9113 §8.1).
+                    flight.fail(Failure::StreamReset { peer, code: code.0 });
+                }
+                endpoint::Event::Refused { stream, fault, .. } => {
+                    let Some(flight) = self.flight(stream) else { continue };
+                    flight.fail(failure(peer, fault));
+                }
+                endpoint::Event::GoAway { last, code } => {
+                    for flight in self.flights.iter_mut().filter(|flight| flight.stream > last) {
+                        flight.fail(Failure::GoneAway { peer, code: code.0 });
+                    }
+                }
+                endpoint::Event::Closed(fault) => self.server_gone(&failure(peer, fault)),
+            }
+        }
+    }
+
+    fn flight(&mut self, stream: u32) -> Option<&mut Flight> {
+        self.flights.iter_mut().find(|flight| flight.stream == stream)
+    }
+
+    fn take_head(&mut self, stream: u32, fields: Fields, end: bool, cx: &mut Cx) {
+        let from = Peer::Server(self.server);
+        let Some(flight) = self.flight(stream) else { return };
+        let head = match head::response(fields) {
+            Ok(head) => head,
+            Err(what) => return flight.fail(malformed(from, what)),
+        };
+        let (exchange, interim) = (flight.id, head.is_interim());
+        flight.interim += u32::from(interim);
+        if !interim || flight.interim <= MAX_HEADS {
+            cx.event(Event::Response { exchange, head: head.clone() });
+        }
+        flight.pending.push_back(Piece::Head(head, end));
+        if !interim && cx.config.hold.contains(&Point::Response) {
+            flight.held = true;
+            cx.event(Event::Held { exchange, point: Point::Response });
+        }
+        if end {
+            flight.came = true;
+            cx.event(Event::PartEnded { exchange, part: Part::Response });
+        }
+    }
+
+    fn take_data(&mut self, stream: u32, bytes: &Bytes, end: bool, cx: &mut Cx) {
+        let Some(at) = self.flights.iter().position(|flight| flight.stream == stream) else {
+            // What nobody waits for is still to be counted.
+            self.server_end.consumed(stream, bytes.len());
+            return;
+        };
+        let flight = &mut self.flights[at];
+        let (exchange, part) = (flight.id, Part::Response);
+        if !bytes.is_empty() {
+            cx.event(Event::Body { exchange, part, data: bytes.clone() });
+            match flight.sending {
+                // Most content comes when it can be sent, and is not copied.
+                Some(sending) if at == 0 && flight.pending.is_empty() => {
+                    sending.content(Peer::Client, bytes.clone(), cx);
+                    self.server_end.consumed(stream, bytes.len());
+                }
+                _ => flight.keep(bytes),
+            }
+        }
+        let flight = &mut self.flights[at];
+        if end {
+            flight.came = true;
+            flight.pending.push_back(Piece::End);
+            cx.event(Event::PartEnded { exchange, part });
+        }
+    }
+
+    /// Sends what can be sent of the first response, and returns whether there was something.
+    pub(super) fn answer(&mut self, cx: &mut Cx) -> Result<bool, Failure> {
+        let Some(flight) = self.flights.front_mut() else { return Ok(false) };
+        if flight.answered {
+            if !flight.asked {
+                return Ok(false);
+            }
+            let persists = flight.persists;
+            if let Some(Flight { id: exchange, failure, .. }) = self.flights.pop_front() {
+                cx.event(Event::ExchangeEnded { exchange, failure });
+            }
+            if !persists {
+                self.reading = Reading::Ended;
+            }
+            return Ok(true);
+        }
+        let stopped = flight.held
+            && !matches!(flight.pending.front(), Some(Piece::Head(head, _)) if head.is_interim());
+        if stopped {
+            return Ok(false);
+        }
+        let Some(piece) = flight.pending.pop_front() else { return Ok(false) };
+        self.send_piece_of_response(piece, cx)?;
+        Ok(true)
+    }
+
+    fn send_piece_of_response(&mut self, piece: Piece, cx: &mut Cx) -> Result<(), Failure> {
+        let last = self.flights.len() == 1
+            && (self.stopping || self.server_ended || !self.server_end.can_ever_open());
+        let Some(flight) = self.flights.front_mut() else { return Ok(()) };
+        let (to, stream) = (Peer::Client, flight.stream);
+        match piece {
+            Piece::Head(head, end) => {
+                let interim = head.is_interim();
+                if interim && flight.version < Version::Http11 {
+                    return Ok(());
+                }
+                let asked = Asked { method: &flight.method, version: flight.version };
+                let close = !flight.persists || last;
+                let made = match response::to_http1(&head, asked, end, close) {
+                    Ok(made) => made,
+                    Err(what) => return Err(self.bad_gateway(what, cx)),
+                };
+                let Made { wire, sending, until_close } = made;
+                cx.send(to, wire);
+                if !interim {
+                    flight.sending = Some(sending);
+                    flight.persists &= !until_close && !close;
+                    flight.answered = end;
+                }
+            }
+            Piece::Data(bytes) => {
+                let count = bytes.len();
+                if let Some(sending) = flight.sending {
+                    sending.content(to, bytes.freeze(), cx);
+                }
+                self.server_end.consumed(stream, count);
+            }
+            Piece::Trailers(fields) => {
+                if let Some(sending) = flight.sending {
+                    sending.end(to, &words::trailers_to_http1(&fields), cx);
+                }
+                flight.answered = true;
+            }
+            Piece::End => {
+                if let Some(sending) = flight.sending {
+                    sending.end(to, &Fields::default(), cx);
+                }
+                flight.answered = true;
+            }
+            Piece::Refusal(status, failure) => {
+                http::refuse(cx, status, &failure.to_string());
+                flight.failure = Some(failure.clone());
+                return Err(failure);
+            }
+            Piece::Failed(failure) => {
+                // The client sees what it would have seen: a response that ends, or none.
+                cx.shutdown(to, false);
+                return Err(flight.failure.get_or_insert(failure).clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// The response cannot be expressed.
+    fn bad_gateway(&mut self, what: &'static str, cx: &mut Cx) -> Failure {
+        let failure = malformed(Peer::Server(self.server), what);
+        http::refuse(cx, 502, &failure.to_string());
+        if let Some(flight) = self.flights.front() {
+            self.server_end.reset(flight.stream, ErrorCode::CANCEL);
+        }
+        failure
+    }
+}

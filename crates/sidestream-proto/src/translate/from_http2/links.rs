@@ -1,0 +1,184 @@
+//! The connections with the server, each of which serves one stream at a time.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use rustls::ClientConfig;
+use sidestream_flow::Peer;
+use sidestream_record::{Event, Failure, ResponseHead};
+
+use super::{FromHttp2, HIGH_WATER};
+use crate::Target;
+use crate::cx::Cx;
+use crate::http1::{BodyReader, HeadReader, Parsed};
+use crate::http2::ErrorCode;
+use crate::tls::session::Session;
+
+/// How many connections are opened for one client, as browsers do.
+pub(super) const MAX_LINKS: usize = 6;
+
+/// How many connections are opened in all, before the client is told to begin anew.
+const MAX_SERVERS: usize = 200;
+
+/// What is being read from a server.
+pub(super) enum Answering {
+    Head(HeadReader),
+    /// Until it is resumed.
+    Held(Box<Parsed<ResponseHead>>),
+    Body(BodyReader),
+}
+
+/// What a connection is for at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// It is not there yet.
+    Opening,
+    /// A stream can have it.
+    Idle,
+    Stream(u32),
+}
+
+pub(super) struct Link {
+    pub(super) server: u32,
+    pub(super) used: Use,
+    /// From the server, not parsed yet.
+    pub(super) buf: BytesMut,
+    pub(super) answering: Answering,
+    /// Another exchange may follow.
+    pub(super) persists: bool,
+    /// It served a stream before.
+    pub(super) reused: bool,
+    /// How much of bodies was sent since all was written, once it is known that this is told.
+    pub(super) unwritten: Option<usize>,
+}
+
+impl Link {
+    pub(super) fn ready(server: u32, cx: &Cx) -> Self {
+        Self {
+            server,
+            used: Use::Idle,
+            buf: BytesMut::new(),
+            answering: Answering::Head(HeadReader::new(cx.config.http1)),
+            persists: true,
+            reused: false,
+            unwritten: None,
+        }
+    }
+}
+
+impl FromHttp2 {
+    pub(super) fn link(&mut self, server: u32) -> Option<&mut Link> {
+        self.links.iter_mut().find(|link| link.server == server)
+    }
+
+    /// Returns whether what comes from a server can be passed on, or be kept.
+    pub(super) fn reads(&self, server: u32) -> bool {
+        let Some(link) = self.links.iter().find(|link| link.server == server) else { return true };
+        let Use::Stream(stream) = link.used else { return true };
+        let held = matches!(link.answering, Answering::Held(_));
+        let stuck = held || self.client_end.queued(stream) >= HIGH_WATER;
+        !stuck || link.buf.len() < HIGH_WATER
+    }
+
+    /// All that was sent to a server is written: it can be sent more.
+    pub(in crate::translate) fn drained(&mut self, server: u32, cx: &mut Cx) {
+        let Some(link) = self.link(server) else { return };
+        link.unwritten = Some(0);
+        if let Use::Stream(stream) = link.used {
+            self.send_body(stream, cx);
+            self.advance(cx);
+            self.flush(cx);
+        }
+    }
+
+    pub(super) fn feed_link(&mut self, server: u32, bytes: &Bytes) {
+        if let Some(link) = self.link(server) {
+            link.buf.extend_from_slice(bytes);
+        }
+    }
+
+    /// Gives connections to streams that wait, and opens more of them.
+    pub(super) fn dispatch(&mut self, cx: &mut Cx) -> bool {
+        self.waiting.retain(|id| self.streams.contains_key(id));
+        let mut moved = false;
+        while let Some(&id) = self.waiting.front() {
+            let idle = self.links.iter_mut().find(|link| link.used == Use::Idle);
+            let Some(link) = idle else { break };
+            link.used = Use::Stream(id);
+            link.answering = Answering::Head(HeadReader::new(cx.config.http1));
+            let server = link.server;
+            self.waiting.pop_front();
+            self.send_request(id, server, cx);
+            moved = true;
+        }
+        let opening = self.links.iter().filter(|link| link.used == Use::Opening).count();
+        let lacking = self.waiting.len().saturating_sub(opening);
+        for _ in 0..lacking.min(self.max_links.saturating_sub(self.links.len())) {
+            if cx.servers.len() >= MAX_SERVERS && !self.stopping {
+                self.stop();
+            }
+            let server = cx.open(Target::Original);
+            self.links.push(Link { used: Use::Opening, ..Link::ready(server, cx) });
+        }
+        moved
+    }
+
+    /// A further connection is there.
+    pub(super) fn opened(&mut self, server: u32, cx: &mut Cx) {
+        let Some(name) = self.name.clone() else { return self.spoken(server) };
+        let mut config = ClientConfig::clone(&cx.config.upstream_tls);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.enable_sni = name.sent;
+        let peer = Peer::Server(server);
+        match Session::client(Arc::new(config), name.name) {
+            Ok(session) => {
+                if let Some(leg) = cx.leg(peer) {
+                    leg.push(session);
+                }
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                self.unreachable(server, &Failure::Tls { peer, reason }, cx);
+            }
+        }
+    }
+
+    /// A further connection has TLS.
+    pub(super) fn secured(&mut self, server: u32, cx: &mut Cx) {
+        let peer = Peer::Server(server);
+        if let Some(session) = cx.leg(peer).and_then(|leg| leg.top()) {
+            let sni = self.name.as_ref().filter(|name| name.sent);
+            let sni = sni.map(|name| name.name.to_str().into_owned());
+            let tls = session.facts(peer, sni.as_deref(), None);
+            cx.event(Event::Secured(tls));
+        }
+        self.spoken(server);
+    }
+
+    fn spoken(&mut self, server: u32) {
+        if let Some(link) = self.link(server)
+            && link.used == Use::Opening
+        {
+            link.used = Use::Idle;
+        }
+    }
+
+    /// A further connection cannot be had: those that there are have to do.
+    pub(super) fn unreachable(&mut self, server: u32, failure: &Failure, cx: &mut Cx) {
+        let Some(at) = self.links.iter().position(|link| link.server == server) else { return };
+        if self.links[at].used != Use::Opening {
+            return self.lose_link(server, failure, cx);
+        }
+        self.links.remove(at);
+        let there = self.links.iter().filter(|link| link.used != Use::Opening).count();
+        self.max_links = there.max(1);
+        if there > 0 {
+            return;
+        }
+        // None is there, and none can be had: what waits was never begun.
+        while let Some(id) = self.waiting.pop_front() {
+            self.client_end.reset(id, ErrorCode::REFUSED_STREAM);
+            self.forget(id, Some(failure.clone()), cx);
+        }
+    }
+}

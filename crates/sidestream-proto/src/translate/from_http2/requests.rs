@@ -1,0 +1,181 @@
+//! The leg towards the client: streams begin, and their requests are recorded and sent.
+
+use bytes::Bytes;
+use sidestream_flow::{ExchangeId, Peer};
+use sidestream_record::{Alteration, Event, Failure, Fields, Part, Point, RequestHead, Version};
+
+use super::FromHttp2;
+use super::links::Link;
+use super::streams::Stream;
+use crate::cx::Cx;
+use crate::endpoint;
+use crate::http2::{ErrorCode, Malformed};
+use crate::multiplexed::head;
+use crate::translate::{HIGH_WATER, failure, malformed, request, words};
+
+impl FromHttp2 {
+    /// Takes what the client sent. A failure is one of the flow.
+    pub(super) fn take_events(&mut self, cx: &mut Cx) -> Result<(), Failure> {
+        while let Some(event) = self.client_end.poll_event() {
+            match event {
+                endpoint::Event::Head { stream, fields, end } => {
+                    self.begin(stream, fields, end, cx);
+                }
+                endpoint::Event::Data { stream, bytes, end } => {
+                    self.take_data(stream, &bytes, end, cx);
+                }
+                endpoint::Event::Trailers { stream, fields } => {
+                    self.take_trailers(stream, fields, cx);
+                }
+                endpoint::Event::Reset { stream, code } => {
+                    let failure = Failure::StreamReset { peer: Peer::Client, code: code.0 };
+                    self.give_up(stream, Some(failure), cx);
+                }
+                endpoint::Event::Refused { stream, fields, fault } => {
+                    self.refused(stream, fields, fault, cx);
+                }
+                endpoint::Event::GoAway { .. } => {}
+                endpoint::Event::Closed(fault) => return Err(failure(Peer::Client, fault)),
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, stream: u32, fields: Fields, end: bool, cx: &mut Cx) {
+        let (exchange, head) = self.record(fields, cx);
+        let alteration = Alteration::Translated { from: Version::Http2, to: Version::Http11 };
+        cx.event(Event::Altered { exchange: Some(exchange), alteration });
+        if head.method == "CONNECT" {
+            let what = "CONNECT over HTTP/2 to a server that speaks HTTP/1".into();
+            self.client_end.reset(stream, ErrorCode::HTTP_1_1_REQUIRED);
+            let failure = Some(Failure::Unsupported { what });
+            cx.event(Event::ExchangeEnded { exchange, failure });
+            return;
+        }
+        let (wire, sending) = match request::to_http1(&head, end) {
+            Ok(made) => made,
+            Err(what) => {
+                self.client_end.reset(stream, ErrorCode::PROTOCOL_ERROR);
+                let failure = Some(malformed(Peer::Client, what));
+                cx.event(Event::ExchangeEnded { exchange, failure });
+                return;
+            }
+        };
+        let mut it = Stream::new(exchange, head.method, wire, sending);
+        it.held = cx.config.hold.contains(&Point::Request);
+        if it.held {
+            cx.event(Event::Held { exchange, point: Point::Request });
+        } else {
+            self.waiting.push_back(stream);
+        }
+        self.streams.insert(stream, it);
+        if end {
+            self.came(stream, cx);
+        }
+    }
+
+    /// Records a request as the client sent it.
+    fn record(&self, fields: Fields, cx: &mut Cx) -> (ExchangeId, RequestHead) {
+        let exchange = cx.ids.exchange();
+        let (head, _missing) = head::request(fields);
+        let url = head::url(&head, self.name.is_some(), cx);
+        cx.event(Event::Request { exchange, url, head: head.clone() });
+        (exchange, head)
+    }
+
+    /// The client's request, or what came after it, is not one.
+    fn refused(&mut self, stream: u32, fields: Option<Fields>, fault: Malformed, cx: &mut Cx) {
+        let failure = failure(Peer::Client, fault);
+        let Some(fields) = fields else { return self.give_up(stream, Some(failure), cx) };
+        let (exchange, _head) = self.record(fields, cx);
+        cx.event(Event::ExchangeEnded { exchange, failure: Some(failure) });
+    }
+
+    fn take_data(&mut self, id: u32, bytes: &Bytes, end: bool, cx: &mut Cx) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            // What nobody waits for is still to be counted.
+            self.client_end.consumed(id, bytes.len());
+            return;
+        };
+        if !bytes.is_empty() {
+            let (exchange, part) = (stream.exchange, Part::Request);
+            cx.event(Event::Body { exchange, part, data: bytes.clone() });
+            // Most content comes when it can be sent, and is not copied.
+            let server = stream.server.filter(|_| stream.body.is_empty());
+            match server {
+                Some(server) if self.takes_more(server) => {
+                    self.send_content_to(server, id, bytes, cx)
+                }
+                _ => {
+                    if let Some(stream) = self.streams.get_mut(&id) {
+                        stream.body.extend_from_slice(bytes);
+                    }
+                }
+            }
+        }
+        if end {
+            self.came(id, cx);
+        }
+    }
+
+    fn take_trailers(&mut self, id: u32, fields: Fields, cx: &mut Cx) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.trailers = words::trailers_to_http1(&fields);
+        let (exchange, part) = (stream.exchange, Part::Request);
+        cx.event(Event::Trailers { exchange, part, fields });
+        self.came(id, cx);
+    }
+
+    /// Notes that a request came whole.
+    fn came(&mut self, id: u32, cx: &mut Cx) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.came = true;
+        cx.event(Event::PartEnded { exchange: stream.exchange, part: Part::Request });
+        self.end_request(id, cx);
+    }
+
+    /// Sends what there is of a request on the connection that it was given.
+    pub(super) fn send_request(&mut self, id: u32, server: u32, cx: &mut Cx) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let to = Peer::Server(server);
+        stream.server = Some(server);
+        cx.send(to, std::mem::take(&mut stream.head));
+        self.send_body(id, cx);
+    }
+
+    /// Sends what waits of a request's body, if its server takes more.
+    pub(super) fn send_body(&mut self, id: u32, cx: &mut Cx) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(server) = stream.server else { return };
+        let body = std::mem::take(&mut stream.body).freeze();
+        if !body.is_empty() {
+            self.send_content_to(server, id, &body, cx);
+        }
+        self.end_request(id, cx);
+    }
+
+    /// Returns whether little waits for a server, as far as that is known.
+    fn takes_more(&mut self, server: u32) -> bool {
+        let unwritten = self.link(server).and_then(|link| link.unwritten);
+        unwritten.is_none_or(|unwritten| unwritten < HIGH_WATER)
+    }
+
+    fn send_content_to(&mut self, server: u32, id: u32, bytes: &Bytes, cx: &mut Cx) {
+        let Some(stream) = self.streams.get(&id) else { return };
+        stream.sending.content(Peer::Server(server), bytes.clone(), cx);
+        self.client_end.consumed(id, bytes.len());
+        if let Some(Link { unwritten: Some(unwritten), .. }) = self.link(server) {
+            *unwritten += bytes.len();
+        }
+    }
+
+    /// Ends a request that came whole, if it was sent as far as it came.
+    fn end_request(&mut self, id: u32, cx: &mut Cx) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let whole = stream.came && stream.body.is_empty() && !stream.asked;
+        let Some(server) = stream.server.filter(|_| whole) else { return };
+        stream.sending.end(Peer::Server(server), &stream.trailers, cx);
+        stream.asked = true;
+        self.settle(id, cx);
+    }
+}

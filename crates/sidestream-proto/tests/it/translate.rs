@@ -1,0 +1,10 @@
+//! HTTP/1 on one side, HTTP/2 on the other.
+
+mod alpn;
+mod down;
+mod hostile;
+mod lab;
+mod peers;
+mod refusals;
+mod stage;
+mod up;

@@ -1,0 +1,9 @@
+//! WebSocket: what is passed, what is read of it, and what it may cost.
+
+mod bounds;
+mod codec;
+mod ends;
+mod fidelity;
+mod messages;
+mod peer;
+mod violations;
