@@ -31,8 +31,13 @@ needs golang-go go
 needs openjdk-17-jdk-headless java javac keytool
 needs bind9-dnsutils dig
 needs tmux tmux
+needs chromium chromium
 # The system's own Python, which an unprivileged user can reach, with requests.
 /usr/bin/python3 -c 'import requests' 2>/dev/null || missing+=(python3 python3-requests)
+# And with httpx, which speaks HTTP/2 where it finds h2.
+/usr/bin/python3 -c 'import httpx, h2' 2>/dev/null || missing+=(python3-httpx python3-h2)
+# And with websockets, client and origin of WebSocket.
+/usr/bin/python3 -c 'import websockets' 2>/dev/null || missing+=(python3-websockets)
 
 if ((${#missing[@]})); then
     echo "setup: installing ${missing[*]}"
@@ -41,6 +46,17 @@ if ((${#missing[@]})); then
     export DEBIAN_FRONTEND=noninteractive
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# The conformance suite of HTTP/2.
+if ! command -v httpwg >/dev/null; then
+    echo "setup: building httpwg"
+    built=$(mktemp -d)
+    cargo install --quiet --locked --root "$built" httpwg-cli@0.2.5
+    as_root=()
+    ((EUID == 0)) || as_root=(sudo)
+    "${as_root[@]}" install -m 755 "$built/bin/httpwg" /usr/local/bin/
+    rm -rf "$built"
 fi
 
 awk -v seconds=$((SECONDS - started)) 'BEGIN { printf "setup: %.1f min\n", seconds / 60 }'

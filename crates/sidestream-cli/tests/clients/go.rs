@@ -24,11 +24,9 @@ func main() {
 }
 "#;
 
-#[test]
-fn static_go() {
-    let Some(go) = program("static_go", "go") else { return };
-    let bench = Bench::new();
-    bench.write("fetch.go", SOURCE);
+/// Builds a program and gives its path.
+pub(crate) fn build(go: &str, bench: &Bench, source: &str) -> String {
+    bench.write("fetch.go", source);
     let mut build = Command::new(go);
     build.args(["build", "-o", "fetch", "fetch.go"]).current_dir(bench.folder.path());
     for (name, value) in [("CGO_ENABLED", "0"), ("GOPROXY", "off"), ("GOFLAGS", "-mod=mod")] {
@@ -40,9 +38,17 @@ fn static_go() {
     }
     let built = build.output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    bench.path("fetch").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn static_go() {
+    let Some(go) = program("static_go", "go") else { return };
+    let bench = Bench::new();
+    let fetch = build(go.to_str().unwrap(), &bench, SOURCE);
     let origin = bench.https();
     let url = format!("https://localhost:{}/go", origin.port());
-    let ran = bench.run([bench.path("fetch").to_str().unwrap(), &url]);
+    let ran = bench.run([&fetch, &url]);
     ran.check_success(ANSWER).check_http("GET", &url, 200, "fetch");
     assert_eq!(origin.requests()[0].target(), "/go");
 }

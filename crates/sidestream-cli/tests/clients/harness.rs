@@ -104,6 +104,17 @@ impl Bench {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// Lists what still runs with our folder as its home.
+    pub(crate) fn left_running(&self) -> Vec<String> {
+        let home = format!("HOME={}", self.folder.path().display());
+        let is_ours = |environment: Vec<u8>| {
+            environment.split(|byte| *byte == 0).any(|variable| variable == home.as_bytes())
+        };
+        let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        let ours = processes.filter(|path| std::fs::read(path.join("environ")).is_ok_and(is_ours));
+        ours.map(|path| std::fs::read_to_string(path.join("comm")).unwrap_or_default()).collect()
+    }
+
     /// Starts an HTTPS origin on loopback.
     pub(crate) fn https(&self) -> Origin {
         let config = self.ca.server_config(&["localhost", "127.0.0.1", "::1"]);
