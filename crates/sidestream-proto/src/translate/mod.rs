@@ -6,6 +6,7 @@
 mod body;
 mod from_http1;
 mod from_http2;
+mod reason;
 mod request;
 mod response;
 mod words;

@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use sidestream_record::{Field, Fields, ResponseHead, Version};
 
 use super::body::Sending;
+use super::reason::reason;
 use super::words::{self, Unsayable};
 use crate::http1::{self, Framing};
 
@@ -86,7 +87,7 @@ pub(super) fn to_http1(
     if (close || made.until_close) && !interim {
         fields.push("connection", "close");
     }
-    let (status, reason) = (head.status, Bytes::new());
+    let (status, reason) = (head.status, Bytes::from_static(reason(head.status).as_bytes()));
     let head = ResponseHead { version: Version::Http11, status, reason, fields };
     // What a client of HTTP/1 could read in two ways, it must not get.
     http1::response_framing(&head, method).or(Err("a response that clients read differently"))?;

@@ -29,7 +29,7 @@ fn after(event: impl Fn(u32) -> Event) -> (Option<Exchange>, Flow) {
             }
         }
     }
-    (last, flow.unwrap())
+    (last, flow.expect("it was closed"))
 }
 
 #[test]

@@ -25,6 +25,9 @@ use crate::timers::Timer;
 /// How many requests of one client may wait for their responses.
 const MAX_PIPELINED: usize = 64;
 
+/// What the heads of responses may add up to that were not sent on: interim ones can be many.
+const MAX_HEAD_BYTES: usize = 16 * 1024 * 1024;
+
 pub(crate) struct FromHttp1 {
     server: u32,
     secure: bool,
@@ -35,6 +38,8 @@ pub(crate) struct FromHttp1 {
     reading: Reading,
     /// Exchanges whose request was begun on a stream, in order.
     flights: VecDeque<Flight>,
+    /// What the heads of responses add up to that were not sent on.
+    head_bytes: usize,
     /// No further stream can be begun.
     server_ended: bool,
     stopping: bool,
@@ -51,6 +56,7 @@ impl FromHttp1 {
             client_ended: None,
             reading: Reading::head(cx),
             flights: VecDeque::new(),
+            head_bytes: 0,
             server_ended: false,
             stopping: false,
         };

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use sidestream_flow::Peer;
-use sidestream_record::{Event, Failure, Fields, Part, Point, Version};
+use sidestream_record::{Event, Failure, Field, Fields, Part, Point, ResponseHead, Version};
 
-use super::FromHttp1;
 use super::flight::{Flight, Piece};
 use super::requests::Reading;
+use super::{FromHttp1, MAX_HEAD_BYTES};
 use crate::cx::Cx;
 use crate::endpoint;
 use crate::http::{self, MAX_HEADS};
@@ -70,6 +70,7 @@ impl FromHttp1 {
         if !interim || flight.interim <= MAX_HEADS {
             cx.event(Event::Response { exchange, head: head.clone() });
         }
+        let bytes = bytes_of(&head);
         flight.pending.push_back(Piece::Head(head, end));
         if !interim && cx.config.hold.contains(&Point::Response) {
             flight.held = true;
@@ -78,6 +79,12 @@ impl FromHttp1 {
         if end {
             flight.came = true;
             cx.event(Event::PartEnded { exchange, part: Part::Response });
+        }
+        self.head_bytes += bytes;
+        if self.head_bytes > MAX_HEAD_BYTES {
+            let what = format!("heads of more than {MAX_HEAD_BYTES} bytes that wait their turn");
+            self.server_end.go_away(ErrorCode::ENHANCE_YOUR_CALM);
+            self.server_gone(&Failure::Limit { peer: from, what });
         }
     }
 
@@ -141,6 +148,7 @@ impl FromHttp1 {
         let (to, stream) = (Peer::Client, flight.stream);
         match piece {
             Piece::Head(head, end) => {
+                self.head_bytes = self.head_bytes.saturating_sub(bytes_of(&head));
                 let interim = head.is_interim();
                 if interim && flight.version < Version::Http11 {
                     return Ok(());
@@ -201,4 +209,10 @@ impl FromHttp1 {
         }
         failure
     }
+}
+
+/// Returns about how much memory a head takes.
+fn bytes_of(head: &ResponseHead) -> usize {
+    let fields = head.fields.iter();
+    fields.map(|field| field.name.len() + field.value.len() + size_of::<Field>()).sum()
 }

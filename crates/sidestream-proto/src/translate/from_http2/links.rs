@@ -1,6 +1,7 @@
 //! The connections with the server, each of which serves one stream at a time.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use rustls::ClientConfig;
@@ -44,6 +45,8 @@ pub(super) struct Link {
     /// From the server, not parsed yet.
     pub(super) buf: BytesMut,
     pub(super) answering: Answering,
+    /// When the head of the response began that is not whole.
+    pub(super) begun: Option<Instant>,
     /// Another exchange may follow.
     pub(super) persists: bool,
     /// It served a stream before.
@@ -59,6 +62,7 @@ impl Link {
             used: Use::Idle,
             buf: BytesMut::new(),
             answering: Answering::Head(HeadReader::new(cx.config.http1)),
+            begun: None,
             persists: true,
             reused: false,
             unwritten: None,
@@ -76,7 +80,8 @@ impl FromHttp2 {
         let Some(link) = self.links.iter().find(|link| link.server == server) else { return true };
         let Use::Stream(stream) = link.used else { return true };
         let held = matches!(link.answering, Answering::Held(_));
-        let stuck = held || self.client_end.queued(stream) >= HIGH_WATER;
+        let answered = self.streams.get(&stream).is_none_or(|stream| stream.answered);
+        let stuck = held || answered || self.client_end.queued(stream) >= HIGH_WATER;
         !stuck || link.buf.len() < HIGH_WATER
     }
 

@@ -7,6 +7,7 @@ mod end;
 mod links;
 mod requests;
 mod responses;
+mod slow;
 mod streams;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +22,7 @@ use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::endpoint::Endpoint;
 use crate::http2::ErrorCode;
+use crate::timers::Timer;
 
 pub(crate) struct FromHttp2 {
     /// The name under which further connections are opened, if they have TLS.
@@ -97,9 +99,11 @@ impl FromHttp2 {
             Told::Reset(peer) => return Next::Fail(Failure::Reset(peer)),
             Told::Resumed(exchange) => self.resume(exchange, cx),
             Told::Stop => self.stop(),
+            Told::Expired(Timer::ResponseHead) => self.heads_too_slow(cx),
             Told::Established(_) | Told::Expired(_) | Told::Leaf(_) => {}
         }
         self.advance(cx);
+        self.time_heads(cx);
         self.flush(cx);
         if (self.client_ended || self.stopping) && self.streams.is_empty() {
             return self.finish(cx);

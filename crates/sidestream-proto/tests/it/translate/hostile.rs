@@ -88,6 +88,30 @@ fn a_server_that_floods_is_let_go() {
 }
 
 #[test]
+fn interim_responses_that_wait_their_turn_are_bounded() {
+    let mut stage = up();
+    stage.say(Peer::Client, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    stage.say(S0, settings(&[]));
+    let value = "x".repeat(10_000);
+    let hint = head(3, 0, &[(":status", "103"), ("x", &value)]);
+    for _ in 0..60 {
+        stage.say(S0, hint.repeat(30));
+    }
+    assert!(stage.play.done);
+    assert!(matches!(closed(&mut stage), Some(Failure::Limit { peer: S0, .. })));
+}
+
+#[test]
+fn a_server_that_goes_on_behind_its_response_is_not_read_without_bound() {
+    let mut stage = greeted();
+    stage.say(Peer::Client, post(1, &[]));
+    stage.say(S0, "HTTP/1.1 204 No Content\r\n\r\n");
+    assert!(stage.play.conn.wants(S0));
+    stage.say(S0, vec![b'x'; 64 * 1024]);
+    assert!(!stage.play.conn.wants(S0));
+}
+
+#[test]
 fn interim_responses_without_end_are_told_a_hundred_times() {
     let mut stage = greeted();
     stage.say(Peer::Client, get(1));
@@ -97,6 +121,19 @@ fn interim_responses_without_end_are_told_a_hundred_times() {
     let told =
         stage.events().iter().filter(|event| matches!(event, Event::Response { .. })).count();
     assert_eq!(told, 100);
+}
+
+#[test]
+fn a_response_whose_head_is_never_whole_is_given_up_alone() {
+    let mut stage = greeted();
+    stage.say(Peer::Client, [get(1), get(3)].concat());
+    stage.say(S0, "HTTP/1.1 200 OK\r\nX:");
+    stage.play.expire();
+    stage.settle();
+    assert_eq!(stage.aborted, [S0]);
+    assert!(stage.transcript().contains("over 1: timed out waiting for the server"));
+    stage.say(Peer::Server(1), "HTTP/1.1 204 No Content\r\n\r\n");
+    assert!(stage.transcript().contains("<< * over 2"));
 }
 
 #[test]
@@ -116,7 +153,7 @@ fn conversation(sizes: &[usize]) -> (Vec<Event>, String, String) {
         &PREFACE[..],
         &settings(&[]),
         &post(1, &[]),
-        &data(1, 0, "hello"),
+        &data(1, 0, "hippo"),
         &head(1, 1, &[("sum", "1")]),
         &window(0, 1000),
         &get(3),

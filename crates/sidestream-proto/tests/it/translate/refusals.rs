@@ -64,7 +64,7 @@ fn a_refusal_waits_for_its_turn() {
     up.server.send_head(1, &fields(&[(":status", "204")]), true);
     up.settle();
     let text = up.stage.text(Peer::Client);
-    assert!(text.starts_with("HTTP/1.1 204 \r\n\r\nHTTP/1.1 501 "), "{text}");
+    assert!(text.starts_with("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 501 "), "{text}");
     assert_snapshot!(up.stage.transcript());
 }
 

@@ -78,7 +78,7 @@ fn a_request_and_its_response_change_their_form_and_nothing_else() {
         Some("hi"),
     );
     assert_snapshot!(text, @r"
-    HTTP/1.1 200 
+    HTTP/1.1 200 OK
     server: S
     set-cookie: a
     set-cookie: b
@@ -103,7 +103,7 @@ fn bodies_become_chunks_or_keep_their_length() {
     up.server.send_trailers(1, fields(&[("sum", "2"), ("content-length", "5")]));
     up.settle();
     assert_snapshot!(up.stage.text(Peer::Client), @r"
-    HTTP/1.1 200 
+    HTTP/1.1 200 OK
     transfer-encoding: chunked
 
     2
@@ -119,7 +119,7 @@ fn bodies_become_chunks_or_keep_their_length() {
     3 data 0 end
     ");
     assert_snapshot!(up.answer(3, &[OK], None), @r"
-    HTTP/1.1 200 
+    HTTP/1.1 200 OK
     content-length: 0
 
     ");
@@ -129,13 +129,13 @@ fn bodies_become_chunks_or_keep_their_length() {
 fn interim_responses_come_before_the_final_one() {
     let mut up = Up::new(up());
     up.ask("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-    assert_eq!(up.answer(1, &[(":status", "100")], None), "HTTP/1.1 100 \r\n\r\n");
+    assert_eq!(up.answer(1, &[(":status", "100")], None), "HTTP/1.1 100 Continue\r\n\r\n");
     assert_eq!(
         up.answer(1, &[(":status", "103"), ("link", "</x>")], None),
-        "HTTP/1.1 103 \r\nlink: </x>\r\n\r\n"
+        "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
     );
     assert_eq!(up.ask("hi"), ["1 data 2", "1 data 0 end"]);
-    assert!(up.answer(1, &[OK], None).starts_with("HTTP/1.1 200 "));
+    assert!(up.answer(1, &[OK], None).starts_with("HTTP/1.1 200 OK"));
 }
 
 #[test]
@@ -144,16 +144,16 @@ fn responses_without_content_stay_so() {
     up.ask("HEAD / HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(
         up.answer(1, &[OK, ("content-length", "9")], None),
-        "HTTP/1.1 200 \r\ncontent-length: 9\r\n\r\n"
+        "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"
     );
-    assert_eq!(up.answer(3, &[OK], None), "HTTP/1.1 200 \r\n\r\n");
+    assert_eq!(up.answer(3, &[OK], None), "HTTP/1.1 200 OK\r\n\r\n");
     assert_eq!(
         up.answer(5, &[(":status", "204"), ("content-length", "0")], None),
-        "HTTP/1.1 204 \r\n\r\n"
+        "HTTP/1.1 204 No Content\r\n\r\n"
     );
     assert_eq!(
         up.answer(7, &[(":status", "304"), ("content-length", "9")], None),
-        "HTTP/1.1 304 \r\ncontent-length: 9\r\n\r\n"
+        "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n"
     );
 }
 
@@ -165,7 +165,7 @@ fn pipelined_requests_are_streams_at_once_and_answered_in_order() {
     assert_eq!(up.answer(5, &[OK, ("x", "3")], Some("three")), "");
     assert_eq!(up.answer(3, &[OK, ("x", "2")], None), "");
     assert_snapshot!(up.answer(1, &[OK, ("x", "1")], Some("one")), @r"
-    HTTP/1.1 200 
+    HTTP/1.1 200 OK
     x: 1
     transfer-encoding: chunked
 
@@ -173,11 +173,11 @@ fn pipelined_requests_are_streams_at_once_and_answered_in_order() {
     one
     0
 
-    HTTP/1.1 200 
+    HTTP/1.1 200 OK
     x: 2
     content-length: 0
 
-    HTTP/1.1 200 
+    HTTP/1.1 200 OK
     x: 3
     transfer-encoding: chunked
 
@@ -197,7 +197,7 @@ fn a_response_out_of_turn_waits_no_further_than_its_window() {
     up.server.send_data(3, Bytes::from(vec![b'x'; 1 << 20]), true);
     up.settle();
     assert_eq!(up.server.queued(3), (1 << 20) - 65_535);
-    assert!(up.answer(1, &[OK], None).starts_with("HTTP/1.1 200 "));
+    assert!(up.answer(1, &[OK], None).starts_with("HTTP/1.1 200 OK"));
     assert_eq!(up.server.queued(3), 0);
 }
 
@@ -207,7 +207,7 @@ fn a_client_of_http_1_0_gets_no_chunks_and_no_interim_responses() {
     let heard = up.ask("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     assert_eq!(heard, ["1 head :method=GET :scheme=https :path=/ end"]);
     assert_eq!(up.answer(1, &[(":status", "103")], None), "");
-    assert_eq!(up.answer(1, &[OK], Some("all")), "HTTP/1.1 200 \r\nconnection: close\r\n\r\nall");
+    assert_eq!(up.answer(1, &[OK], Some("all")), "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nall");
     assert!(up.stage.play.done);
 }
 
@@ -216,7 +216,7 @@ fn a_connection_that_is_to_close_closes_behind_its_response() {
     let mut up = Up::new(up());
     up.ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /never HTTP/1.1\r\n\r\n");
     let text = up.answer(1, &[OK], None);
-    assert_eq!(text, "HTTP/1.1 200 \r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    assert_eq!(text, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     assert!(up.stage.play.done);
 }
 
@@ -236,7 +236,7 @@ fn a_websocket_is_asked_for_as_if_it_were_no_upgrade() {
     let mut up = Up::new(up());
     let heard = up.ask("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n");
     assert_snapshot!(heard.join("\n"), @"1 head :method=GET :scheme=https :authority=a :path=/ws sec-websocket-key=x sec-websocket-version=13 end");
-    assert!(up.answer(1, &[(":status", "426")], None).starts_with("HTTP/1.1 426 "));
+    assert!(up.answer(1, &[(":status", "426")], None).starts_with("HTTP/1.1 426 Upgrade Required"));
     // And the connection goes on.
     assert_eq!(up.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").len(), 1);
 }
@@ -271,7 +271,7 @@ fn a_server_that_goes_away_ends_what_it_took_and_then_the_connection() {
     up.server.go_away(ErrorCode::NO_ERROR);
     up.settle();
     let text = up.answer(1, &[OK], None);
-    assert_eq!(text, "HTTP/1.1 200 \r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    assert_eq!(text, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     assert!(up.stage.play.done);
 
     let mut up = Up::new(crate::translate::stage::up());
