@@ -40,6 +40,8 @@ pub(crate) struct Side {
     buf: BytesMut,
     queue: VecDeque<Bytes>,
     queued: usize,
+    /// All that waited was written since it was last asked.
+    drained: bool,
     shut: Shut,
     ended: bool,
     broken: bool,
@@ -60,6 +62,7 @@ impl Side {
             buf: BytesMut::new(),
             queue: VecDeque::new(),
             queued: 0,
+            drained: false,
             shut: Shut::No,
             ended: false,
             broken: false,
@@ -81,6 +84,11 @@ impl Side {
 
     pub(crate) fn reset(self) {
         self.stream.reset();
+    }
+
+    /// Returns whether all that waited was written since this was last asked.
+    pub(crate) const fn take_drained(&mut self) -> bool {
+        std::mem::replace(&mut self.drained, false)
     }
 
     pub(crate) const fn queued(&self) -> usize {
@@ -159,6 +167,7 @@ impl Side {
 
     fn written(&mut self, mut written: usize) {
         self.queued -= written;
+        self.drained |= self.queued == 0;
         while let Some(first) = self.queue.front_mut() {
             if written < first.len() {
                 first.advance(written);

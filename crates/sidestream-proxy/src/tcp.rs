@@ -196,6 +196,11 @@ impl Tcp {
         if let Some(input) = self.poll_writes(cx) {
             return Poll::Ready(input);
         }
+        if self.flow.conn.paces()
+            && let Some(server) = self.drained_server()
+        {
+            return Poll::Ready(Input::Drained(server));
+        }
         for server in &mut self.servers {
             if let Server::Open(side) = server
                 && side.is_over()
@@ -275,6 +280,12 @@ impl Tcp {
         })
     }
 
+    /// Returns a server to which all that waited was written.
+    fn drained_server(&mut self) -> Option<Peer> {
+        let drained = |(peer, side): (Peer, &mut Side)| side.take_drained().then_some(peer);
+        self.sides().filter(|(peer, _)| *peer != Peer::Client).find_map(drained)
+    }
+
     fn poll_reads(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
         // Whoever was read last is asked last, so that neither starves the other.
         self.client_first = !self.client_first;
@@ -289,7 +300,9 @@ impl Tcp {
 
     fn poll_read_client(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
         let Client::Open(side) = &mut self.client else { return Poll::Pending };
-        let waiting: usize = self.servers.iter().map(Server::queued).sum();
+        // A machine that paces itself is told what was written, and keeps back what was not.
+        let paces = self.flow.conn.paces();
+        let waiting: usize = if paces { 0 } else { self.servers.iter().map(Server::queued).sum() };
         if waiting >= HIGH_WATER || !self.flow.conn.wants(Peer::Client) {
             return Poll::Pending;
         }

@@ -299,7 +299,8 @@ pub enum Point {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Alteration {
-    /// Application protocols were not offered to the server because they cannot be spoken yet.
+    /// Application protocols were not offered to the server: they are not spoken, or the user wants
+    /// others.
     AlpnWithheld(Vec<String>),
     /// Fields that speak to a proxy were not passed on.
     FieldsRemoved(Vec<String>),

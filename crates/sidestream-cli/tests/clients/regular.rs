@@ -5,7 +5,8 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use sidestream_testkit::skip;
 
-use crate::harness::{ANSWER, Bench, http};
+use crate::harness::{ANSWER, Bench, http, program};
+use crate::modern::Modern;
 
 /// A proxy at work, and where it listens.
 struct Proxy {
@@ -109,4 +110,27 @@ fn a_port_in_use_is_named() {
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{err}");
     assert!(err.contains("in use by another program"), "{err}");
+}
+
+#[test]
+fn regular_serves_http2_in_a_tunnel() {
+    let test = "regular_serves_http2_in_a_tunnel";
+    let bench = Bench::new();
+    let Some(_curl) = program(test, "curl") else { return };
+    let Some(origin) = Modern::https(test, &bench) else { return };
+    let proxy = start(&bench);
+    let root = bench.path("conf/root-cert.pem");
+    let url = origin.url("https", "tunneled");
+    let told = ["--http2", "-o", "/dev/null", "-w", "%{http_version}"];
+    let trusting = ["--cacert", root.to_str().unwrap(), &url];
+    let output = curl(&proxy, &[&told[..], &trusting].concat()).unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "2", "{err}");
+
+    let (code, printed) = proxy.interrupt();
+    assert_eq!(code, Some(0), "{printed}");
+    let lines = bench.lines();
+    let versions: Vec<_> = lines.iter().map(|line| line["request"]["version"].as_str()).collect();
+    assert_eq!(versions, [Some("HTTP/1.1"), Some("HTTP/2")], "{lines:#?}");
+    assert_eq!(origin.requests().len(), 1);
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Play, check_version};
 use crate::harness::{ANSWER, Bench, http, program};
+use crate::modern::Modern;
 
 #[test]
 fn curl_http2() {
@@ -100,4 +101,41 @@ fn curl_sees_that_a_stream_is_reset() {
     assert!(seen.ran.stdout.contains("ENHANCE_YOUR_CALM"), "{}", seen.ran.stdout);
     let line = seen.ran.lines.iter().find(|line| line["request"]["url"] == *url).unwrap();
     assert_eq!(line["error"]["blame"], "server", "{line:#}");
+}
+
+#[test]
+fn curl_http2_to_a_server_that_is_to_get_http1() {
+    let test = "curl_http2_to_a_server_that_is_to_get_http1";
+    let options = ["--client-http", "2", "--server-http", "1"];
+    let Some(seen) = translated(test, &options) else { return };
+    assert_eq!(seen, ("2".into(), "1.1".into(), "HTTP/2".into()));
+}
+
+#[test]
+fn curl_http1_to_a_server_that_speaks_http2() {
+    let test = "curl_http1_to_a_server_that_speaks_http2";
+    let Some(seen) = translated(test, &["--client-http", "1"]) else { return };
+    assert_eq!(seen, ("1.1".into(), "2.0".into(), "HTTP/1.1".into()));
+}
+
+/// Uploads while the two sides are to speak different versions, and returns those that curl, the
+/// origin and the record tell.
+fn translated(test: &str, options: &[&str]) -> Option<(String, String, String)> {
+    let curl = program(test, "curl")?;
+    let bench = Bench::new();
+    let origin = Modern::https(test, &bench)?;
+    let file = bench.write("upload", &"0123456789".repeat(50_000));
+    let url = origin.url("https", "up");
+    let mut command = bench.sidestream(["run", "--quiet", "--json"]);
+    command.arg(bench.path("flows.json")).args(options).arg("--").arg(curl);
+    command.args(["-sS", "--http2", "-T"]).arg(file);
+    command.args(["-o", "/dev/null", "-w", "%{http_version}", &url]);
+    let ran = bench.finish(&mut command);
+    assert!(ran.output.status.success(), "{}", ran.stderr);
+    let [line] = &ran.lines[..] else { panic!("{:#?}", ran.lines) };
+    assert_eq!(line["request"]["body_bytes"], 500_000, "{line:#}");
+    assert_eq!(line["alterations"][0]["what"], "translated", "{line:#}");
+    let [request] = &origin.requests()[..] else { panic!("{:?}", origin.requests()) };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    Some((ran.stdout, text(&request["version"]), text(&line["request"]["version"])))
 }
