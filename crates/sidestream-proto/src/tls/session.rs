@@ -129,10 +129,16 @@ impl Session {
         Tls {
             peer,
             version,
-            cipher: cipher.and_then(|suite| suite.as_str()).unwrap_or("unknown").to_owned(),
+            cipher: cipher.and_then(|suite| suite.as_str()).map_or("unknown".into(), registered),
             sni: sni.map(str::to_owned),
             alpn: self.alpn().map(|alpn| String::from_utf8_lossy(alpn).into_owned()),
             ja4,
         }
     }
+}
+
+/// Returns the name of a cipher suite at IANA: the library gives those of TLS 1.3 a prefix of its
+/// own.
+fn registered(name: &str) -> String {
+    name.replacen("TLS13_", "TLS_", 1)
 }
