@@ -24,7 +24,9 @@ fn chromium_loads_a_page_with_its_resources_and_a_socket() {
         // It does not start for root otherwise.
         words.push("--no-sandbox");
     }
+    // By a name whose first address, `::1`, nobody serves: the browser must see that it is refused.
     let url = origin.url("https", "page");
+    assert!(url.starts_with("https://localhost:"));
     words.push(&url);
     let ran = bench.run(words);
     assert!(ran.output.status.success(), "{:?}\n{}", ran.output.status, ran.stderr);

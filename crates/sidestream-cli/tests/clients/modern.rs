@@ -17,7 +17,7 @@ pub(crate) struct Modern {
 }
 
 impl Modern {
-    /// Starts one on loopback that speaks HTTP/2 and HTTP/1.1 over TLS, or skips the test.
+    /// Starts one on 127.0.0.1 that speaks HTTP/2 and HTTP/1.1 over TLS, or skips the test.
     pub(crate) fn https(test: &str, bench: &Bench) -> Option<Self> {
         let leaf = bench.ca.leaf(&["localhost", "127.0.0.1", "::1"], Validity::Current);
         let (key, cert) = (bench.path("origin.key"), bench.path("origin.crt"));
@@ -26,7 +26,7 @@ impl Modern {
         Self::start(test, bench, &[key, cert])
     }
 
-    /// Starts one on loopback that speaks HTTP/2 without TLS, or skips the test.
+    /// Starts one on 127.0.0.1 that speaks HTTP/2 without TLS, or skips the test.
     pub(crate) fn http(test: &str, bench: &Bench) -> Option<Self> {
         Self::start(test, bench, &[])
     }

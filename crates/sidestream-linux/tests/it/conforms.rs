@@ -98,8 +98,11 @@ fn receive_descriptor(from: i32) -> io::Result<OwnedFd> {
     // SAFETY: everything that the header points to is live; if a control message is there, it
     // holds one new descriptor, which is ours.
     unsafe {
-        if libc::recvmsg(from, &raw mut message, libc::MSG_CMSG_CLOEXEC) < 0 {
-            return Err(io::Error::last_os_error());
+        match libc::recvmsg(from, &raw mut message, libc::MSG_CMSG_CLOEXEC) {
+            // The sandbox has ended meanwhile.
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            ..0 => return Err(io::Error::last_os_error()),
+            _ => {}
         }
         let header = libc::CMSG_FIRSTHDR(&raw const message);
         assert!(!header.is_null(), "a descriptor was passed");

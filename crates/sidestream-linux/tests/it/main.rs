@@ -6,6 +6,7 @@ mod conforms;
 mod ends;
 mod files;
 mod local;
+mod loopback;
 mod relay;
 mod traffic;
 

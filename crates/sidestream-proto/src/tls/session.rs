@@ -129,7 +129,9 @@ impl Session {
         Tls {
             peer,
             version,
-            cipher: cipher.and_then(|suite| suite.as_str()).map_or("unknown".into(), registered),
+            cipher: cipher
+                .and_then(|suite| suite.as_str())
+                .map_or_else(|| "unknown".into(), registered),
             sni: sni.map(str::to_owned),
             alpn: self.alpn().map(|alpn| String::from_utf8_lossy(alpn).into_owned()),
             ja4,

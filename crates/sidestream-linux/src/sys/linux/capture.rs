@@ -67,7 +67,7 @@ impl SandboxCapture {
         options: &Options,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> io::Result<Self> {
-        let Prepared { netfilter, diag, sockets, listening, .. } = prepared;
+        let Prepared { netfilter, diag, sockets, listening, loopback, .. } = prepared;
         let listening = listening.ok_or(io::ErrorKind::NotConnected)?;
         let pid = keeper.pid.cast_unsigned();
         let owners = Arc::new(Owners::new(diag, Table::open()?, pid, command));
@@ -80,7 +80,7 @@ impl SandboxCapture {
         let live = Live::default();
         let forwarder =
             Forwarder::new(Arc::clone(&owners), sockets, netfilter, notices, live.clone());
-        let forwarder = tokio::spawn(forwarder.run()).abort_handle();
+        let forwarder = tokio::spawn(forwarder.run(loopback)).abort_handle();
         let incoming = VecDeque::new();
         Ok(Self {
             tcp,

@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::launch::{LISTEN_PORT, LISTEN_V4};
 use super::link::Sockets;
+use super::loopback::Loopback;
 use super::netlink::Netlink;
 use super::owners::Owners;
 use super::sockets::{bind, connect, tcp_kind};
@@ -73,12 +74,14 @@ impl Forwarder {
         Self { owners, sockets, netfilter, notices, forwarded, ephemeral, told, tasks, live }
     }
 
-    pub(super) async fn run(mut self) {
+    /// Runs until it is aborted, and keeps the rules in line with the host's own listeners too.
+    pub(super) async fn run(mut self, mut loopback: Loopback) {
         let mut ticks = interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for tick in 0_u32.. {
             ticks.tick().await;
             self.follow();
+            loopback.follow(&self.netfilter);
             if tick.is_multiple_of(REFUSED_PERIODS) {
                 self.tell_refused();
             }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::capture::SandboxCapture;
 use super::link::Sockets;
+use super::loopback::Loopback;
 use super::netlink::Netlink;
 use super::network::Host;
 use super::plan::Plan;
@@ -137,6 +138,7 @@ pub(super) struct Prepared {
     pub(super) diag: sidestream_process::Sockets,
     pub(super) sockets: Sockets,
     pub(super) listening: Option<Listening>,
+    pub(super) loopback: Loopback,
     rootless: bool,
 }
 
@@ -164,6 +166,7 @@ pub(super) fn prepare(options: &Options) -> Result<(Keeper, Prepared), LaunchErr
         diag: diag.into(),
         sockets: Sockets::new(service),
         listening: None,
+        loopback: Loopback::open()?,
         rootless: rootless?,
     };
     Ok((keeper, prepared))
@@ -214,7 +217,8 @@ impl Prepared {
         self.listening =
             Some(listening.map_err(|error| unavailable(Feature::TransparentSockets, error))?);
         let listeners = nft::Listeners { v4, v6 };
-        nft::make(&self.netfilter, listeners).map_err(|error| unavailable(Feature::Tproxy, error))
+        nft::make(&self.netfilter, listeners, self.loopback.ports())
+            .map_err(|error| unavailable(Feature::Tproxy, error))
     }
 }
 

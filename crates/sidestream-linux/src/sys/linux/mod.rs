@@ -8,6 +8,7 @@ mod hints;
 mod keeper;
 mod launch;
 mod link;
+mod loopback;
 mod netlink;
 mod network;
 mod nft;

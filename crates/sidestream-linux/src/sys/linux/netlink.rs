@@ -102,7 +102,12 @@ impl Netlink {
         let bytes: Vec<u8> =
             numbered.flat_map(|(message, sequence)| message.finish(sequence)).collect();
         raw::send(self.0.as_fd(), &bytes)?;
-        self.acknowledged(inner)
+        let acknowledged = self.acknowledged(inner);
+        if acknowledged.is_err() {
+            // What else was said must not be read as the answer to the next question.
+            while raw::receive(self.0.as_fd(), &mut [0; 16], libc::MSG_DONTWAIT).is_ok() {}
+        }
+        acknowledged
     }
 
     fn acknowledged(&self, count: usize) -> io::Result<()> {
