@@ -10,7 +10,7 @@ mod slow;
 
 use std::collections::VecDeque;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Event, Failure, Point, Protocol};
 
@@ -72,6 +72,17 @@ pub(crate) fn missing(reader: &mut BodyReader) -> Option<Option<u64>> {
     }
 }
 
+/// Adds to what waits; where nothing does and nobody else has the bytes, without a copy.
+fn gather(waiting: &mut BytesMut, bytes: Bytes) {
+    if !waiting.is_empty() {
+        return waiting.extend_from_slice(&bytes);
+    }
+    match bytes.try_into_mut() {
+        Ok(bytes) => *waiting = bytes,
+        Err(shared) => waiting.extend_from_slice(&shared),
+    }
+}
+
 /// What one step of reading came to.
 enum Step {
     /// Nothing can be done before something more happens.
@@ -109,10 +120,10 @@ impl Http {
 
     pub(crate) fn handle(&mut self, told: Told, cx: &mut Cx) -> Next {
         match told {
-            Told::Data(Peer::Client, bytes) => self.client.extend_from_slice(&bytes),
+            Told::Data(Peer::Client, bytes) => gather(&mut self.client, bytes),
             Told::Data(Peer::Server(server), bytes) => {
                 if self.answers(server) {
-                    self.server.extend_from_slice(&bytes);
+                    gather(&mut self.server, bytes);
                 }
             }
             Told::Eof(Peer::Client, clean) => self.client_ended = Some(clean),

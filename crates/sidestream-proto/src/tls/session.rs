@@ -1,6 +1,6 @@
 //! One TLS connection with one peer, as bytes in and bytes out.
 
-use std::io::{IoSlice, Read as _, Write as _};
+use std::io::{BufRead as _, IoSlice, Write as _};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -62,10 +62,13 @@ impl Session {
             match self.conn.process_new_packets() {
                 Err(error) => fed.error = Some(error),
                 Ok(state) => {
-                    let start = fed.plain.len();
-                    fed.plain.resize(start + state.plaintext_bytes_to_read(), 0);
-                    if let Err(error) = self.conn.reader().read_exact(&mut fed.plain[start..]) {
-                        fed.error = Some(rustls::Error::General(error.to_string()));
+                    fed.plain.reserve(state.plaintext_bytes_to_read());
+                    let mut reader = self.conn.reader();
+                    // Without plaintext it fails as a socket would that has none yet.
+                    while let Ok(chunk @ [_, ..]) = reader.fill_buf() {
+                        fed.plain.extend_from_slice(chunk);
+                        let taken = chunk.len();
+                        reader.consume(taken);
                     }
                     fed.closed = state.peer_has_closed() && !self.closed;
                     self.closed |= fed.closed;
