@@ -1,224 +1,20 @@
 //! Adds entries up to flows and exchanges.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
-use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process};
+use sidestream_flow::{ExchangeId, FlowId, MessageId, Peer};
 
-use crate::{
-    Alteration, Closed, DnsMessage, Entry, Event, Failure, Fields, Part, Protocol, RequestHead,
-    ResponseHead, Tls, WebSocketMessage,
-};
+use crate::{Entry, Event, Exchange, Flow, WebSocketMessage};
 
 /// The status of a response after which another protocol is spoken (RFC 9110 §15.2.2).
 const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// How many entries each list of a flow or exchange keeps: peers can make more of them than anyone
 /// would read.
-const MAX_KEPT: usize = 100;
-
-/// A flow, as far as its events tell.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Flow {
-    /// Its id.
-    pub id: FlowId,
-    /// Its five-tuple.
-    pub key: FlowKey,
-    /// The process that opened it.
-    pub process: Option<Arc<Process>>,
-    /// The mode that captured it.
-    pub via: String,
-    /// When it was captured.
-    pub opened_at: SystemTime,
-    /// The last hundred servers that were reached, by number.
-    pub servers: Vec<(u32, SocketAddr)>,
-    /// The innermost protocol that was recognized.
-    pub protocol: Option<Protocol>,
-    /// The server's name.
-    pub host: Option<String>,
-    /// The first hundred legs that were secured, in the order in which they were.
-    pub tls: Vec<Tls>,
-    /// What peers sent that is not as the standard has it, outside exchanges; a hundred of them.
-    pub defects: Vec<String>,
-    /// What was passed on otherwise than it was sent, outside exchanges; a hundred of them.
-    pub alterations: Vec<Alteration>,
-    /// How many exchanges it has had.
-    pub exchanges: u64,
-    /// How many bytes went by outside exchanges, from the client and from servers.
-    pub data_bytes: [u64; 2],
-    /// When and how it ended.
-    pub closed: Option<(SystemTime, Closed)>,
-}
-
-impl Flow {
-    /// Returns what is known of the TLS leg towards the client.
-    pub fn client_tls(&self) -> Option<&Tls> {
-        self.tls.iter().rev().find(|tls| tls.peer == Peer::Client)
-    }
-
-    /// Returns why the flow did not end well.
-    pub fn failure(&self) -> Option<&Failure> {
-        self.closed.as_ref()?.1.failure.as_ref()
-    }
-}
-
-/// One of the two bodies of an exchange: how much of it went by, and how it began.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Body {
-    /// How many bytes of content.
-    pub bytes: u64,
-    /// How many of them were not recorded.
-    pub dropped: u64,
-    /// The beginning of the content, as much as the [`Book`] keeps.
-    pub beginning: Vec<u8>,
-    /// The trailer fields.
-    pub trailers: Fields,
-    /// Whether it went by whole.
-    pub ended: bool,
-}
-
-/// When the parts of an exchange went by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// The request, or query, began.
-    pub started: SystemTime,
-    /// The request was whole.
-    pub request_ended: Option<SystemTime>,
-    /// The final response began.
-    pub response_started: Option<SystemTime>,
-    /// The exchange was over.
-    pub ended: Option<SystemTime>,
-}
-
-impl Timing {
-    /// Returns how long after the start that point came, zero if the clock was set back.
-    pub fn since_start(&self, point: Option<SystemTime>) -> Option<Duration> {
-        point.map(|point| point.duration_since(self.started).unwrap_or_default())
-    }
-}
-
-/// A request and its response, or a DNS query and its answer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Exchange {
-    /// Its id.
-    pub id: ExchangeId,
-    /// The absolute URI, empty for DNS.
-    pub url: String,
-    /// The request's head.
-    pub request: Option<RequestHead>,
-    /// The first hundred interim responses.
-    pub interim: Vec<ResponseHead>,
-    /// The final response's head.
-    pub response: Option<ResponseHead>,
-    /// The DNS query.
-    pub query: Option<DnsMessage>,
-    /// The DNS response.
-    pub answer: Option<DnsMessage>,
-    /// The request's body.
-    pub request_body: Body,
-    /// The response's body.
-    pub response_body: Body,
-    /// When its parts went by.
-    pub timing: Timing,
-    /// What peers sent that is not as the standard has it; a hundred of them.
-    pub defects: Vec<String>,
-    /// What was passed on otherwise than it was sent; a hundred of them.
-    pub alterations: Vec<Alteration>,
-    /// Why it did not end well.
-    pub failure: Option<Failure>,
-}
-
-impl Exchange {
-    fn new(id: ExchangeId, at: SystemTime) -> Self {
-        Self {
-            id,
-            url: String::new(),
-            request: None,
-            interim: Vec::new(),
-            response: None,
-            query: None,
-            answer: None,
-            request_body: Body::default(),
-            response_body: Body::default(),
-            timing: Timing {
-                started: at,
-                request_ended: None,
-                response_started: None,
-                ended: None,
-            },
-            defects: Vec::new(),
-            alterations: Vec::new(),
-            failure: None,
-        }
-    }
-
-    /// Returns the body of that part.
-    pub const fn body(&self, part: Part) -> &Body {
-        match part {
-            Part::Request => &self.request_body,
-            Part::Response => &self.response_body,
-        }
-    }
-
-    fn body_mut(&mut self, part: Part) -> &mut Body {
-        match part {
-            Part::Request => &mut self.request_body,
-            Part::Response => &mut self.response_body,
-        }
-    }
-
-    fn apply(&mut self, at: SystemTime, event: &Event, keep_bytes: usize) {
-        match event {
-            Event::Request { url, head, .. } => {
-                self.url.clone_from(url);
-                self.request = Some(head.clone());
-            }
-            Event::Response { head, .. } if head.is_interim() => keep(&mut self.interim, head),
-            Event::Response { head, .. } => {
-                self.timing.response_started = Some(at);
-                self.response = Some(head.clone());
-            }
-            Event::Body { part, data, .. } => {
-                let body = self.body_mut(*part);
-                body.bytes += data.len() as u64;
-                let room = keep_bytes.saturating_sub(body.beginning.len());
-                body.beginning.extend_from_slice(&data[..data.len().min(room)]);
-            }
-            Event::BodyDropped { part, bytes, .. } => {
-                let body = self.body_mut(*part);
-                body.bytes += bytes;
-                body.dropped += bytes;
-            }
-            Event::Trailers { part, fields, .. } => {
-                self.body_mut(*part).trailers.clone_from(fields);
-            }
-            Event::PartEnded { part, .. } => {
-                self.body_mut(*part).ended = true;
-                if *part == Part::Request {
-                    self.timing.request_ended = Some(at);
-                }
-            }
-            Event::Dns { message, .. } if message.response => {
-                self.timing.response_started = Some(at);
-                self.answer = Some(message.clone());
-            }
-            Event::Dns { message, .. } => {
-                self.timing.request_ended = Some(at);
-                self.query = Some(message.clone());
-            }
-            Event::Defect { what, .. } => keep(&mut self.defects, what),
-            Event::Altered { alteration, .. } => keep(&mut self.alterations, alteration),
-            Event::ExchangeEnded { failure, .. } => {
-                self.timing.ended = Some(at);
-                self.failure.clone_from(failure);
-            }
-            _ => {}
-        }
-    }
-}
+pub(crate) const MAX_KEPT: usize = 100;
 
 /// Bytes that belong to no exchange: a datagram, or a stretch of a raw stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -354,56 +150,8 @@ impl Page {
     }
 }
 
-impl Flow {
-    fn new(id: FlowId, at: SystemTime, opened: &crate::Opened) -> Self {
-        Self {
-            id,
-            key: opened.key,
-            process: opened.process.clone(),
-            via: opened.via.clone(),
-            opened_at: at,
-            servers: Vec::new(),
-            protocol: None,
-            host: None,
-            tls: Vec::new(),
-            defects: Vec::new(),
-            alterations: Vec::new(),
-            exchanges: 0,
-            data_bytes: [0; 2],
-            closed: None,
-        }
-    }
-
-    fn apply(&mut self, at: SystemTime, event: &Event) {
-        match event {
-            Event::Connected { server, addr } => {
-                if self.servers.len() >= MAX_KEPT {
-                    self.servers.remove(0);
-                }
-                self.servers.push((*server, *addr));
-            }
-            Event::Recognized(protocol) => self.protocol = Some(*protocol),
-            Event::Named { host } => self.host = Some(host.clone()),
-            Event::Secured(tls) => keep(&mut self.tls, tls),
-            Event::Data { from, data, .. } => {
-                self.data_bytes[usize::from(*from != Peer::Client)] += data.len() as u64;
-            }
-            Event::DataDropped { from, bytes, .. } => {
-                self.data_bytes[usize::from(*from != Peer::Client)] += bytes;
-            }
-            Event::WebSocket(message) => {
-                self.data_bytes[usize::from(message.from != Peer::Client)] += message.bytes();
-            }
-            Event::Defect { what, .. } => keep(&mut self.defects, what),
-            Event::Altered { alteration, .. } => keep(&mut self.alterations, alteration),
-            Event::Closed(closed) => self.closed = Some((at, closed.clone())),
-            _ => {}
-        }
-    }
-}
-
 /// Puts an entry behind the others, unless there are many.
-fn keep<T: Clone>(list: &mut Vec<T>, entry: &T) {
+pub(crate) fn keep<T: Clone>(list: &mut Vec<T>, entry: &T) {
     if list.len() < MAX_KEPT {
         list.push(entry.clone());
     }

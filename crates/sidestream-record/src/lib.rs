@@ -3,17 +3,21 @@
 mod book;
 mod dns;
 mod event;
+mod exchange;
 mod failure;
+mod flow;
 mod http;
 mod sink;
 mod tls;
 mod websocket;
 pub mod wording;
 
-pub use book::{Body, Book, Exchange, Finished, Flow, Message, Timing};
+pub use book::{Book, Finished, Message};
 pub use dns::{DnsMessage, DnsQuestion, DnsRecord, Edns};
 pub use event::{Alteration, Closed, Entry, Event, Opened, Part, Point, Protocol};
+pub use exchange::{Body, Exchange, Timing};
 pub use failure::{Blame, DialFailure, Failure};
+pub use flow::Flow;
 pub use http::{Field, Fields, RequestHead, ResponseHead, Version};
 pub use sink::{Recorded, Sink};
 pub use tls::{Tls, TlsVersion};
