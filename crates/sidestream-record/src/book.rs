@@ -12,10 +12,6 @@ use crate::{Entry, Event, Exchange, Flow, WebSocketMessage};
 /// The status of a response after which another protocol is spoken (RFC 9110 §15.2.2).
 const SWITCHING_PROTOCOLS: u16 = 101;
 
-/// How many entries each list of a flow or exchange keeps: peers can make more of them than anyone
-/// would read.
-pub(crate) const MAX_KEPT: usize = 100;
-
 /// Bytes that belong to no exchange: a datagram, or a stretch of a raw stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -147,12 +143,5 @@ impl Page {
             self.switched = Some((id, exchange.url.as_str().into()));
         }
         vec![Finished::Exchange(Arc::clone(&self.flow), Box::new(exchange))]
-    }
-}
-
-/// Puts an entry behind the others, unless there are many.
-pub(crate) fn keep<T: Clone>(list: &mut Vec<T>, entry: &T) {
-    if list.len() < MAX_KEPT {
-        list.push(entry.clone());
     }
 }

@@ -7,6 +7,7 @@ mod exchange;
 mod failure;
 mod flow;
 mod http;
+mod kept;
 mod sink;
 mod tls;
 mod websocket;
