@@ -41,11 +41,13 @@ pub(super) struct Streams {
     last: u32,
     /// What the heads of all open streams add up to.
     held_bytes: usize,
+    /// The last stream of the client's that the server takes, and why no later one.
+    refused: Option<(u32, Failure)>,
 }
 
 impl Streams {
     pub(super) fn new(secure: bool) -> Self {
-        Self { secure, open: HashMap::new(), last: 0, held_bytes: 0 }
+        Self { secure, open: HashMap::new(), last: 0, held_bytes: 0, refused: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -75,6 +77,9 @@ impl Streams {
         } else if id > self.last {
             self.last = id;
             self.begin(id, fields, cx)?;
+            if let Some((_, failure)) = self.refused.clone().filter(|(last, _)| id > *last) {
+                self.end_those(|begun| begun == id, &failure, cx);
+            }
         }
         // What comes on a stream that is over was on its way when it ended.
         self.end_part(id, Part::Request, end, cx);
@@ -204,7 +209,11 @@ impl Streams {
 
     /// The server takes no stream of the client's beyond that one.
     pub(super) fn refuse_beyond(&mut self, last: u32, failure: &Failure, cx: &mut Cx) {
-        self.end_those(|id| id % 2 == 1 && id > last, failure, cx);
+        // Said again, it says nothing new: what is beyond has ended.
+        if self.refused.as_ref().is_none_or(|(known, _)| last < *known) {
+            self.refused = Some((last, failure.clone()));
+            self.end_those(|id| id % 2 == 1 && id > last, failure, cx);
+        }
     }
 
     /// Ends all that are open.

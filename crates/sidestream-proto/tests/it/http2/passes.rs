@@ -112,6 +112,20 @@ fn streams_beyond_a_goaway_were_not_taken() {
 }
 
 #[test]
+fn a_stream_that_is_begun_after_a_goaway_was_not_taken_either() {
+    let mut talk = Talk::new();
+    talk.get(1, "/taken");
+    // As a server that stops gracefully says it (RFC 9113 §6.8).
+    talk.server(go_away(0x7fff_ffff, ErrorCode::NO_ERROR));
+    talk.get(3, "/on-its-way");
+    talk.server(go_away(3, ErrorCode::NO_ERROR));
+    talk.get(5, "/too-late");
+    talk.answer(3, "200", true);
+    talk.answer(1, "200", true);
+    assert_snapshot!(talk.play.take_events());
+}
+
+#[test]
 fn a_pushed_response_is_an_exchange_of_its_own() {
     let mut talk = Talk::new();
     talk.get(1, "/");
