@@ -10,9 +10,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::ResolvesServerCertUsingSni;
 use rustls::{ClientConfig, Error, RootCertStore, ServerConfig};
 use sidestream_flow::{FlowKey, Ids, Peer, Transport};
-use sidestream_proto::{
-    Config, Conn, HttpVersions, Input, Output, Start, Timeouts, endpoint, http1, http2, websocket,
-};
+use sidestream_proto::{Config, Conn, Input, Output, Start};
 
 fn config() -> Result<Config, Error> {
     let provider = Arc::new(default_provider());
@@ -24,18 +22,7 @@ fn config() -> Result<Config, Error> {
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
-    Ok(Config {
-        upstream_tls: Arc::new(upstream),
-        client_tls: Arc::new(client),
-        intercept: true,
-        hold: Vec::new(),
-        http: HttpVersions::default(),
-        http1: http1::Limits::default(),
-        http2: http2::Limits::default(),
-        endpoint: endpoint::Limits::default(),
-        websocket: websocket::Limits::default(),
-        timeouts: Timeouts::default(),
-    })
+    Ok(Config::new(upstream, client))
 }
 
 fn main() -> Result<(), Error> {

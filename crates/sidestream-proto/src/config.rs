@@ -37,6 +37,24 @@ pub struct Config {
     pub timeouts: Timeouts,
 }
 
+impl Config {
+    /// Makes a configuration that decrypts TLS, holds nothing, and has the default of all else.
+    pub fn new(upstream_tls: ClientConfig, client_tls: ServerConfig) -> Self {
+        Self {
+            upstream_tls: Arc::new(upstream_tls),
+            client_tls: Arc::new(client_tls),
+            intercept: true,
+            hold: Vec::new(),
+            http: HttpVersions::default(),
+            http1: http1::Limits::default(),
+            http2: http2::Limits::default(),
+            endpoint: endpoint::Limits::default(),
+            websocket: websocket::Limits::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { intercept, hold, http, http1, http2, endpoint, websocket, timeouts, .. } = self;

@@ -6,7 +6,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::server::ResolvesServerCertUsingSni;
 use rustls::{ClientConfig, Error, ServerConfig};
-use sidestream_proto::{Config, HttpVersions, Timeouts, endpoint, http1, http2, websocket};
+use sidestream_proto::Config;
 
 use crate::verifier::Verifier;
 
@@ -50,16 +50,5 @@ pub fn config(trust: &UpstreamTrust) -> Result<Config, TlsError> {
         .map_err(TlsError::Provider)?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
-    Ok(Config {
-        upstream_tls: Arc::new(upstream),
-        client_tls: Arc::new(client),
-        intercept: true,
-        hold: Vec::new(),
-        http: HttpVersions::default(),
-        http1: http1::Limits::default(),
-        http2: http2::Limits::default(),
-        endpoint: endpoint::Limits::default(),
-        websocket: websocket::Limits::default(),
-        timeouts: Timeouts::default(),
-    })
+    Ok(Config::new(upstream, client))
 }

@@ -1,7 +1,7 @@
 //! The numbers by which kinds of entries are told apart in a block.
 
 /// The kinds in the order of their numbers, from 1. It is only ever added to, at its end.
-const NAMES: [&str; 20] = [
+pub(crate) const NAMES: [&str; 20] = [
     "opened",
     "connected",
     "recognized",

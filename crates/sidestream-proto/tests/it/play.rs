@@ -10,10 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sidestream_flow::{ExchangeId, FlowKey, Ids, Peer, Transport};
-use sidestream_proto::{
-    Config, Conn, Event, HttpVersions, Input, Output, Start, Timeouts, endpoint, http1, http2,
-    websocket,
-};
+use sidestream_proto::{Config, Conn, Event, Input, Output, Start};
 use sidestream_record::{DialFailure, Point, WebSocketMessage, wording};
 
 /// A certificate authority of the test's own, and leaves of it.
@@ -72,18 +69,7 @@ impl Ca {
 
 /// Makes a machine's configuration that trusts that authority upstream.
 pub(crate) fn config(upstream: &Ca) -> Config {
-    Config {
-        upstream_tls: Arc::new(upstream.client_config()),
-        client_tls: Arc::new(upstream.server_config("unused.test")),
-        intercept: true,
-        hold: Vec::new(),
-        http: HttpVersions::default(),
-        http1: http1::Limits::default(),
-        http2: http2::Limits::default(),
-        endpoint: endpoint::Limits::default(),
-        websocket: websocket::Limits::default(),
-        timeouts: Timeouts::default(),
-    }
+    Config::new(upstream.client_config(), upstream.server_config("unused.test"))
 }
 
 /// A machine and its transcript.

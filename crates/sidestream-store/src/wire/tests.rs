@@ -5,27 +5,7 @@ use sidestream_flow::ExchangeId;
 use sidestream_record::{Closed, Event, Failure};
 
 use super::*;
-
-const KINDS: [&str; 18] = [
-    "opened",
-    "connected",
-    "recognized",
-    "named",
-    "secured",
-    "request",
-    "response",
-    "body",
-    "trailers",
-    "part_ended",
-    "dns",
-    "exchange_ended",
-    "data",
-    "defect",
-    "altered",
-    "held",
-    "resumed",
-    "closed",
-];
+use crate::kind::NAMES;
 
 fn context() -> Context {
     Context { exchange: Some(ExchangeId(1)), ..Context::default() }
@@ -34,7 +14,7 @@ fn context() -> Context {
 proptest! {
     #[test]
     fn any_payload_is_decoded_or_refused(
-        kind in prop::sample::select(&KINDS[..]),
+        kind in prop::sample::select(&NAMES[..]),
         payload in prop::collection::vec(any::<u8>(), 0..64),
         exchange in any::<bool>(),
     ) {
