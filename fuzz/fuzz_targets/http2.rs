@@ -5,19 +5,16 @@
 //! preface goes before it all.
 #![no_main]
 
+#[path = "../shared/machine.rs"]
+mod machine;
+
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sidestream_flow::{FlowKey, Ids, Peer, Transport};
-use sidestream_proto::{
-    Config, Conn, Event, HttpVersions, Input, Output, Start, Timeouts, endpoint, hpack, http1,
-    http2, websocket,
-};
+use sidestream_proto::{Config, Conn, Event, Input, Output, Start, hpack, http2};
 use sidestream_record::Protocol;
 
 const SERVER: Peer = Peer::Server(0);
@@ -128,42 +125,10 @@ impl Flow {
 }
 
 static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let client = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .expect("the provider has the usual versions")
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
-    let server = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider has the usual versions")
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Nobody));
     let http2 = http2::Limits {
         max_block_bytes: 2048,
         max_streams: 8,
         hpack: hpack::Limits { max_fields: 16, max_bytes: 4096, max_table_bytes: 4096 },
     };
-    Arc::new(Config {
-        upstream_tls: Arc::new(client),
-        client_tls: Arc::new(server),
-        intercept: true,
-        hold: Vec::new(),
-        http: HttpVersions::default(),
-        http1: http1::Limits::default(),
-        http2,
-        endpoint: endpoint::Limits::default(),
-        websocket: websocket::Limits::default(),
-        timeouts: Timeouts::default(),
-    })
+    Arc::new(Config { http2, ..machine::config() })
 });
-
-/// Has no certificate for anyone.
-#[derive(Debug)]
-struct Nobody;
-
-impl ResolvesServerCert for Nobody {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        None
-    }
-}
