@@ -32,6 +32,11 @@ needs openjdk-17-jdk-headless java javac keytool
 needs bind9-dnsutils dig
 needs tmux tmux
 needs chromium chromium
+# What makes and looks at the eBPF object.
+needs clang-19 clang-19
+needs llvm-19 llvm-strip-19
+[[ -e /usr/include/bpf/bpf_helpers.h ]] || missing+=(libbpf-dev)
+PATH=$PATH:/usr/sbin needs bpftool bpftool
 # The system's own Python, which an unprivileged user can reach, with requests.
 /usr/bin/python3 -c 'import requests' 2>/dev/null || missing+=(python3 python3-requests)
 # And with httpx, which speaks HTTP/2 where it finds h2.

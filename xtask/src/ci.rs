@@ -11,15 +11,16 @@ use crate::counts::Counts;
 use crate::suite::{Outcome, Suite, Which};
 use crate::user::User;
 use crate::workspace::Workspace;
-use crate::{conclude, fixtures, floors, sizes, test};
+use crate::{bpf, conclude, fixtures, floors, sizes, test};
 
 type Job = fn(&Workspace, &mut Counts) -> Result<()>;
 
 /// The jobs, quick ones first.
-const JOBS: [(&str, Job); 10] = [
+const JOBS: [(&str, Job); 11] = [
     ("floors", |workspace, _| floors::run(workspace)),
     ("sizes", |workspace, _| sizes::run(workspace)),
     ("fixtures", |workspace, _| fixtures::run(workspace, false)),
+    ("bpf", |workspace, _| bpf::run(workspace, true)),
     ("fmt", |_, _| cargo(&["fmt", "--all", "--check"])),
     ("clippy", |_, _| {
         cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the terminal")]
 
 mod bench;
+mod bpf;
 mod ci;
 mod command;
 mod counts;
@@ -34,6 +35,7 @@ Usage: cargo xtask VERB
   fixtures [--update]    fixtures against their index; --update fills in hashes
   fuzz [TARGET] [--seconds N] [--replay]
                          runs the fuzz targets, 60 s each; --replay only their corpora
+  bpf [--check]          builds the eBPF object; --check compares it with the one that is there
   bench [UNIT…] [--quick] [--rounds N] [--setup NAME]… [--json FILE]
                          what Sidestream costs, beside a plain relay and nginx
 ";
@@ -61,6 +63,7 @@ fn run() -> Result<ExitCode> {
     let workspace = Workspace::read()?;
     match verb.as_str() {
         "bench" => bench::run(&workspace, parser.raw_args()?.collect()),
+        "bpf" => bpf::run(&workspace, flag(parser, "check")?),
         "ci" => return ci::run(&workspace, &words(parser)?),
         "fixtures" => fixtures::run(&workspace, flag(parser, "update")?),
         "floors" => none_left(parser).and_then(|()| floors::run(&workspace)),

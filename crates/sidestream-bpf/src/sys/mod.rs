@@ -1,0 +1,7 @@
+//! One public file; the body is picked by system.
+
+#[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "fallback.rs")]
+mod imp;
+
+pub use imp::{Events, Hooks, probe};
