@@ -18,7 +18,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use sidestream_flow::{ExchangeId, FlowKey, Ids, Peer, Transport};
 use sidestream_proto::{
-    Config, Conn, Event, HttpChoice, HttpVersions, Input, Output, Start, http2,
+    Config, Conn, Event, HttpChoice, HttpVersions, Input, Output, PassRules, Start, http2,
 };
 use sidestream_record::{DialFailure, Failure, Point};
 
@@ -65,7 +65,13 @@ impl Flow {
             client: ([10, 0, 0, 2], 40000).into(),
             server: ([192, 0, 2, 1], 80).into(),
         };
-        let start = Start { key, named: false, host: None, ids: Ids::default() };
+        let start = Start {
+            key,
+            named: false,
+            host: None,
+            ids: Ids::default(),
+            pass: PassRules::default(),
+        };
         let now = Instant::now();
         let conn = Conn::new(Arc::clone(config), start, now);
         let mut flow =

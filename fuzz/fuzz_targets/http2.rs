@@ -14,7 +14,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use sidestream_flow::{FlowKey, Ids, Peer, Transport};
-use sidestream_proto::{Config, Conn, Event, Input, Output, Start, hpack, http2};
+use sidestream_proto::{Config, Conn, Event, Input, Output, PassRules, Start, hpack, http2};
 use sidestream_record::Protocol;
 
 const SERVER: Peer = Peer::Server(0);
@@ -69,7 +69,13 @@ impl Flow {
             client: ([10, 0, 0, 2], 40000).into(),
             server: ([192, 0, 2, 1], 80).into(),
         };
-        let start = Start { key, named: false, host: None, ids: Ids::default() };
+        let start = Start {
+            key,
+            named: false,
+            host: None,
+            ids: Ids::default(),
+            pass: PassRules::default(),
+        };
         let now = Instant::now();
         let mut flow = Self {
             conn: Conn::new(Arc::clone(&CONFIG), start, now),

@@ -1,0 +1,93 @@
+//! Flows.
+
+use sidestream_flow::{FlowKey, Transport};
+
+use super::addr::{Addr, ip_from, ip_to};
+use super::body::Nothing;
+use super::{FieldError, required};
+use crate::FlowVerdict;
+
+/// A captured flow.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Flow {
+    #[prost(uint64, tag = "1")]
+    id: u64,
+    /// The IANA protocol number: 6 or 17.
+    #[prost(uint32, tag = "2")]
+    transport: u32,
+    #[prost(message, optional, tag = "3")]
+    client: Option<Addr>,
+    #[prost(message, optional, tag = "4")]
+    server: Option<Addr>,
+    #[prost(uint64, optional, tag = "5")]
+    process: Option<u64>,
+    #[prost(oneof = "Verdict", tags = "6, 7, 8")]
+    verdict: Option<Verdict>,
+    /// 4 or 16 bytes.
+    #[prost(bytes = "vec", optional, tag = "9")]
+    bound: Option<Vec<u8>>,
+    #[prost(uint32, tag = "10")]
+    path_mtu_discovery: u32,
+}
+
+/// What the spec says of a flow.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(crate) enum Verdict {
+    #[prost(message, tag = "6")]
+    Intercept(Nothing),
+    #[prost(message, tag = "7")]
+    Pass(Nothing),
+    #[prost(string, tag = "8")]
+    Residual(String),
+}
+
+impl From<&crate::Flow> for Flow {
+    fn from(flow: &crate::Flow) -> Self {
+        Self {
+            id: flow.id,
+            transport: match flow.key.transport {
+                Transport::Tcp => 6,
+                Transport::Udp => 17,
+            },
+            client: Some(flow.key.client.into()),
+            server: Some(flow.key.server.into()),
+            process: flow.process,
+            verdict: Some(match &flow.verdict {
+                FlowVerdict::Intercept => Verdict::Intercept(Nothing {}),
+                FlowVerdict::Pass => Verdict::Pass(Nothing {}),
+                FlowVerdict::Residual(spec) => Verdict::Residual(spec.clone()),
+            }),
+            bound: flow.bound.map(ip_to),
+            path_mtu_discovery: flow.path_mtu_discovery.into(),
+        }
+    }
+}
+
+impl TryFrom<Flow> for crate::Flow {
+    type Error = FieldError;
+
+    fn try_from(flow: Flow) -> Result<Self, FieldError> {
+        let transport = match flow.transport {
+            6 => Transport::Tcp,
+            17 => Transport::Udp,
+            _ => return Err(FieldError::Invalid("the transport of a flow")),
+        };
+        let client = required(flow.client, "the client of a flow")?.try_into()?;
+        let server = required(flow.server, "the server of a flow")?.try_into()?;
+        Ok(Self {
+            id: flow.id,
+            key: FlowKey { transport, client, server },
+            process: flow.process,
+            verdict: match required(flow.verdict, "the verdict of a flow")? {
+                Verdict::Intercept(Nothing {}) => FlowVerdict::Intercept,
+                Verdict::Pass(Nothing {}) => FlowVerdict::Pass,
+                Verdict::Residual(spec) => FlowVerdict::Residual(spec),
+            },
+            bound: flow.bound.as_deref().map(ip_from).transpose()?,
+            path_mtu_discovery: flow
+                .path_mtu_discovery
+                .try_into()
+                .map_err(|_too_large| FieldError::Invalid("the path MTU discovery of a flow"))?,
+        })
+    }
+}
