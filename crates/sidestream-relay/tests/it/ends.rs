@@ -1,0 +1,122 @@
+//! How ends are carried from one side to the other.
+
+use std::io::ErrorKind;
+
+use bytes::Bytes;
+use sidestream_relay::{Ending, Relay, Which};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::lab::{Ground, Lab, Opaque, pair, within};
+
+const GROUNDS: [Ground; 3] = [Ground::Sockets, Ground::Streams, Ground::Mixed];
+
+/// Enough that the relay splices.
+const MUCH: usize = 300_000;
+
+async fn pass(from: &mut TcpStream, to: &mut TcpStream, len: usize) {
+    let sent = vec![7; len];
+    let mut received = vec![0; len];
+    let (written, read) = tokio::join!(from.write_all(&sent), to.read_exact(&mut received));
+    written.unwrap();
+    read.unwrap();
+}
+
+#[tokio::test]
+async fn a_half_close_is_carried_and_the_other_way_goes_on() {
+    for ground in GROUNDS {
+        for before in [1, MUCH] {
+            let mut lab = Lab::on(ground).await;
+            within(pass(&mut lab.client, &mut lab.server, before)).await;
+            lab.client.shutdown().await.unwrap();
+            assert_eq!(within(lab.server.read(&mut [0; 1])).await.unwrap(), 0);
+            within(pass(&mut lab.server, &mut lab.client, MUCH)).await;
+            lab.server.shutdown().await.unwrap();
+            assert_eq!(within(lab.client.read(&mut [0; 1])).await.unwrap(), 0);
+            let relayed = lab.relayed().await;
+            assert_eq!(relayed.ending, Ending::Closed);
+            assert_eq!((relayed.from_a, relayed.from_b), (before as u64, MUCH as u64));
+        }
+    }
+}
+
+async fn is_reset(stream: &mut TcpStream) {
+    let error = within(stream.read(&mut [0; 1])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_reset_of_either_end_is_a_reset_of_the_other() {
+    for ground in GROUNDS {
+        for before in [1, MUCH] {
+            let mut lab = Lab::on(ground).await;
+            within(pass(&mut lab.client, &mut lab.server, before)).await;
+            let Lab { client, mut server, relaying } = lab;
+            client.set_zero_linger().unwrap();
+            drop(client);
+            is_reset(&mut server).await;
+            assert_eq!(within(relaying).await.unwrap().ending, Ending::Reset(Which::A));
+
+            let mut lab = Lab::on(ground).await;
+            within(pass(&mut lab.server, &mut lab.client, before)).await;
+            let Lab { mut client, server, relaying } = lab;
+            server.set_zero_linger().unwrap();
+            drop(server);
+            is_reset(&mut client).await;
+            assert_eq!(within(relaying).await.unwrap().ending, Ending::Reset(Which::B));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_said_before_it_broke_the_upload_off_is_passed_on() {
+    for ground in GROUNDS {
+        let Lab { mut client, mut server, relaying } = Lab::on(ground).await;
+        within(pass(&mut client, &mut server, MUCH)).await;
+        // It answers, and closes with some of the upload unread: that is a reset.
+        server.write_all(b"413").await.unwrap();
+        client.write_all(b"more").await.unwrap();
+        assert_eq!(within(server.peek(&mut [0; 1])).await.unwrap(), 1);
+        drop(server);
+        let mut answer = [0; 3];
+        within(client.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(&answer, b"413");
+        assert_eq!(within(relaying).await.unwrap().ending, Ending::Reset(Which::B));
+    }
+}
+
+#[tokio::test]
+async fn what_came_earlier_goes_first_and_is_not_counted() {
+    let ((mut client, a), (b, mut server)) = (pair().await, pair().await);
+    let (to_a, to_b) = (Bytes::from_static(b"hello "), Bytes::from_static(b"GET "));
+    let mut relay = Relay::new(Box::new(a), Box::new(Opaque(b))).with_early(to_a, to_b);
+    let relaying =
+        tokio::spawn(async move { std::future::poll_fn(|cx| relay.poll_relayed(cx)).await });
+    client.write_all(b"/").await.unwrap();
+    server.write_all(b"you").await.unwrap();
+    client.shutdown().await.unwrap();
+    server.shutdown().await.unwrap();
+    let (mut at_client, mut at_server) = (String::new(), String::new());
+    client.read_to_string(&mut at_client).await.unwrap();
+    server.read_to_string(&mut at_server).await.unwrap();
+    assert_eq!((at_server.as_str(), at_client.as_str()), ("GET /", "hello you"));
+    let relayed = within(relaying).await.unwrap();
+    assert_eq!((relayed.from_a, relayed.from_b), (1, 3));
+}
+
+#[tokio::test]
+async fn a_relay_that_is_dropped_closes_both_ends_and_knows_what_it_moved() {
+    let ((mut client, a), (b, mut server)) = (pair().await, pair().await);
+    let mut relay = Relay::new(Box::new(a), Box::new(b));
+    client.write_all(b"abc").await.unwrap();
+    let mut received = [0; 3];
+    tokio::select! {
+        biased;
+        _ = std::future::poll_fn(|cx| relay.poll_relayed(cx)) => panic!("nobody has ended"),
+        read = server.read_exact(&mut received) => assert_eq!(read.unwrap(), 3),
+    }
+    assert_eq!((relay.from_a(), relay.from_b(), relay.is_ending()), (3, 0, false));
+    drop(relay);
+    assert_eq!(within(client.read(&mut [0; 1])).await.unwrap(), 0);
+    assert_eq!(within(server.read(&mut [0; 1])).await.unwrap(), 0);
+}
