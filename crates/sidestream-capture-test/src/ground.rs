@@ -51,6 +51,31 @@ pub trait Ground: Send + Sync {
         None
     }
 
+    /// Has a process of its own connect to a server and end at once; the future is ready, with
+    /// who it was, when it has gone.
+    ///
+    /// `None` by default: the ground cannot.
+    fn connect_and_exit(
+        &self,
+        _server: SocketAddr,
+    ) -> Option<BoxFuture<'static, io::Result<KnownProcess>>> {
+        None
+    }
+
+    /// Kills whatever captures, outside of the test's own process, so that it can clean nothing
+    /// up; the clients live on. The future is ready when it is dead.
+    ///
+    /// `None` by default: there is nothing of that kind, or it takes the clients along.
+    fn kill(&self) -> Option<BoxFuture<'static, io::Result<()>>> {
+        None
+    }
+
+    /// Tells whether a spec of everything concerns nobody but the clients and the test, as in a
+    /// network namespace of their own; `false` by default.
+    fn is_alone(&self) -> bool {
+        false
+    }
+
     /// Returns the largest UDP payload that the ground carries over IPv4: 65,507 by default.
     fn max_datagram(&self) -> usize {
         65_507
@@ -139,6 +164,9 @@ pub struct KnownProcess {
     pub pid: u32,
     /// The executable, where the driver must know it.
     pub path: Option<PathBuf>,
+    /// The process ids of its parent, of that one's parent and so on, as far as the driver must
+    /// know them.
+    pub parents: Vec<u32>,
 }
 
 /// Why the suite cannot run on this machine; every check is then skipped, loudly.

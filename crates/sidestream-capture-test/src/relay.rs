@@ -46,6 +46,11 @@ impl Relay {
         }
     }
 
+    /// Whether the driver gives no more flows.
+    pub(crate) fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
     /// Ends the relay; the driver has been dropped when this returns.
     pub(crate) async fn stop(mut self) {
         self.task.abort();

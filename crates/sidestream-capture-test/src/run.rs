@@ -2,16 +2,20 @@
 
 use sidestream_capture::BoxFuture;
 
-use crate::{Config, Ground, IntoGround};
+use crate::{Config, Ground, IntoGround, Skip};
 
 /// Makes one test of each check of the suite, for the driver on that ground.
 ///
 /// The expression is evaluated anew in each test, on a tokio runtime; it may await. It gives a
-/// [`Ground`], or a `Result` whose error is a [`Skip`](crate::Skip) where this machine cannot
+/// [`Ground`], or a `Result` whose error is a [`Skip`] where this machine cannot
 /// have one.
 ///
 /// After a semicolon, the names of checks make tests of these only: for a driver whose mechanism
 /// can never do the others, such that nothing is skipped for ever.
+///
+/// What the test's thread must do before the runtime's threads start, such as moving to a network
+/// namespace which they then share, stands first: `suite!(before enter(); ground)`. It gives a
+/// `Result<(), Skip>`.
 ///
 /// ```
 /// mod conforms {
@@ -20,8 +24,8 @@ use crate::{Config, Ground, IntoGround};
 /// ```
 #[macro_export]
 macro_rules! suite {
-    ($ground:expr $(,)?) => {
-        $crate::suite! { @each ($ground)
+    (before $before:expr; $ground:expr $(,)?) => {
+        $crate::suite! { @each ($before) ($ground)
             relays_tcp_both_ways
             carries_half_close_each_way
             carries_a_reset_each_way
@@ -32,27 +36,36 @@ macro_rules! suite {
             keeps_udp_datagrams_whole
             keeps_udp_servers_apart
             captures_ipv6
+            captures_ipv4_over_ipv6_sockets
             tells_the_original_five_tuple
             knows_the_process
+            knows_a_process_that_has_gone
             takes_a_new_spec_while_running
+            loses_nothing_while_specs_change
+            never_captures_the_proxy
             survives_a_client_that_leaves_early
             ends_when_it_is_dropped
+            leaves_the_network_working_when_killed
         }
     };
-    ($ground:expr; $($check:ident)+) => {
-        $crate::suite! { @each ($ground) $($check)+ }
-    };
-    (@each ($ground:expr) $($check:ident)*) => {
+    (@each ($before:expr) ($ground:expr) $($check:ident)*) => {
         $(
             #[test]
             fn $check() {
                 $crate::run(
                     stringify!($check),
+                    || $before,
                     async { $ground },
                     |ground, config| ::std::boxed::Box::pin($crate::checks::$check(ground, config)),
                 );
             }
         )*
+    };
+    ($ground:expr $(,)?) => {
+        $crate::suite! { before ::std::result::Result::Ok(()); $ground }
+    };
+    ($ground:expr; $($check:ident)+) => {
+        $crate::suite! { @each (::std::result::Result::Ok(())) ($ground) $($check)+ }
     };
 }
 
@@ -60,9 +73,13 @@ macro_rules! suite {
 #[doc(hidden)]
 pub fn run<G: IntoGround>(
     name: &str,
+    before: impl FnOnce() -> Result<(), Skip>,
     ground: impl Future<Output = G>,
     check: impl for<'a> FnOnce(&'a mut dyn Ground, &'a Config) -> BoxFuture<'a, ()>,
 ) {
+    if let Err(skip) = before() {
+        return sidestream_testkit::skip(name, &skip.0);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -17,6 +17,7 @@ async fn main() {
         via: "example",
         destination: Destination::Original,
         egress: Egress::default(),
+        residual: None,
     };
     match Direct::default().dial(&flow, &Target::Addr(server)).await {
         Ok(dialed) => println!("{} accepted", dialed.addr),

@@ -26,6 +26,14 @@ pub trait Capture: Send {
     /// Returns what the driver can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// Takes no more flows from the system, if the driver can do that and yet go on: what it took
+    /// before is still yielded, and then the end. Returns whether it can.
+    ///
+    /// One that cannot ends when it is dropped, and what it took and did not yield ends with it.
+    fn close(&mut self) -> bool {
+        false
+    }
+
     /// Returns the means of changing what is captured while flows are being taken, where the
     /// driver has one.
     fn control(&self) -> Option<Arc<dyn Control>> {
@@ -104,6 +112,9 @@ pub struct FlowInfo {
     pub destination: Destination,
     /// Where upstream connections of this flow must leave.
     pub egress: Egress,
+    /// What is left of the spec when it depends on the host's name: until that is known the flow
+    /// is not decrypted, and nothing of its content is recorded.
+    pub residual: Option<Arc<Spec>>,
 }
 
 /// Where the client of a flow wants to get to.

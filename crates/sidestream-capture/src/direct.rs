@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sidestream_record::DialFailure;
 use tokio::io::Interest;
-use tokio::net::{self, TcpStream};
+use tokio::net::{self, TcpSocket};
 
 use crate::{Association, BoxFuture, Dial, Dialed, DialedAssociation, FlowInfo, Target};
 
@@ -33,8 +33,58 @@ impl Default for Direct {
 }
 
 impl Direct {
-    async fn connect(&self, addr: SocketAddr) -> Result<Dialed, DialFailure> {
-        let connected = tokio::time::timeout(self.timeout, TcpStream::connect(addr)).await;
+    /// Connects to the target by sockets that `open` makes, one for each address that is tried.
+    ///
+    /// # Errors
+    ///
+    /// Why the last address could not be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// The attempt is given up if the future is dropped.
+    pub async fn dial_with(
+        &self,
+        target: &Target,
+        open: &(dyn Fn(SocketAddr) -> io::Result<TcpSocket> + Sync),
+    ) -> Result<Dialed, DialFailure> {
+        let mut last = None;
+        for addr in resolve(target).await? {
+            match self.connect(addr, open).await {
+                Ok(dialed) => return Ok(dialed),
+                Err(failure) => last = Some(failure),
+            }
+        }
+        Err(last.unwrap_or_else(|| unknown(target)))
+    }
+
+    /// Makes an association with the target by a socket that `open` makes for its address and
+    /// that is not connected yet.
+    ///
+    /// # Errors
+    ///
+    /// Why the target cannot be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// The attempt is given up if the future is dropped.
+    pub async fn associate_with(
+        &self,
+        target: &Target,
+        open: &(dyn Fn(SocketAddr) -> io::Result<net::UdpSocket> + Sync),
+    ) -> Result<(UdpSocket, SocketAddr), DialFailure> {
+        let addr = *resolve(target).await?.first().ok_or_else(|| unknown(target))?;
+        let socket = open(addr).map_err(DialFailure::from)?;
+        socket.connect(addr).await.map_err(DialFailure::from)?;
+        Ok((UdpSocket::new(socket), addr))
+    }
+
+    async fn connect(
+        &self,
+        addr: SocketAddr,
+        open: &(dyn Fn(SocketAddr) -> io::Result<TcpSocket> + Sync),
+    ) -> Result<Dialed, DialFailure> {
+        let socket = open(addr).map_err(DialFailure::from)?;
+        let connected = tokio::time::timeout(self.timeout, socket.connect(addr)).await;
         let stream = match connected {
             Err(_elapsed) => return Err(DialFailure::TimedOut),
             Ok(Err(error)) => return Err(DialFailure::from(error)),
@@ -46,22 +96,17 @@ impl Direct {
     }
 }
 
+fn tcp_socket(addr: SocketAddr) -> io::Result<TcpSocket> {
+    if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+}
+
 impl Dial for Direct {
     fn dial<'a>(
         &'a self,
         _: &'a FlowInfo,
         target: &'a Target,
     ) -> BoxFuture<'a, Result<Dialed, DialFailure>> {
-        Box::pin(async move {
-            let mut last = None;
-            for addr in resolve(target).await? {
-                match self.connect(addr).await {
-                    Ok(dialed) => return Ok(dialed),
-                    Err(failure) => last = Some(failure),
-                }
-            }
-            Err(last.unwrap_or_else(|| unknown(target)))
-        })
+        Box::pin(self.dial_with(target, &tcp_socket))
     }
 
     fn associate<'a>(

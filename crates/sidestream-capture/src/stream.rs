@@ -2,8 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-#[cfg(unix)]
-use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -20,10 +18,9 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
     /// Ends the connection such that the peer sees a reset.
     fn reset(self: Box<Self>);
 
-    /// Returns the descriptor of the socket behind the stream, where it is one and nothing is
-    /// buffered on this side of it.
-    #[cfg(unix)]
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
+    /// Returns the socket behind the stream, where it is one and nothing is buffered on this side
+    /// of it: then the kernel may move the bytes.
+    fn socket(&self) -> Option<&TcpStream> {
         None
     }
 
@@ -40,9 +37,8 @@ impl Stream for TcpStream {
         _ = self.set_zero_linger();
     }
 
-    #[cfg(unix)]
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.as_fd())
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self)
     }
 
     fn local_addr(&self) -> Option<SocketAddr> {

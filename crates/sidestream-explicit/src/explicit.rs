@@ -122,6 +122,9 @@ impl Capture for Explicit {
             if self.lookups.len() >= MAX_LOOKUPS {
                 return Poll::Pending;
             }
+            if self.listeners.is_empty() {
+                return if self.lookups.is_empty() { Poll::Ready(Ok(None)) } else { Poll::Pending };
+            }
             let Poll::Ready((stream, key)) = self.poll_accept(cx) else { return Poll::Pending };
             match &self.lookup {
                 Some(lookup) if is_local(&key) => {
@@ -134,6 +137,11 @@ impl Capture for Explicit {
                 _ => return Poll::Ready(Ok(Some(incoming(stream, key, None)))),
             }
         }
+    }
+
+    fn close(&mut self) -> bool {
+        self.listeners.clear();
+        true
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -185,6 +193,6 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 fn incoming(stream: TcpStream, key: FlowKey, process: Option<Arc<Process>>) -> Incoming {
     let (destination, egress) = (Destination::Named, Egress::default());
-    let info = FlowInfo { key, process, via: VIA, destination, egress };
+    let info = FlowInfo { key, process, via: VIA, destination, egress, residual: None };
     Incoming { info, kind: Kind::Tcp(Box::new(Accepted(stream))) }
 }

@@ -7,5 +7,5 @@ mod redacted;
 
 pub use id::{ExchangeId, FlowId, Ids, MessageId};
 pub use key::{FlowKey, Peer, Transport};
-pub use process::{Process, User};
+pub use process::{Container, Process, User};
 pub use redacted::Redacted;

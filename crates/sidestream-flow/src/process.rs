@@ -25,6 +25,22 @@ pub struct Process {
     pub cwd: Option<PathBuf>,
     /// The real user.
     pub user: Option<User>,
+    /// The user whose rights it has, where that is not the real user, as under `sudo`.
+    pub effective_user: Option<User>,
+    /// The path of its control group, from the root of the hierarchy: `/user.slice/app.scope`.
+    ///
+    /// Linux only, and so are all the fields from here to [`package`](Self::package).
+    pub cgroup: Option<PathBuf>,
+    /// The innermost systemd unit that it belongs to, a slice never: `nginx.service`.
+    pub unit: Option<String>,
+    /// The container that it runs in.
+    pub container: Option<Container>,
+    /// The inode of its network namespace, which tells one namespace from another.
+    pub netns: Option<u64>,
+    /// The package that installed the executable.
+    ///
+    /// Looked up beside the rest, and so missing in the first records of a program.
+    pub package: Option<String>,
     /// The parent, whose parent follows in turn, up to init.
     pub parent: Option<Arc<Self>>,
 }
@@ -43,4 +59,15 @@ pub struct User {
     pub uid: u32,
     /// The name in the user database, where it has one.
     pub name: Option<String>,
+}
+
+/// A container, as its runtime knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Container {
+    /// The full id; a name is its own id where the runtime gives names alone.
+    pub id: String,
+    /// The name that people know it by.
+    pub name: Option<String>,
+    /// What runs it: `docker`, `podman`, `containerd`, `cri-o`, `lxc`, `systemd-nspawn`.
+    pub runtime: Option<String>,
 }

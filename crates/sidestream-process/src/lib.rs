@@ -1,7 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod connection;
+mod facts;
 mod listener;
+mod sighting;
 mod sys;
 
+pub use connection::{Connection, DestroyError, Reset};
+pub use facts::{Lineage, decide, facts, residual};
 pub use listener::{Holding, Listener};
-pub use sys::{Holders, Sockets, Table, tree};
+pub use sighting::Sighting;
+pub use sys::{Holders, Packages, Sockets, Table, same_start, scan, tree};

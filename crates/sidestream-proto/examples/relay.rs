@@ -10,7 +10,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::ResolvesServerCertUsingSni;
 use rustls::{ClientConfig, Error, RootCertStore, ServerConfig};
 use sidestream_flow::{FlowKey, Ids, Peer, Transport};
-use sidestream_proto::{Config, Conn, Input, Output, Start};
+use sidestream_proto::{Config, Conn, Input, Output, PassRules, Start};
 
 fn config() -> Result<Config, Error> {
     let provider = Arc::new(default_provider());
@@ -28,7 +28,8 @@ fn config() -> Result<Config, Error> {
 fn main() -> Result<(), Error> {
     let (client, server) = (([10, 0, 0, 2], 40000).into(), ([192, 0, 2, 1], 80).into());
     let key = FlowKey { transport: Transport::Tcp, client, server };
-    let start = Start { key, named: false, host: None, ids: Ids::default() };
+    let start =
+        Start { key, named: false, host: None, ids: Ids::default(), pass: PassRules::default() };
     let mut conn = Conn::new(Arc::new(config()?), start, Instant::now());
     let request = Bytes::from_static(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
     let response = Bytes::from_static(b"HTTP/1.1 204 No Content\r\n\r\n");

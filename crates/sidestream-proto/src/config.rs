@@ -8,7 +8,7 @@ use rustls::{ClientConfig, ServerConfig};
 use sidestream_flow::{FlowKey, Ids};
 use sidestream_record::Point;
 
-use crate::{HttpVersions, endpoint, http1, http2, websocket};
+use crate::{HttpVersions, PassRules, endpoint, http1, http2, websocket};
 
 /// What all flows of a proxy have in common.
 #[derive(Clone)]
@@ -19,8 +19,6 @@ pub struct Config {
     /// The TLS configuration towards clients. The certificate and the application protocols are
     /// set flow by flow.
     pub client_tls: Arc<ServerConfig>,
-    /// Whether TLS is decrypted. If not, it is recognized and passed.
-    pub intercept: bool,
     /// The points at which every exchange is held until [`Conn::resume`](crate::Conn::resume).
     pub hold: Vec<Point>,
     /// Which version of HTTP each side speaks; the same, if it can be, by default.
@@ -38,12 +36,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Makes a configuration that decrypts TLS, holds nothing, and has the default of all else.
+    /// Makes a configuration that holds nothing, and has the default of all else.
     pub fn new(upstream_tls: ClientConfig, client_tls: ServerConfig) -> Self {
         Self {
             upstream_tls: Arc::new(upstream_tls),
             client_tls: Arc::new(client_tls),
-            intercept: true,
             hold: Vec::new(),
             http: HttpVersions::default(),
             http1: http1::Limits::default(),
@@ -57,9 +54,8 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { intercept, hold, http, http1, http2, endpoint, websocket, timeouts, .. } = self;
+        let Self { hold, http, http1, http2, endpoint, websocket, timeouts, .. } = self;
         f.debug_struct("Config")
-            .field("intercept", intercept)
             .field("hold", hold)
             .field("http", http)
             .field("http1", http1)
@@ -114,4 +110,6 @@ pub struct Start {
     pub host: Option<String>,
     /// Where the ids of exchanges and messages come from.
     pub ids: Ids,
+    /// When it is passed as it is.
+    pub pass: PassRules,
 }

@@ -23,7 +23,7 @@ use crate::sniff::Sniff;
 use crate::timers::{Timer, Timers};
 use crate::translate::Translate;
 use crate::websocket::WebSocket;
-use crate::{Config, Input, Output, Start, Target};
+use crate::{Config, Input, Output, SpliceEnd, Start, Target};
 
 /// One intercepted flow.
 ///
@@ -47,12 +47,14 @@ impl Conn {
     /// Of a flow that goes to its original destination, the first output asks for that to be
     /// opened.
     pub fn new(config: Arc<Config>, start: Start, now: Instant) -> Self {
-        let Start { key, named, host, ids } = start;
+        let Start { key, named, host, ids, pass } = start;
         let mut cx = Cx {
             config,
             key,
             ids,
             host: None,
+            pass,
+            shown: None,
             now,
             timers: Timers::default(),
             outputs: VecDeque::new(),
@@ -110,6 +112,10 @@ impl Conn {
                 break;
             }
             trace!(?told, "told");
+            if let Some(refused) = self.cx.refusal(&told) {
+                self.end(Some(refused));
+                break;
+            }
             match self.layer.handle(told, &mut self.cx) {
                 Next::Stay => {}
                 Next::Become(layer, replay) => {
@@ -123,6 +129,9 @@ impl Conn {
             }
         }
         if !self.done {
+            if let Layer::Raw(raw) = &mut self.layer {
+                raw.splice(&mut self.cx);
+            }
             self.cx.flush();
         }
     }
@@ -173,6 +182,15 @@ impl Conn {
                     leg.gone = true;
                     cx.told.push_back(Told::Reset(peer));
                 }
+            }
+            Input::Spliced { from_client, from_server, end } => {
+                cx.received += from_client;
+                cx.sent += from_server;
+                self.end(match end {
+                    SpliceEnd::Closed => None,
+                    SpliceEnd::Reset(peer) => Some(Failure::Reset(peer)),
+                    SpliceEnd::Stopped => Some(Failure::Stopped),
+                });
             }
             Input::Stop => cx.told.push_back(Told::Stop),
             Input::Timeout => {

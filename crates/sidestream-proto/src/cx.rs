@@ -11,8 +11,9 @@ use sidestream_record::Event;
 
 use crate::conn::Told;
 use crate::leg::{Arrived, Leg};
+use crate::passing::Shown;
 use crate::timers::Timers;
-use crate::{Config, Output, Target};
+use crate::{Config, Output, PassRules, Target};
 
 /// What all layers of a flow share.
 pub(crate) struct Cx {
@@ -21,6 +22,8 @@ pub(crate) struct Cx {
     pub(crate) ids: Ids,
     /// The name of the server, as far as it is known.
     pub(crate) host: Option<String>,
+    pub(crate) pass: PassRules,
+    pub(crate) shown: Option<Shown>,
     pub(crate) now: Instant,
     pub(crate) timers: Timers,
     pub(crate) outputs: VecDeque<Output>,

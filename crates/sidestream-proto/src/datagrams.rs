@@ -4,11 +4,12 @@ use bytes::Bytes;
 use sidestream_flow::Peer;
 use sidestream_record::{DialFailure, Event, Failure, Protocol};
 
-use crate::Target;
 use crate::conn::{Next, Told};
 use crate::cx::Cx;
+use crate::passing;
 use crate::timers::Timer;
 use crate::watch::Watch;
+use crate::{Output, Target};
 
 /// How many datagrams wait while the server's socket is being made: clients that send more
 /// before an answer lose them, as a full socket buffer would.
@@ -20,17 +21,25 @@ pub(crate) struct Datagrams {
     early: Vec<Bytes>,
     dns: Watch,
     recognized: Option<Protocol>,
+    /// Nothing of the content is recorded.
+    unseen: bool,
 }
 
 impl Datagrams {
     pub(crate) fn new(cx: &mut Cx) -> Self {
         let server = cx.open(Target::Original);
+        let why = passing::by_spec(None, cx);
+        let unseen = why.is_some();
+        if let Some(why) = why {
+            passing::tell(why, None, cx);
+        }
         let this = Self {
             server,
             opened: false,
             early: Vec::new(),
             dns: Watch::datagrams(cx.key.server.port()),
             recognized: None,
+            unseen,
         };
         Self::stay_awake(cx);
         this
@@ -68,6 +77,9 @@ impl Datagrams {
     fn watch(&mut self, peer: Peer, datagram: &Bytes, cx: &mut Cx) {
         let mut events = Vec::new();
         let dns = self.dns.see(peer, datagram, &cx.ids, &mut events);
+        if self.unseen {
+            return learn(events, cx);
+        }
         let protocol = if dns { Protocol::Dns } else { Protocol::Raw };
         if self.recognized.is_none() {
             self.recognized = Some(protocol);
@@ -90,8 +102,22 @@ impl Datagrams {
     }
 
     pub(crate) fn end(&mut self, cx: &mut Cx) {
+        if self.unseen {
+            return;
+        }
         let mut events = Vec::new();
         self.dns.end(&mut events);
         cx.events(events);
+    }
+}
+
+/// Hands out the names that answers have, which other flows may depend on.
+fn learn(events: Vec<Event>, cx: &mut Cx) {
+    for event in events {
+        if let Event::Dns { message, .. } = event
+            && message.response
+        {
+            cx.output(Output::Learn(message));
+        }
     }
 }

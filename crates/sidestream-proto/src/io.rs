@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use sidestream_flow::Peer;
-use sidestream_record::{DialFailure, Event};
+use sidestream_record::{DialFailure, DnsMessage, Event};
 
 /// Something that happened, told to the machine.
 #[derive(Debug)]
@@ -40,6 +40,15 @@ pub enum Input {
     },
     /// The connection with a peer broke.
     Reset(Peer),
+    /// The splice that [`Output::Splice`] asked for is over; both connections are gone.
+    Spliced {
+        /// How many bytes came from the client meanwhile.
+        from_client: u64,
+        /// How many bytes came from the server meanwhile, and went to the client.
+        from_server: u64,
+        /// How it ended.
+        end: SpliceEnd,
+    },
     /// The user wants to stop: what is under way may end, nothing new begins.
     Stop,
     /// The instant of the last [`Output::Wait`] has come.
@@ -55,6 +64,8 @@ pub enum Output {
     Done,
     /// Record an event.
     Event(Event),
+    /// Remember the names of addresses that a DNS answer told, of a flow that is not recorded.
+    Learn(DnsMessage),
     /// Issue a leaf and answer with [`Input::Leaf`].
     NeedLeaf(LeafRequest),
     /// Connect to a server and answer with [`Input::Opened`] or [`Input::OpenFailed`].
@@ -68,8 +79,25 @@ pub enum Output {
     Send(Peer, Bytes),
     /// Close the writing half towards a peer, after all that was sent.
     Shutdown(Peer),
+    /// Move all that comes between the client and that server as it is until both have ended, and
+    /// answer with [`Input::Spliced`] and nothing else of the two. What was sent before goes first.
+    Splice {
+        /// The server's number.
+        server: u32,
+    },
     /// Wait for an input, and if none comes, for that instant.
     Wait(Option<Instant>),
+}
+
+/// How a splice ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpliceEnd {
+    /// Both peers have ended.
+    Closed,
+    /// The connection with that peer broke, and so the other one was reset.
+    Reset(Peer),
+    /// The proxy was stopped.
+    Stopped,
 }
 
 /// What to connect to.

@@ -90,6 +90,11 @@ impl Leg {
         self.sessions.is_empty()
     }
 
+    /// Returns whether it is a plain connection of which neither half has ended.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.is_plain() && !self.eof && !self.shut && !self.gone
+    }
+
     /// Says on the innermost layer that no more will come.
     pub(crate) fn close_tls(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod alpn;
+mod asking;
 mod config;
 mod conn;
 mod cx;
@@ -15,6 +16,7 @@ mod io;
 mod leg;
 mod mediated;
 mod multiplexed;
+mod passing;
 mod raw;
 mod secure;
 mod sniff;
@@ -27,5 +29,6 @@ pub mod websocket;
 pub use alpn::{HttpChoice, HttpVersions};
 pub use config::{Config, Start, Timeouts};
 pub use conn::Conn;
-pub use io::{Input, LeafRequest, Output, Target};
+pub use io::{Input, LeafRequest, Output, SpliceEnd, Target};
+pub use passing::{PassRules, RefusedHosts, RefusedUntil};
 pub use sidestream_record::Event;

@@ -1,9 +1,10 @@
-//! Bytes that are passed as they come.
+//! Bytes that are passed as they come, recorded or unseen.
 
 use bytes::Bytes;
 use sidestream_flow::Peer;
 use sidestream_record::{Event, Failure, Protocol};
 
+use crate::Output;
 use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::watch::Watch;
@@ -16,18 +17,27 @@ pub(crate) struct Raw {
     server: u32,
     ended: [bool; 2],
     dns: Option<Watch>,
+    /// Nothing of the content is recorded.
+    unseen: bool,
+    /// The engine was asked to do the rest.
+    spliced: bool,
 }
 
 impl Raw {
     pub(crate) fn new(server: u32, cx: &mut Cx) -> Self {
         let dns = (cx.key.server.port() == DNS_PORT).then(Watch::stream);
         cx.event(Event::Recognized(if dns.is_some() { Protocol::Dns } else { Protocol::Raw }));
-        Self { server, ended: [false; 2], dns }
+        Self { dns, ..Self::after_http(server) }
+    }
+
+    /// What nothing is recorded of.
+    pub(crate) fn unseen(server: u32) -> Self {
+        Self { unseen: true, ..Self::after_http(server) }
     }
 
     /// What is left of a flow when one of its HTTP peers has ended.
     pub(crate) const fn after_http(server: u32) -> Self {
-        Self { server, ended: [false; 2], dns: None }
+        Self { server, ended: [false; 2], dns: None, unseen: false, spliced: false }
     }
 
     pub(crate) const fn other(&self, peer: Peer) -> Peer {
@@ -62,6 +72,10 @@ impl Raw {
     }
 
     fn pass(&mut self, peer: Peer, bytes: Bytes, cx: &mut Cx) -> Next {
+        if self.unseen {
+            cx.send(self.other(peer), bytes);
+            return Next::Stay;
+        }
         let mut events = Vec::new();
         let watched =
             self.dns.as_mut().is_some_and(|dns| dns.see(peer, &bytes, &cx.ids, &mut events));
@@ -72,6 +86,18 @@ impl Raw {
         }
         cx.send(self.other(peer), bytes);
         Next::Stay
+    }
+
+    /// Leaves the rest to the engine, where nobody has to look at it or encrypt it.
+    pub(crate) fn splice(&mut self, cx: &mut Cx) {
+        if !self.unseen || self.spliced {
+            return;
+        }
+        let peers = [Peer::Client, Peer::Server(self.server)];
+        self.spliced = peers.into_iter().all(|peer| cx.leg(peer).is_some_and(|leg| leg.is_bare()));
+        if self.spliced {
+            cx.output(Output::Splice { server: self.server });
+        }
     }
 
     pub(crate) fn end(&mut self, cx: &mut Cx) {

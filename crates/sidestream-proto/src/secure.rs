@@ -9,12 +9,13 @@ use rustls::server::ResolvesServerCert;
 use rustls::sign::CertifiedKey;
 use rustls::{AlertDescription, CertificateError, ClientConfig};
 use sidestream_flow::Peer;
-use sidestream_record::{Alteration, Event, Failure, Protocol};
+use sidestream_record::{Alteration, Event, Failure, PassReason};
 
 use crate::alpn::{self, HTTP2, Offer};
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::http::{Http, Place};
+use crate::passing::{self, Shown};
 use crate::sniff::{Sniff, Way};
 use crate::timers::Timer;
 use crate::tls::hello::ClientHello;
@@ -43,16 +44,20 @@ pub(crate) struct Secure {
 }
 
 impl Secure {
-    /// Begins with the server's handshake, or returns `None` if the flow is to be passed as it
-    /// is.
-    pub(crate) fn start(way: Way, hello: &ClientHello, cx: &mut Cx) -> Option<Self> {
-        cx.event(Event::Recognized(Protocol::Tls));
+    /// Begins with the server's handshake.
+    ///
+    /// # Errors
+    ///
+    /// Why the flow is to be passed as it is.
+    pub(crate) fn start(way: Way, hello: &ClientHello, cx: &mut Cx) -> Result<Self, PassReason> {
         let sni = hello.host();
-        if let Some(host) = &sni {
-            cx.name(host.clone());
+        if let Way::Server(_) = way
+            && let Some(why) = passing::by_hello(hello, cx)
+        {
+            return Err(why);
         }
-        if !cx.config.intercept || !speaks_our_versions(hello) {
-            return None;
+        if !speaks_our_versions(hello) {
+            return Err(unsupported("TLS before 1.2"));
         }
         match way {
             Way::Proxy => {
@@ -61,7 +66,7 @@ impl Secure {
             }
             Way::Server(server) => open_server(server, hello, cx)?,
         }
-        Some(Self {
+        Ok(Self {
             way,
             sni,
             alpn: hello.alpn.clone(),
@@ -111,8 +116,7 @@ impl Secure {
         let tls = session.facts(Peer::Server(server), sni.as_deref(), None);
         let like = session.peer_certificate();
         cx.event(Event::Secured(tls));
-        let host = sni.or_else(|| cx.host.clone());
-        let host = host.unwrap_or_else(|| cx.key.server.ip().to_string());
+        let host = passing::host_of_leaf(sni.as_ref(), cx);
         cx.output(Output::NeedLeaf(LeafRequest { host, like }));
     }
 
@@ -132,6 +136,10 @@ impl Secure {
             Err(error) => Next::Fail(Failure::Internal { reason: error.to_string() }),
             Ok(session) => {
                 self.client_begun = true;
+                if let Way::Server(_) = self.way {
+                    let host = passing::host_of_leaf(self.sni.as_ref(), cx);
+                    cx.shown = Some(Shown { host, at: cx.now });
+                }
                 cx.client.push(session);
                 let bytes = self.from_client.split().freeze();
                 cx.feed_top(Peer::Client, bytes);
@@ -196,22 +204,32 @@ fn speaks_our_versions(hello: &ClientHello) -> bool {
 
 /// Offers the server what the client offered, as far as it can be spoken and is wanted.
 ///
-/// Returns `None` if nothing of it can be spoken.
-fn open_server(server: u32, hello: &ClientHello, cx: &mut Cx) -> Option<()> {
-    let Offer { names, withheld } = Offer::of(&hello.alpn, cx.config.http)?;
-    let Name { name, sent } = server_name(hello, cx)?;
+/// # Errors
+///
+/// What of it cannot be spoken.
+fn open_server(server: u32, hello: &ClientHello, cx: &mut Cx) -> Result<(), PassReason> {
+    let offer = Offer::of(&hello.alpn, cx.config.http);
+    let Offer { names, withheld } = offer.ok_or_else(|| unsupported("what is offered inside"))?;
+    let no_name = || unsupported("TLS with such a server name");
+    let Name { name, sent } = server_name(hello, cx).ok_or_else(no_name)?;
     let mut config = ClientConfig::clone(&cx.config.upstream_tls);
     config.alpn_protocols = names;
     config.enable_sni = sent;
-    let session = Session::client(Arc::new(config), name).ok()?;
-    cx.leg(Peer::Server(server))?.push(session);
+    let session = Session::client(Arc::new(config), name);
+    let session = session.map_err(|error| unsupported(&error.to_string()))?;
+    let leg = cx.leg(Peer::Server(server)).ok_or_else(no_name)?;
+    leg.push(session);
     cx.event(Event::Altered { exchange: None, alteration: Alteration::TlsTerminated });
     if !withheld.is_empty() {
         let names = withheld.iter().map(|name| String::from_utf8_lossy(name).into_owned());
         let alteration = Alteration::AlpnWithheld(names.collect());
         cx.event(Event::Altered { exchange: None, alteration });
     }
-    Some(())
+    Ok(())
+}
+
+fn unsupported(what: &str) -> PassReason {
+    PassReason::Unsupported { what: what.to_owned() }
 }
 
 /// Returns the name by which the server's certificate is judged, and whether the client sent it.
@@ -229,11 +247,9 @@ fn server_name(hello: &ClientHello, cx: &Cx) -> Option<Name> {
 
 fn refused_by_client(error: &rustls::Error) -> Next {
     let reason = match error {
-        rustls::Error::AlertReceived(
-            AlertDescription::UnknownCA
-            | AlertDescription::BadCertificate
-            | AlertDescription::CertificateUnknown,
-        ) => format!("it does not trust our root ({error})"),
+        rustls::Error::AlertReceived(alert) if passing::refuses(*alert) => {
+            format!("it does not trust our root ({error})")
+        }
         error => error.to_string(),
     };
     Next::Fail(Failure::Tls { peer: Peer::Client, reason })

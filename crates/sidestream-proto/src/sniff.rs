@@ -2,17 +2,19 @@
 
 use bytes::BytesMut;
 use sidestream_flow::Peer;
-use sidestream_record::{Event, Failure};
+use sidestream_record::{Event, Failure, PassReason, Protocol};
 
+use crate::asking::{Asked, Asking};
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::http::{Http, Place};
+use crate::passing;
 use crate::raw::Raw;
 use crate::secure::Secure;
 use crate::timers::Timer;
 use crate::tls::hello::{self, ClientHello, HelloReader};
 use crate::translate::Translate;
-use crate::{HttpChoice, http1, http2};
+use crate::{Config, HttpChoice, http1, http2};
 
 /// Where a byte stream leads whose protocol is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +35,26 @@ pub(crate) struct Sniff {
     greeting: Option<Told>,
     hello: HelloReader,
     hello_bytes: usize,
+    /// Reads ahead for the host that the spec depends on.
+    asking: Option<Box<Asking>>,
+    /// The host does not come in time.
+    late: bool,
 }
 
 impl Sniff {
     fn new(way: Way, secure: bool, opened: bool) -> Self {
         let (seen, hello) = (BytesMut::new(), HelloReader::new());
-        Self { way, secure, opened, seen, greeting: None, hello, hello_bytes: 0 }
+        Self {
+            way,
+            secure,
+            opened,
+            seen,
+            greeting: None,
+            hello,
+            hello_bytes: 0,
+            asking: None,
+            late: false,
+        }
     }
 
     /// A client that speaks to a proxy.
@@ -80,6 +96,10 @@ impl Sniff {
             // The server speaks first, so the protocol is none of those that are known.
             Told::Data(Peer::Server(_), _) | Told::Eof(..) => self.give_up(Some(told), cx),
             Told::Expired(Timer::Sniff) if self.way == Way::Proxy => Next::Fail(no_first_request()),
+            Told::Expired(Timer::Sniff) if self.asking.is_some() => {
+                self.late = true;
+                self.decide(cx)
+            }
             Told::Expired(Timer::Sniff | Timer::Handshake) => self.give_up(None, cx),
             Told::OpenFailed(_, failure) => Next::Fail(Failure::Dial(failure)),
             Told::Reset(peer) => Next::Fail(Failure::Reset(peer)),
@@ -146,16 +166,46 @@ impl Sniff {
     }
 
     fn secure(&mut self, hello: &ClientHello, cx: &mut Cx) -> Next {
-        match Secure::start(self.way, hello, cx) {
-            Some(secure) => {
+        cx.event(Event::Recognized(Protocol::Tls));
+        if let Some(host) = hello.host() {
+            cx.name(host);
+        }
+        match (Secure::start(self.way, hello, cx), self.way) {
+            (Ok(secure), _) => {
                 let replay = vec![Told::Data(Peer::Client, self.seen.split().freeze())];
                 Next::become_with(Layer::Secure(Box::new(secure)), replay)
             }
-            None => self.give_up(None, cx),
+            (Err(why), Way::Server(server)) => self.pass(server, why, Some(hello), None, cx),
+            (Err(_), Way::Proxy) => self.give_up(None, cx),
         }
     }
 
+    /// Decides by the host that is asked for in the clear, if the spec depends on it; `None` lets
+    /// the flow go on.
+    fn ask(&mut self, ask: fn(&Config) -> Asking, cx: &mut Cx) -> Option<Next> {
+        let Way::Server(server) = self.way else { return None };
+        cx.pass.residual.as_ref()?;
+        let asking = match &mut self.asking {
+            Some(asking) => asking,
+            none => {
+                let asking = none.insert(Box::new(ask(&cx.config)));
+                cx.timers.set(Timer::Sniff, cx.now + asking.patience(&cx.config.timeouts));
+                asking
+            }
+        };
+        let host = match asking.read(&self.seen) {
+            Asked::NeedMore if !self.late => return Some(Next::Stay),
+            Asked::For(host) => Some(host),
+            Asked::NeedMore | Asked::Nobody => None,
+        };
+        let why = passing::by_spec(host, cx)?;
+        Some(self.pass(server, why, None, None, cx))
+    }
+
     fn http(&mut self, cx: &mut Cx) -> Next {
+        if let Some(next) = self.ask(Asking::http1, cx) {
+            return next;
+        }
         cx.timers.clear(Timer::Sniff);
         let place = match self.way {
             Way::Proxy => Place::Proxy,
@@ -166,6 +216,9 @@ impl Sniff {
     }
 
     fn http2(&mut self, server: u32, cx: &mut Cx) -> Next {
+        if let Some(next) = self.ask(Asking::http2, cx) {
+            return next;
+        }
         cx.timers.clear(Timer::Sniff);
         // Without TLS nothing is agreed on, so what the user wants decides alone.
         let translated = !self.secure && cx.config.http.server == HttpChoice::Http1;
@@ -192,10 +245,33 @@ impl Sniff {
                 }),
             };
         };
+        if let Some(why) = passing::by_spec(None, cx) {
+            return self.pass(server, why, None, last, cx);
+        }
+        let raw = Raw::new(server, cx);
+        Next::become_with(Layer::Raw(raw), self.replay(last))
+    }
+
+    /// Passes the stream unseen.
+    fn pass(
+        &mut self,
+        server: u32,
+        why: PassReason,
+        hello: Option<&ClientHello>,
+        last: Option<Told>,
+        cx: &mut Cx,
+    ) -> Next {
+        cx.timers.clear(Timer::Sniff);
+        cx.timers.clear(Timer::Handshake);
+        passing::tell(why, hello, cx);
+        Next::become_with(Layer::Raw(Raw::unseen(server)), self.replay(last))
+    }
+
+    /// Returns what was seen, for who takes over.
+    fn replay(&mut self, last: Option<Told>) -> Vec<Told> {
         let seen = self.seen.split().freeze();
         let first = (!seen.is_empty()).then_some(Told::Data(Peer::Client, seen));
-        let replay = first.into_iter().chain(self.greeting.take()).chain(last).collect();
-        Next::become_with(Layer::Raw(Raw::new(server, cx)), replay)
+        first.into_iter().chain(self.greeting.take()).chain(last).collect()
     }
 }
 

@@ -1,15 +1,16 @@
 //! What every flow's task has: the machine, what is known of the flow, and how it is recorded.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use sidestream_capture::{Destination, FlowInfo, Target};
 use sidestream_flow::FlowId;
-use sidestream_proto::{Conn, Output, Start};
-use sidestream_record::{Entry, Event, Failure, Opened, Sink};
+use sidestream_proto::{Conn, Output, PassRules, Start};
+use sidestream_record::{Closed, Entry, Event, Failure, Opened, Sink};
 use tracing::error;
 
+use crate::passing::Passing;
 use crate::proxy::Shared;
 
 /// A flow that is being served.
@@ -20,30 +21,50 @@ pub(crate) struct Flow {
     pub(crate) info: Arc<FlowInfo>,
     pub(crate) shared: Arc<Shared>,
     id: FlowId,
+    /// As it was when the flow began.
+    passing: Passing,
 }
 
 impl Flow {
     /// Records that the flow was opened.
     pub(crate) fn open(shared: Arc<Shared>, id: FlowId, info: FlowInfo) -> Self {
-        let FlowInfo { key, ref process, via, destination, .. } = info;
+        let FlowInfo { key, ref process, via, destination, ref residual, .. } = info;
+        let passing = *shared.passing.read().unwrap_or_else(PoisonError::into_inner);
         let opened = Opened { key, process: process.clone(), via: via.to_owned() };
         let named = destination == Destination::Named;
         let host = if named { None } else { shared.names.of(key.server.ip()) };
-        let start = Start { key, named, host, ids: shared.ids.clone() };
+        let refused = passing.refused.and_then(|_| shared.refusals.of(process.as_deref()));
+        let pass = PassRules {
+            residual: residual.clone(),
+            decrypt: passing.decrypt,
+            refused,
+            suspect: passing.refused.is_some(),
+        };
+        let start = Start { key, named, host, ids: shared.ids.clone(), pass };
         let conn = Conn::new(Arc::clone(&shared.config), start, Instant::now());
-        let this = Self { conn, id, info: Arc::new(info), shared };
+        let this = Self { conn, id, info: Arc::new(info), shared, passing };
         this.record(Event::Opened(opened));
         this
     }
 
-    pub(crate) fn record(&self, event: Event) {
-        if let Event::Dns { message, .. } = &event
-            && message.response
-        {
-            self.shared.names.learn(message);
+    pub(crate) fn record(&self, mut event: Event) {
+        match &mut event {
+            Event::Dns { message, .. } if message.response => self.shared.names.learn(message),
+            Event::Closed(Closed { failure: Some(failure), .. }) => self.remember(failure),
+            _ => {}
         }
         // What a sink could not take it has counted.
         _ = self.shared.sink.record(&Entry { at: SystemTime::now(), flow: self.id, event });
+    }
+
+    /// Takes note of a client that refused our certificate, and says what that leads to.
+    fn remember(&self, failure: &mut Failure) {
+        let Failure::CertificateRefused { host, alert, passed_for } = failure else { return };
+        let Some(period) = self.passing.refused else { return };
+        let process = self.info.process.as_deref();
+        if self.shared.refusals.note(process, host, alert.is_some(), period) {
+            *passed_for = Some(period);
+        }
     }
 
     /// Returns what a driver's dialler understands.

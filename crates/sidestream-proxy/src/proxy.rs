@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use sidestream_ca::Authority;
 use sidestream_capture::{Capture, Dial, Incoming, Kind, next_incoming};
@@ -15,6 +15,8 @@ use tracing::{Instrument as _, error, info_span};
 use crate::flow::Flow;
 use crate::leaves::Leaves;
 use crate::names::Names;
+use crate::passing::Passing;
+use crate::refusals::Refusals;
 use crate::stop::{Stop, Urgency};
 use crate::tcp::Tcp;
 use crate::udp::Udp;
@@ -24,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) leaves: Leaves,
     pub(crate) names: Names,
+    pub(crate) refusals: Refusals,
+    pub(crate) passing: RwLock<Passing>,
     pub(crate) dial: Arc<dyn Dial>,
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) ids: Ids,
@@ -68,8 +72,21 @@ impl Proxy {
         sink: Arc<dyn Sink>,
         ids: Ids,
     ) -> Self {
-        let (config, leaves, names) = (Arc::new(config), Leaves::new(authority), Names::default());
-        Self(Arc::new(Shared { config, leaves, names, dial, sink, ids }))
+        Self(Arc::new(Shared {
+            config: Arc::new(config),
+            leaves: Leaves::new(authority),
+            names: Names::default(),
+            refusals: Refusals::default(),
+            passing: RwLock::default(),
+            dial,
+            sink,
+            ids,
+        }))
+    }
+
+    /// Says what is passed as it is, of the flows that begin from now on.
+    pub fn set_passing(&self, passing: Passing) {
+        *self.0.passing.write().unwrap_or_else(PoisonError::into_inner) = passing;
     }
 
     /// Serves what the driver captures until it ends or is stopped, and all flows have ended.
@@ -90,6 +107,7 @@ impl Proxy {
     ) -> Result<Served, ServeError> {
         let (mut served, mut flows) = (Served::default(), JoinSet::new());
         let flow_stop = stop.clone();
+        let mut known = Urgency::Run;
         let ended = loop {
             tokio::select! {
                 incoming = next_incoming(&mut *capture) => match incoming {
@@ -101,7 +119,13 @@ impl Proxy {
                     Err(error) => break Err(ServeError::Capture(error)),
                 },
                 Some(ended) = flows.join_next() => told(ended),
-                _ = stop.beyond(Urgency::Run) => break Ok(()),
+                urgency = stop.beyond(known) => {
+                    // What was captured already is served; nothing else is to be kept waiting.
+                    if urgency > Urgency::Gracefully || !capture.close() {
+                        break Ok(());
+                    }
+                    known = urgency;
+                }
             }
         };
         while let Some(ended) = flows.join_next().await {

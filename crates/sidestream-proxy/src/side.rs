@@ -82,6 +82,16 @@ impl Side {
         }
     }
 
+    /// Returns the connection, and what waits to be written to it.
+    pub(crate) fn into_parts(self) -> (Box<dyn Stream>, Bytes) {
+        let mut queue = self.queue;
+        let waiting = match queue.len() {
+            0 | 1 => queue.pop_front().unwrap_or_default(),
+            _ => queue.make_contiguous().concat().into(),
+        };
+        (self.stream, waiting)
+    }
+
     pub(crate) fn reset(self) {
         self.stream.reset();
     }

@@ -139,8 +139,12 @@ impl Udp {
                     }
                 }
                 Output::Wait(deadline) => return Some(deadline),
-                // Datagrams have no connection to be ended.
-                Output::Abort(_) | Output::NeedLeaf(_) | Output::Shutdown(_) => {}
+                Output::Learn(message) => self.flow.shared.names.learn(&message),
+                // Datagrams have no connection to be ended, or spliced.
+                Output::Abort(_)
+                | Output::NeedLeaf(_)
+                | Output::Shutdown(_)
+                | Output::Splice { .. } => {}
             }
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process};
 
 use crate::{
-    DnsMessage, Failure, Fields, RequestHead, ResponseHead, Tls, Version, WebSocketMessage,
+    DnsMessage, Failure, Fields, Passed, RequestHead, ResponseHead, Tls, Version, WebSocketMessage,
 };
 
 /// One event of one flow, with its time.
@@ -162,6 +162,8 @@ pub enum Event {
     },
     /// A WebSocket message, or a control frame, went by.
     WebSocket(Box<WebSocketMessage>),
+    /// The flow is passed as it is: nothing of its content is recorded.
+    Passed(Box<Passed>),
     /// The flow is over.
     Closed(Closed),
 }
@@ -189,6 +191,7 @@ impl Event {
             | Self::Data { .. }
             | Self::DataDropped { .. }
             | Self::WebSocket(_)
+            | Self::Passed(_)
             | Self::Closed(_) => None,
         }
     }

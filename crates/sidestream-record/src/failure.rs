@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use sidestream_flow::Peer;
+
+use crate::wording;
 
 /// Whose doing a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +48,15 @@ pub enum DialFailure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
+    /// The client did not take the certificate that it was shown for the server.
+    CertificateRefused {
+        /// The server's name.
+        host: String,
+        /// The client's alert; a client that sent none closed the connection at that point.
+        alert: Option<String>,
+        /// For how long the program's next connections to that host are passed as they are.
+        passed_for: Option<Duration>,
+    },
     /// The flow ended while the exchange was under way.
     CutShort {
         /// Who ended it.
@@ -130,6 +142,7 @@ impl Failure {
             // What the system refused without asking the server.
             Self::Dial(DialFailure::Other { .. }) => Blame::Machine,
             Self::Dial(_) | Self::Unanswered => Blame::Peer(Peer::Server(0)),
+            Self::CertificateRefused { .. } => Blame::Peer(Peer::Client),
             Self::Stopped | Self::Unsupported { .. } => Blame::Caller,
             Self::Internal { .. } => Blame::Bug,
         }
@@ -170,6 +183,26 @@ impl fmt::Display for DialFailure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::CertificateRefused { host, alert, passed_for } => {
+                match alert {
+                    Some(alert) => write!(
+                        f,
+                        "the client refused our certificate for {host}: it does not trust our \
+                         root, or trusts only certificates of its own choice ({alert})"
+                    )?,
+                    None => write!(
+                        f,
+                        "the client closed the connection right after our certificate for {host}"
+                    )?,
+                }
+                match passed_for {
+                    None => Ok(()),
+                    Some(time) => {
+                        let time = wording::period(*time);
+                        write!(f, "; its next connections to {host} are passed for {time}")
+                    }
+                }
+            }
             Self::CutShort { peer, missing: None } => write!(f, "cut short by the {peer}"),
             Self::CutShort { peer, missing: Some(missing) } => {
                 write!(f, "cut short by the {peer}, {missing} bytes missing")

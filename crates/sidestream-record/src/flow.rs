@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use sidestream_flow::{FlowId, FlowKey, Peer, Process};
 
 use crate::kept::{MAX_KEPT, keep};
-use crate::{Alteration, Closed, Event, Failure, Opened, Protocol, Tls};
+use crate::{Alteration, Closed, Event, Failure, Opened, Passed, Protocol, Tls};
 
 /// A flow, as far as its events tell.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +38,8 @@ pub struct Flow {
     pub exchanges: u64,
     /// How many bytes went by outside exchanges, from the client and from servers.
     pub data_bytes: [u64; 2],
+    /// Why it was passed as it is, if it was.
+    pub passed: Option<Passed>,
     /// When and how it ended.
     pub closed: Option<(SystemTime, Closed)>,
 }
@@ -70,6 +72,7 @@ impl Flow {
             alterations: Vec::new(),
             exchanges: 0,
             data_bytes: [0; 2],
+            passed: None,
             closed: None,
         }
     }
@@ -96,6 +99,7 @@ impl Flow {
             }
             Event::Defect { what, .. } => keep(&mut self.defects, what),
             Event::Altered { alteration, .. } => keep(&mut self.alterations, alteration),
+            Event::Passed(passed) => self.passed = Some((**passed).clone()),
             Event::Closed(closed) => self.closed = Some((at, closed.clone())),
             _ => {}
         }

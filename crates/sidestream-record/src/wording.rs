@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use sidestream_flow::{Peer, Process, Transport};
 
-use crate::{Alteration, DnsMessage, Exchange, Failure, Flow, WebSocketKind, WebSocketMessage};
+use crate::{
+    Alteration, DnsMessage, Exchange, Failure, Flow, PassReason, WebSocketKind, WebSocketMessage,
+};
 
 /// One finished thing in one line, in parts that a user interface may color or align.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,11 +100,31 @@ pub fn flow(flow: &Flow) -> Line {
         process: process(flow.process.as_deref()),
         verb: verb.into(),
         object,
-        outcome: flow.failure().map(ToString::to_string).unwrap_or_default(),
+        outcome: match (flow.failure(), passed(flow)) {
+            (Some(failure), _) => failure.to_string(),
+            (None, passed) => passed.unwrap_or_default(),
+        },
         failed: flow.failure().is_some(),
         size,
         time,
     }
+}
+
+/// Words why a flow was passed as it is, if it was.
+pub fn passed(flow: &Flow) -> Option<String> {
+    Some(match &flow.passed.as_ref()?.why {
+        PassReason::Refused { host, until } => {
+            let left = until.duration_since(flow.opened_at).unwrap_or_default();
+            let left = period(left);
+            format!("passed for another {left}: the program refused our certificate for {host}")
+        }
+        PassReason::Spec { host: Some(host) } => format!("passed: the spec does not select {host}"),
+        PassReason::Spec { host: None } => {
+            "passed: the spec selects by name, and the host's is not known".into()
+        }
+        PassReason::Unsupported { what } => format!("passed: {what} is not spoken here"),
+        PassReason::Untrusted => "passed: our root is not trusted on this machine".into(),
+    })
 }
 
 /// Words a WebSocket message; `url` is that of the exchange that opened the WebSocket.
@@ -227,6 +249,15 @@ pub fn duration(duration: Duration) -> String {
         micros @ 0..=999 => format!("{micros} µs"),
         1_000..=999_999 => format!("{} ms", duration.as_millis()),
         _ => format!("{:.1} s", duration.as_secs_f64()),
+    }
+}
+
+/// Words a period: in minutes, or where it is shorter in seconds.
+pub fn period(period: Duration) -> String {
+    match period.as_secs() {
+        seconds @ 0..=59 => format!("{seconds} s"),
+        // The minute that is under way counts.
+        seconds => format!("{} min", seconds.div_ceil(60)),
     }
 }
 

@@ -35,9 +35,9 @@ pub struct SchemaVersion {
 
 impl SchemaVersion {
     /// The version that this crate writes.
-    pub const CURRENT: Self = Self { major: 2, minor: 0 };
+    pub const CURRENT: Self = Self { major: 2, minor: 1 };
 
-    /// Returns what stands in `user_version`: 200 for 2.0.
+    /// Returns what stands in `user_version`: 201 for 2.1.
     const fn number(self) -> i32 {
         self.major as i32 * 100 + self.minor as i32
     }
@@ -103,6 +103,11 @@ pub(crate) fn recognize(connection: &Connection) -> Result<SchemaVersion, Refusa
     // The newest block lies near the end of the file, which is what a partial copy lacks.
     connection.query_row("SELECT max(first) FROM block", [], |row| row.get::<_, Option<i64>>(0))?;
     Ok(version)
+}
+
+/// Marks a session of an older minor version as one of this version: what is added to it may be.
+pub(crate) fn raise(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "user_version", SchemaVersion::CURRENT.number())
 }
 
 /// Returns whether the file ends before its last page, as a partial copy does.

@@ -182,11 +182,14 @@ fn recognize(connection: &Connection, path: &Path) -> Result<(), CreateError> {
         }
     };
     let found = schema::recognize(connection).map_err(refused)?;
-    if found != SchemaVersion::CURRENT {
+    if found > SchemaVersion::CURRENT {
         return Err(refused(Refusal::Version(found)));
     }
     if schema::is_cut(connection, path).map_err(refused)? {
         return Err(refused(Refusal::Corrupt("the file ends too early".into())));
+    }
+    if found < SchemaVersion::CURRENT {
+        schema::raise(connection).map_err(|error| refused(error.into()))?;
     }
     Ok(())
 }

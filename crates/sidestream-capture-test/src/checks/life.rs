@@ -1,57 +1,17 @@
-//! The driver's own life: specs, clients that vanish, the end.
+//! The driver's own life: clients that vanish, its end, its death.
 
 use std::io;
+use std::time::Duration;
 
 use sidestream_capture::{Incoming, Kind};
-use sidestream_spec::Spec;
 use sidestream_testkit::skip;
 use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, sleep};
 
+use super::udp;
 use crate::bed::Bed;
 use crate::unserved::{Taken, Unserved};
 use crate::{Config, Family, Ground};
-
-/// Once a new spec is acknowledged, it holds for every new flow; flows under way go on.
-///
-/// # Panics
-///
-/// When the driver does otherwise.
-pub async fn takes_a_new_spec_while_running(ground: &mut dyn Ground, config: &Config) {
-    let process = ground.process();
-    let capture = ground.capture();
-    let (capabilities, control) = (capture.capabilities(), capture.control());
-    if !capabilities.spec {
-        return skip("takes_a_new_spec_while_running", "the driver's spec cannot be changed");
-    }
-    let control = control.expect("the driver claims to take a spec: let Capture::control do it");
-    let process = process.expect("a spec is about processes: let Ground::process say which");
-    let bed = Bed::with(ground, config, capture);
-    let (mut early, mut early_server) = bed.pair(Family::V4).await;
-    assert_eq!(bed.relay.flows().len(), 1, "the driver captures to begin with");
-
-    for (spec, captured, what) in [
-        (Spec::nothing(), 1, "nobody is captured once the spec says so"),
-        (ours(process.pid), 2, "the client is captured once the spec names it"),
-        (others(process.pid), 2, "the client is left alone once the spec names another process"),
-    ] {
-        let text = spec.to_string();
-        let set = bed.within("a new spec being acknowledged", control.set_spec(spec)).await;
-        set.unwrap_or_else(|error| panic!("the driver does not take the spec {text:?}: {error}"));
-        let (mut client, mut server) = bed.pair(Family::V4).await;
-        bed.carries("under a new spec", &mut client.stream, &mut server, b"new").await;
-        assert_eq!(bed.relay.flows().len(), captured, "{what} ({text:?})");
-        bed.carries("under way", &mut early.stream, &mut early_server, b"early").await;
-    }
-}
-
-fn ours(pid: u32) -> Spec {
-    format!("pid:{pid}").parse().expect("a pid is a spec")
-}
-
-/// Names a process that makes no connections while the test runs, whichever the test's is.
-fn others(pid: u32) -> Spec {
-    ours(if pid == u32::MAX { u32::MAX - 1 } else { u32::MAX })
-}
 
 /// A client that is gone before its flow is answered ends that flow and nothing else.
 ///
@@ -120,5 +80,88 @@ pub async fn ends_when_it_is_dropped(ground: &mut dyn Ground, config: &Config) {
             let end = end.expect("a client that connects when the driver is gone does not hang");
             end.expect("a client that connects when the driver is gone is left alone or ended");
         }
+    }
+}
+
+/// How long what a dead driver leaves behind may be in the way.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// When the driver is killed, the capture says that it is over, and a second later at most every
+/// new connection and datagram goes directly.
+///
+/// # Panics
+///
+/// When the driver does otherwise.
+pub async fn leaves_the_network_working_when_killed(ground: &mut dyn Ground, config: &Config) {
+    let bed = Bed::new(ground, config);
+    let Some(kill) = bed.ground.kill() else {
+        return skip(
+            "leaves_the_network_working_when_killed",
+            "the driver has no process that could be killed and leave its clients alive",
+        );
+    };
+    let (mut client, mut server) = bed.pair(Family::V4).await;
+    bed.carries("before the end", &mut client.stream, &mut server, b"before").await;
+    let udp = bed.capabilities.udp;
+    if udp {
+        hop(&bed).await.unwrap_or_else(|error| bed.fail(&error));
+    }
+
+    bed.within("killing the driver", kill).await.expect("the driver can be killed");
+    let killed = Instant::now();
+    loop {
+        let begun = Instant::now();
+        let direct = async {
+            is_direct(&bed).await?;
+            if udp { hop(&bed).await } else { Ok(()) }
+        };
+        match bed.within("a connection after the driver's death", direct).await {
+            Ok(()) => break,
+            Err(error) if begun - killed >= GRACE => bed.fail(&error),
+            // What was under way to the driver may be lost with it.
+            Err(_error) => sleep(GRACE / 50).await,
+        }
+    }
+    let over = async {
+        while !bed.relay.is_over() {
+            sleep(GRACE / 50).await;
+        }
+    };
+    bed.within("the capture saying that its driver is dead", over).await;
+}
+
+/// Connects, and says what is wrong if that did not go directly.
+async fn is_direct(bed: &Bed<'_>) -> Result<(), String> {
+    let flows = bed.relay.flows().len();
+    let (listener, addr) = bed.listen(Family::V4);
+    let connected = bed.ground.connect(addr).await;
+    let mut client =
+        connected.map_err(|error| format!("a client cannot connect when all is over: {error}"))?;
+    let mut buf = [0; 8];
+    let accepted = tokio::select! {
+        accepted = listener.accept() => accepted,
+        read = client.stream.read(&mut buf) => {
+            return Err(format!("a client was ended when all is over: {read:?}"));
+        }
+    };
+    let (mut server, _from) = accepted.expect("a listener on loopback accepts");
+    bed.carries("when all is over", &mut client.stream, &mut server, b"after").await;
+    if bed.relay.flows().len() == flows {
+        Ok(())
+    } else {
+        Err("a connection was captured when all is over".to_owned())
+    }
+}
+
+/// Sends a datagram from a new socket and waits for the answer for half the grace, for it may be
+/// lost.
+async fn hop(bed: &Bed<'_>) -> Result<(), String> {
+    let origin = udp::echo(bed, Family::V4, |datagram| datagram.to_vec());
+    let mut client = udp::open(bed, Family::V4).await;
+    let sent = client.send_to(b"hop", origin.addr()).await;
+    sent.map_err(|error| format!("a client cannot send when all is over: {error}"))?;
+    match tokio::time::timeout(GRACE / 2, client.recv_from()).await {
+        Ok(Ok((datagram, _from))) if datagram == b"hop"[..] => Ok(()),
+        other => Err(format!("a datagram was lost when all is over: {other:?}")),
     }
 }

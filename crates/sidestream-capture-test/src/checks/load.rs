@@ -139,7 +139,8 @@ pub async fn carries_many_flows_at_once(ground: &mut dyn Ground, config: &Config
     assert_eq!(flows.len(), config.flows, "every connection is one flow");
 }
 
-async fn exchange(client: io::Result<Connected>, seed: u64) -> Result<(), String> {
+/// Writes some bytes of its own and reads them back from a server that echoes.
+pub(super) async fn exchange(client: io::Result<Connected>, seed: u64) -> Result<(), String> {
     let mut client = client.map_err(|error| format!("cannot connect: {error}"))?;
     let (bytes, mut echoed) = (pattern(seed, 4_096), Vec::new());
     let written = client.stream.write_all(&bytes).await;
@@ -151,7 +152,7 @@ async fn exchange(client: io::Result<Connected>, seed: u64) -> Result<(), String
     if echoed == bytes { Ok(()) } else { Err(format!("got {read} bytes that are not its own")) }
 }
 
-async fn serve_echo(listener: TcpListener) {
+pub(super) async fn serve_echo(listener: TcpListener) {
     let mut connections = JoinSet::new();
     while let Ok((mut stream, _from)) = listener.accept().await {
         connections.spawn(async move {

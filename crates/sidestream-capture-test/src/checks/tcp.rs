@@ -3,7 +3,6 @@
 use std::io;
 
 use sidestream_capture::Refusal;
-use sidestream_testkit::skip;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
@@ -20,25 +19,8 @@ pub async fn relays_tcp_both_ways(ground: &mut dyn Ground, config: &Config) {
     relays(&bed, Family::V4).await;
 }
 
-/// The same over IPv6, for drivers and machines that have it.
-///
-/// # Panics
-///
-/// When the driver does otherwise.
-pub async fn captures_ipv6(ground: &mut dyn Ground, config: &Config) {
-    let bed = Bed::new(ground, config);
-    if !bed.capabilities.ipv6 {
-        return skip("captures_ipv6", "the driver does not capture IPv6");
-    }
-    if bed.ground.server_ip(Family::V6).is_none() {
-        return skip("captures_ipv6", "this machine has no IPv6");
-    }
-    relays(&bed, Family::V6).await;
-    let captured = bed.relay.flows().iter().any(|flow| flow.key.server.is_ipv6());
-    assert!(captured, "the client got through, but the driver gave no IPv6 flow");
-}
-
-async fn relays(bed: &Bed<'_>, family: Family) {
+/// Carries bytes both ways over one connection.
+pub(super) async fn relays(bed: &Bed<'_>, family: Family) {
     let (mut client, mut server) = bed.pair(family).await;
     assert_eq!(bed.relay.flows().len(), 1, "one connection is one flow");
     for (seed, len) in [(1, 1), (2, 2), (3, 1_000), (4, 16_384), (5, 65_537), (6, 1)] {

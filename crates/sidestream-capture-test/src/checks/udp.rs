@@ -20,8 +20,8 @@ pub async fn keeps_udp_datagrams_whole(ground: &mut dyn Ground, config: &Config)
     if !bed.capabilities.udp {
         return skip("keeps_udp_datagrams_whole", "the driver does not capture UDP");
     }
-    let origin = echo(&bed, |datagram| datagram.to_vec());
-    let mut client = open(&bed).await;
+    let origin = echo(&bed, Family::V4, |datagram| datagram.to_vec());
+    let mut client = open(&bed, Family::V4).await;
     let sizes =
         [1, 0, 1_400, 9_000, 65_507].into_iter().filter(|&n| n <= bed.ground.max_datagram());
     for size in sizes {
@@ -58,9 +58,9 @@ pub async fn keeps_udp_servers_apart(ground: &mut dyn Ground, config: &Config) {
     if !bed.capabilities.udp {
         return skip("keeps_udp_servers_apart", "the driver does not capture UDP");
     }
-    let first = echo(&bed, |datagram| [b"first ", datagram].concat());
-    let second = echo(&bed, |datagram| [b"second ", datagram].concat());
-    let mut client = open(&bed).await;
+    let first = echo(&bed, Family::V4, |datagram| [b"first ", datagram].concat());
+    let second = echo(&bed, Family::V4, |datagram| [b"second ", datagram].concat());
+    let mut client = open(&bed, Family::V4).await;
     for round in 0_u8..3 {
         for (origin, name) in [(&first, "first "), (&second, "second ")] {
             send(&bed, &mut *client, &[round], origin.addr()).await;
@@ -78,24 +78,33 @@ pub async fn keeps_udp_servers_apart(ground: &mut dyn Ground, config: &Config) {
     }
 }
 
-fn echo(bed: &Bed<'_>, answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> UdpOrigin {
-    let ip = bed.ground.server_ip(Family::V4).expect("every ground has IPv4");
+pub(super) fn echo(
+    bed: &Bed<'_>,
+    family: Family,
+    answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static,
+) -> UdpOrigin {
+    let ip = bed.ground.server_ip(family).expect("checks ask for families that the ground has");
     UdpOrigin::listen((ip, 0).into(), move |datagram, _from| vec![answer(datagram)])
         .expect("the ground's server address is here")
 }
 
-async fn open(bed: &Bed<'_>) -> Box<dyn Datagrams> {
-    let opened = bed.within("opening a UDP socket", bed.ground.open_udp(Family::V4)).await;
+pub(super) async fn open(bed: &Bed<'_>, family: Family) -> Box<dyn Datagrams> {
+    let opened = bed.within("opening a UDP socket", bed.ground.open_udp(family)).await;
     or_fail(bed, "the client cannot open a UDP socket", opened)
 }
 
-async fn send(bed: &Bed<'_>, client: &mut dyn Datagrams, datagram: &[u8], server: SocketAddr) {
+pub(super) async fn send(
+    bed: &Bed<'_>,
+    client: &mut dyn Datagrams,
+    datagram: &[u8],
+    server: SocketAddr,
+) {
     let size = datagram.len();
     let sent = bed.within("sending a datagram", client.send_to(datagram, server)).await;
     or_fail(bed, &format!("the client cannot send {size} bytes"), sent);
 }
 
-async fn recv(
+pub(super) async fn recv(
     bed: &Bed<'_>,
     client: &mut dyn Datagrams,
     server: SocketAddr,

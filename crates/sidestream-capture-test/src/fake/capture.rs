@@ -115,6 +115,7 @@ impl Open {
             pid: self.pid,
             name: name.to_string_lossy().into_owned(),
             path: path.map(Path::to_owned),
+            parent: self.parent_process().map(Arc::new),
             ..Process::default()
         };
         let Self { transport, client, server, .. } = *self;
@@ -124,7 +125,12 @@ impl Open {
             via: "fake",
             destination: Destination::Original,
             egress: Egress::default(),
+            residual: None,
         }
+    }
+
+    fn parent_process(&self) -> Option<Process> {
+        (self.parent != 0).then(|| Process { pid: self.parent, ..Process::default() })
     }
 }
 

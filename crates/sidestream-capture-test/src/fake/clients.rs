@@ -32,7 +32,7 @@ pub struct FakeClients {
 pub(super) struct Clients {
     pub(super) end: Arc<End>,
     spec: Arc<Mutex<Spec>>,
-    process: Process,
+    pub(super) process: Process,
     last_flow: AtomicU64,
     ports: AtomicU16,
 }
@@ -77,10 +77,20 @@ impl FakeClients {
         if clients.passes(Some(server)) {
             return sockets::connect(server).await;
         }
-        let (id, local) = (clients.next_flow(), clients.next_addr(Family::of(server)));
+        self.connect_as(&clients.process, server).await
+    }
+
+    /// Connects as another process, which the spec does not pass.
+    pub(super) async fn connect_as(
+        &self,
+        process: &Process,
+        server: SocketAddr,
+    ) -> io::Result<Connected> {
+        let clients = &self.clients;
+        let (id, local) = (clients.next_flow(), clients.next_addr_towards(server));
         let stream = FrameStream::new(Arc::clone(&clients.end), id, local);
         let mut stream = stream.with_link(Arc::clone(&self.link));
-        clients.end.send(id, clients.open(Transport::Tcp, local, server));
+        clients.end.send(id, open(process, Transport::Tcp, local, server));
         stream.answered().await?;
         Ok(Connected { stream: Box::new(stream), local, peer: server })
     }
@@ -96,6 +106,11 @@ impl FakeClients {
         }
         let local = self.clients.next_addr(family);
         Ok(Box::new(FrameDatagrams::new(self.clone(), local)))
+    }
+
+    /// Ends the link as the death of the driver does.
+    pub(super) fn cut(&self) {
+        self.link.cut();
     }
 }
 
@@ -115,6 +130,14 @@ impl Clients {
         self.last_flow.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    fn next_addr_towards(&self, server: SocketAddr) -> SocketAddr {
+        let local = self.next_addr(Family::of(canonical(server)));
+        match local.ip() {
+            IpAddr::V4(ip) if server.is_ipv6() => (ip.to_ipv6_mapped(), local.port()).into(),
+            _ => local,
+        }
+    }
+
     fn next_addr(&self, family: Family) -> SocketAddr {
         let ip: IpAddr = match family {
             Family::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
@@ -123,17 +146,25 @@ impl Clients {
         let number = self.ports.fetch_add(1, Ordering::Relaxed) % (u16::MAX - FIRST_PORT);
         SocketAddr::new(ip, FIRST_PORT + number)
     }
+}
 
-    pub(super) fn open(
-        &self,
-        transport: Transport,
-        client: SocketAddr,
-        server: SocketAddr,
-    ) -> Body {
-        let path = self.process.path.as_deref().unwrap_or_else(|| "".as_ref());
-        let path = path.to_string_lossy().into_owned();
-        Body::Open(Open { transport, client, server, pid: self.process.pid, path })
-    }
+/// Says that a process asks for a server. The driver is told the address that is meant, as a
+/// kernel tells it: a mapped one is an IPv4 address.
+pub(super) fn open(
+    process: &Process,
+    transport: Transport,
+    client: SocketAddr,
+    server: SocketAddr,
+) -> Body {
+    let path = process.path.as_deref().unwrap_or_else(|| "".as_ref());
+    let path = path.to_string_lossy().into_owned();
+    let parent = process.parent.as_ref().map_or(0, |parent| parent.pid);
+    let [client, server] = [client, server].map(canonical);
+    Body::Open(Open { transport, client, server, pid: process.pid, parent, path })
+}
+
+fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
 fn lock(spec: &Mutex<Spec>) -> MutexGuard<'_, Spec> {

@@ -11,7 +11,7 @@ use sidestream_capture::{Association, BoxFuture};
 use sidestream_flow::Transport;
 use tokio::sync::mpsc;
 
-use super::clients::FakeClients;
+use super::clients::{FakeClients, open};
 use super::frame::Body;
 use super::link::{DATAGRAMS_IN, Datagram, End};
 use crate::Datagrams;
@@ -86,7 +86,7 @@ impl FrameDatagrams {
         }
         let id = clients.next_flow();
         end.add_datagrams(id, server, self.to_inbox.clone());
-        end.send(id, clients.open(Transport::Udp, self.local, server));
+        end.send(id, open(&clients.process, Transport::Udp, self.local, server));
         self.flows.insert(server, id);
         id
     }

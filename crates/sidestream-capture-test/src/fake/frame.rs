@@ -60,6 +60,8 @@ pub struct Open {
     pub server: SocketAddr,
     /// The client's process.
     pub pid: u32,
+    /// The parent of that process, or 0.
+    pub parent: u32,
     /// The executable of the process.
     pub path: String,
 }
@@ -223,6 +225,7 @@ impl Open {
         put_addr(out, self.client);
         put_addr(out, self.server);
         out.put_u32(self.pid);
+        out.put_u32(self.parent);
         out.put_slice(self.path.as_bytes());
     }
 
@@ -235,7 +238,8 @@ impl Open {
         };
         let (client, server) = (addr(rest)?, addr(rest)?);
         let pid = rest.try_get_u32().or(Err(DecodeError::Short))?;
-        Ok(Self { transport, client, server, pid, path: text(rest)? })
+        let parent = rest.try_get_u32().or(Err(DecodeError::Short))?;
+        Ok(Self { transport, client, server, pid, parent, path: text(rest)? })
     }
 }
 

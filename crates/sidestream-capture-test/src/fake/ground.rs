@@ -2,8 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use sidestream_capture::{BoxFuture, Capture};
+use sidestream_flow::Process;
 
 use super::{Fake, FakeCapture, FakeClients};
 use crate::{Connected, Datagrams, Family, Ground, KnownProcess};
@@ -21,6 +23,11 @@ impl FakeGround {
     pub fn new() -> Self {
         let (capture, clients) = Fake::new();
         Self { capture: Some(capture), clients }
+    }
+
+    /// The clients.
+    pub const fn clients(&self) -> &FakeClients {
+        &self.clients
     }
 }
 
@@ -40,7 +47,40 @@ impl Ground for FakeGround {
     }
 
     fn process(&self) -> Option<KnownProcess> {
-        let process = self.clients.process();
-        Some(KnownProcess { pid: process.pid, path: process.path.clone() })
+        Some(known(self.clients.process()))
     }
+
+    fn connect_and_exit(
+        &self,
+        server: SocketAddr,
+    ) -> Option<BoxFuture<'static, io::Result<KnownProcess>>> {
+        let clients = self.clients.clone();
+        let process = Process {
+            pid: 4_712,
+            parent: Some(Arc::new(clients.process().clone())),
+            ..clients.process().clone()
+        };
+        Some(Box::pin(async move {
+            drop(clients.connect_as(&process, server).await?);
+            Ok(known(&process))
+        }))
+    }
+
+    fn kill(&self) -> Option<BoxFuture<'static, io::Result<()>>> {
+        let clients = self.clients.clone();
+        Some(Box::pin(async move {
+            clients.cut();
+            Ok(())
+        }))
+    }
+
+    /// Nobody but the clients is at the far end of the link.
+    fn is_alone(&self) -> bool {
+        true
+    }
+}
+
+fn known(process: &Process) -> KnownProcess {
+    let parents = process.parents().map(|parent| parent.pid).take(1).collect();
+    KnownProcess { pid: process.pid, path: process.path.clone(), parents }
 }

@@ -60,11 +60,18 @@ pub(super) struct Tasks {
     reading: AbortHandle,
 }
 
-impl Drop for Tasks {
-    fn drop(&mut self) {
+impl Tasks {
+    /// Ends the link, once what is queued has been written.
+    pub(super) fn cut(&self) {
         self.reading.abort();
         self.end.close();
         drop(self.end.out.send(Queued::Last));
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.cut();
     }
 }
 

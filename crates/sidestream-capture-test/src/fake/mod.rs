@@ -22,6 +22,8 @@ pub use capture::FakeCapture;
 pub use clients::FakeClients;
 pub use ground::FakeGround;
 
+use std::sync::Arc;
+
 use sidestream_flow::Process;
 
 /// Makes the two ends of a link.
@@ -37,6 +39,7 @@ impl Fake {
             pid: 4_711,
             name: "fake-client".to_owned(),
             path: Some("/usr/bin/fake-client".into()),
+            parent: Some(Arc::new(Process { pid: 4_710, ..Process::default() })),
             ..Process::default()
         };
         Self::with_process(process)

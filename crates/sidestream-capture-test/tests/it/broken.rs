@@ -3,11 +3,17 @@
 use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sidestream_capture::{BoxFuture, Capture};
-use sidestream_capture_test::fake::FakeGround;
-use sidestream_capture_test::{Config, Connected, Datagrams, Family, Ground, KnownProcess, checks};
+use sidestream_capture::{
+    BoxFuture, Capture, Dial, Dialed, DialedAssociation, Direct, FlowInfo, Target,
+};
+use sidestream_capture_test::fake::{FakeClients, FakeGround};
+use sidestream_capture_test::{
+    Config, Connected, Datagrams, Family, Ground, KnownProcess, checks, sockets,
+};
+use sidestream_record::DialFailure;
 
 use crate::faulty::{Fault, FaultyCapture};
 
@@ -33,7 +39,65 @@ impl Ground for FaultyGround {
     fn process(&self) -> Option<KnownProcess> {
         self.fake.process()
     }
+
+    fn dial(&self) -> Arc<dyn Dial> {
+        match self.fault {
+            Fault::CapturesTheProxy => Arc::new(Captured(self.fake.clients().clone())),
+            _ => self.fake.dial(),
+        }
+    }
+
+    fn connect_and_exit(
+        &self,
+        server: SocketAddr,
+    ) -> Option<BoxFuture<'static, io::Result<KnownProcess>>> {
+        self.fake.connect_and_exit(server)
+    }
+
+    fn kill(&self) -> Option<BoxFuture<'static, io::Result<()>>> {
+        match self.fault {
+            Fault::SurvivesDeath => Some(Box::pin(std::future::ready(Ok(())))),
+            _ => self.fake.kill(),
+        }
+    }
+
+    fn is_alone(&self) -> bool {
+        self.fake.is_alone()
+    }
 }
+
+/// Dials as a client of the driver: each connection makes another, until the port of the client
+/// shows that this has gone far enough.
+struct Captured(FakeClients);
+
+impl Dial for Captured {
+    fn dial<'a>(
+        &'a self,
+        flow: &'a FlowInfo,
+        target: &'a Target,
+    ) -> BoxFuture<'a, Result<Dialed, DialFailure>> {
+        Box::pin(async move {
+            let Target::Addr(addr) = *target else { return Err(DialFailure::Refused) };
+            let connected = if flow.key.client.port() > FIRST_PORT + 3 {
+                sockets::connect(addr).await
+            } else {
+                self.0.connect(addr).await
+            };
+            Ok(Dialed { stream: connected.map_err(DialFailure::from)?.stream, addr })
+        })
+    }
+
+    fn associate<'a>(
+        &'a self,
+        flow: &'a FlowInfo,
+        target: &'a Target,
+    ) -> BoxFuture<'a, Result<DialedAssociation, DialFailure>> {
+        Box::pin(async move { Direct::default().associate(flow, target).await })
+    }
+}
+
+/// The port of the first client.
+const FIRST_PORT: u16 = 32_768;
 
 type Check = for<'a> fn(&'a mut dyn Ground, &'a Config) -> BoxFuture<'a, ()>;
 
@@ -96,14 +160,26 @@ faults! {
     finds_udp_servers_mixed_up:
         LiesAboutServer, keeps_udp_servers_apart, "did not happen in time";
     finds_ipv6_that_is_not_captured: NoIpv6, captures_ipv6, "cannot connect";
+    finds_udp_that_is_not_captured_over_ipv6:
+        NoUdpOverIpv6, captures_ipv6, "the answer to a datagram";
+    finds_ipv4_told_as_ipv6:
+        LiesAboutFamily, captures_ipv4_over_ipv6_sockets, "the flow's server is of IPv4";
     finds_a_wrong_destination: LiesAboutServer, tells_the_original_five_tuple, "five-tuple";
     finds_a_wrong_client: LiesAboutClient, tells_the_original_five_tuple, "five-tuple";
     finds_a_wrong_process: LiesAboutProcess, knows_the_process, "the process that opened";
     finds_a_missing_process: NamesNoProcess, knows_the_process, "the flow has none";
+    finds_missing_parents: LiesAboutParents, knows_the_process, "the parents";
+    finds_a_process_that_is_forgotten_when_it_ends:
+        NamesNoProcess, knows_a_process_that_has_gone, "the flow has none";
     finds_an_ignored_spec:
         IgnoresSpec, takes_a_new_spec_while_running, "nobody is captured once";
     finds_a_spec_never_acknowledged:
         NeverAcknowledges, takes_a_new_spec_while_running, "being acknowledged";
+    finds_a_connection_lost_with_a_spec:
+        LosesWhatSpecsMeet, loses_nothing_while_specs_change, "while the spec changes";
+    finds_a_proxy_that_is_captured: CapturesTheProxy, never_captures_the_proxy, "is one flow";
+    finds_a_capture_that_outlives_its_driver:
+        SurvivesDeath, leaves_the_network_working_when_killed, "when all is over";
     finds_a_capture_that_a_client_ends:
         BreaksWithAClient, survives_a_client_that_leaves_early, "the capture is whole";
     finds_a_driver_that_outlives_itself: Outlives, ends_when_it_is_dropped, "when the driver is gone";

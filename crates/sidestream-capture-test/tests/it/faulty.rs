@@ -1,8 +1,10 @@
 //! Drivers that are broken, each in one way.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -19,23 +21,29 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) enum Fault {
     AcceptsRefused,
     BreaksWithAClient,
+    CapturesTheProxy,
     ClosesBothWays,
     CutsDatagrams,
     HoardsBytes,
     IgnoresSpec,
     LiesAboutClient,
+    LiesAboutFamily,
+    LiesAboutParents,
     LiesAboutProcess,
     LiesAboutServer,
     LosesEmptyDatagrams,
     LosesHalfClose,
+    LosesWhatSpecsMeet,
     MixesFlows,
     NamesNoProcess,
     NeverAcknowledges,
     NoIpv6,
+    NoUdpOverIpv6,
     None,
     Outlives,
     Reorders,
     StallsOthers,
+    SurvivesDeath,
     SwallowsResets,
 }
 
@@ -44,11 +52,13 @@ pub(crate) struct FaultyCapture {
     inner: Option<Box<dyn Capture>>,
     fault: Fault,
     flows: u64,
+    /// Whether the spec has changed since the last flow.
+    changed: Arc<AtomicBool>,
 }
 
 impl FaultyCapture {
     pub(crate) fn boxed(inner: Box<dyn Capture>, fault: Fault) -> Box<dyn Capture> {
-        Box::new(Self { inner: Some(inner), fault, flows: 0 })
+        Box::new(Self { inner: Some(inner), fault, flows: 0, changed: Arc::default() })
     }
 
     fn inner(&self) -> &dyn Capture {
@@ -71,6 +81,9 @@ impl FaultyCapture {
                 let first = if self.flows == 1 { Some(0x55) } else { None };
                 Kind::Tcp(Box::new(FaultyPending { inner, fault, first }))
             }
+            Kind::Udp(_) if fault == Fault::NoUdpOverIpv6 && info.key.server.is_ipv6() => {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
             Kind::Udp(inner) => Kind::Udp(Box::new(FaultyAssociation { inner, fault })),
         };
         Ok(Incoming { info, kind })
@@ -83,7 +96,17 @@ fn tell(info: &mut FlowInfo, fault: Fault) {
         Fault::LiesAboutClient => info.key.client.set_port(9),
         // The discard port: nobody is there.
         Fault::LiesAboutServer => info.key.server.set_port(9),
+        Fault::LiesAboutFamily => {
+            if let IpAddr::V4(ip) = info.key.server.ip() {
+                info.key.server.set_ip(ip.to_ipv6_mapped().into());
+            }
+        }
         Fault::NamesNoProcess => info.process = None,
+        Fault::LiesAboutParents => {
+            let mut process = (**info.process.as_ref().unwrap()).clone();
+            process.parent = None;
+            info.process = Some(Arc::new(process));
+        }
         Fault::LiesAboutProcess => {
             let mut process = (**info.process.as_ref().unwrap()).clone();
             process.pid += 1;
@@ -95,7 +118,10 @@ fn tell(info: &mut FlowInfo, fault: Fault) {
 
 impl Capture for FaultyCapture {
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Incoming>>> {
-        let incoming = ready!(self.inner.as_mut().unwrap().poll_incoming(cx))?;
+        let mut incoming = ready!(self.inner.as_mut().unwrap().poll_incoming(cx))?;
+        if self.changed.swap(false, Ordering::Relaxed) {
+            incoming = ready!(self.inner.as_mut().unwrap().poll_incoming(cx))?;
+        }
         Poll::Ready(incoming.map(|incoming| self.wrap(incoming)).transpose())
     }
 
@@ -107,6 +133,10 @@ impl Capture for FaultyCapture {
         match self.fault {
             Fault::IgnoresSpec => Some(Arc::new(Ignores)),
             Fault::NeverAcknowledges => Some(Arc::new(Silent)),
+            Fault::LosesWhatSpecsMeet => {
+                let inner = self.inner().control()?;
+                Some(Arc::new(Forgets { inner, changed: Arc::clone(&self.changed) }))
+            }
             _ => self.inner().control(),
         }
     }
@@ -125,6 +155,19 @@ struct Ignores;
 impl Control for Ignores {
     fn set_spec(&self, _: Spec) -> BoxFuture<'static, Result<(), SetSpecError>> {
         Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// Sets the spec, and forgets the flow that comes next.
+struct Forgets {
+    inner: Arc<dyn Control>,
+    changed: Arc<AtomicBool>,
+}
+
+impl Control for Forgets {
+    fn set_spec(&self, spec: Spec) -> BoxFuture<'static, Result<(), SetSpecError>> {
+        self.changed.store(true, Ordering::Relaxed);
+        self.inner.set_spec(spec)
     }
 }
 

@@ -15,9 +15,9 @@ fn addr() -> impl Strategy<Value = SocketAddr> {
 
 fn open() -> impl Strategy<Value = Body> {
     let transport = prop_oneof![Just(Transport::Tcp), Just(Transport::Udp)];
-    (transport, addr(), addr(), any::<u32>(), any::<String>()).prop_map(
-        |(transport, client, server, pid, path)| {
-            Body::Open(Open { transport, client, server, pid, path })
+    (transport, addr(), addr(), any::<u32>(), any::<u32>(), any::<String>()).prop_map(
+        |(transport, client, server, pid, parent, path)| {
+            Body::Open(Open { transport, client, server, pid, parent, path })
         },
     )
 }

@@ -31,6 +31,7 @@ impl Capture for Redirect {
             via: "redirect",
             destination: Destination::Original,
             egress: Egress::default(),
+            residual: None,
         };
         Poll::Ready(Ok(Some(Incoming { info, kind: Kind::Tcp(Box::new(Accepted(stream))) })))
     }

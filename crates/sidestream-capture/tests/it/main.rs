@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 fn flow(server: SocketAddr) -> FlowInfo {
     let key = FlowKey { transport: Transport::Tcp, client: ([127, 0, 0, 1], 1).into(), server };
     let (destination, egress) = (Destination::Original, Egress::default());
-    FlowInfo { key, process: None, via: "test", destination, egress }
+    FlowInfo { key, process: None, via: "test", destination, egress, residual: None }
 }
 
 #[tokio::test]

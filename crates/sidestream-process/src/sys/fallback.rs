@@ -1,11 +1,12 @@
 //! Systems whose processes cannot be read yet.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use sidestream_flow::{FlowKey, Process, Transport};
 
-use crate::{Holding, Listener};
+use crate::{Connection, DestroyError, Holding, Listener, Reset, Sighting};
 
 fn unsupported() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, "processes cannot be read on this system")
@@ -25,9 +26,59 @@ impl Table {
         Err(unsupported())
     }
 
-    /// Returns the process with that pid; `None` if there is none.
+    /// Looks up the package of each program as well.
+    #[must_use]
+    pub fn with_packages(self, _packages: Packages) -> Self {
+        self
+    }
+
+    /// Returns the process with that id; `None` if there is none.
     pub fn process(&self, _pid: u32) -> Option<Arc<Process>> {
         None
+    }
+
+    /// Returns the process with that id if it is the one that started then.
+    pub fn process_at(&self, _pid: u32, _started_ns: u64) -> Option<Arc<Process>> {
+        None
+    }
+
+    /// Returns all processes that run a program.
+    pub fn list(&self) -> Vec<Arc<Process>> {
+        Vec::new()
+    }
+
+    /// Returns a process with its package.
+    pub fn complete(&self, process: &Arc<Process>) -> Arc<Process> {
+        Arc::clone(process)
+    }
+
+    /// Forgets a process, so that it is read anew.
+    pub fn forget(&self, _pid: u32) {}
+}
+
+/// Knows which package installed a file.
+#[derive(Clone, Debug, Default)]
+pub struct Packages(());
+
+impl Packages {
+    /// Finds the package of a file.
+    pub fn owner(&self, _path: &Path) -> Option<String> {
+        None
+    }
+
+    /// Finds the package of a file if it is known already.
+    pub fn known_owner(&self, _path: &Path) -> Option<Option<String>> {
+        Some(None)
+    }
+
+    /// Finds the package of a process's program.
+    pub fn owner_of(&self, _process: &Process) -> Option<String> {
+        None
+    }
+
+    /// Finds the package of a process's program if it is known already.
+    pub fn known_owner_of(&self, _process: &Process) -> Option<Option<String>> {
+        Some(None)
     }
 }
 
@@ -62,6 +113,37 @@ impl Sockets {
     pub fn listeners(&self, _transport: Transport) -> io::Result<Vec<Listener>> {
         Err(unsupported())
     }
+
+    /// Lists the sockets that are joined to a remote one.
+    ///
+    /// # Errors
+    ///
+    /// Always `Unsupported` on this system.
+    pub fn connected(&self, _transport: Transport) -> io::Result<Vec<Connection>> {
+        Err(unsupported())
+    }
+
+    /// Ends a connection as if the network had.
+    ///
+    /// # Errors
+    ///
+    /// Always `Unsupported` on this system.
+    pub fn destroy(&self, _connection: &Connection) -> Result<(), DestroyError> {
+        Err(DestroyError::Unsupported)
+    }
+
+    /// Ends the connections of some processes that `wanted` says yes to.
+    ///
+    /// # Errors
+    ///
+    /// Always `Unsupported` on this system.
+    pub fn reset(
+        &self,
+        _pids: &[u32],
+        _wanted: impl FnMut(&Connection) -> bool,
+    ) -> Result<Reset, DestroyError> {
+        Err(DestroyError::Unsupported)
+    }
 }
 
 /// Finds the processes that hold sockets.
@@ -78,4 +160,14 @@ impl Holders {
 /// Lists the living descendants of a process.
 pub fn tree(_root: u32) -> Vec<u32> {
     Vec::new()
+}
+
+/// Iterates over what runs.
+pub fn scan() -> impl Iterator<Item = Sighting> {
+    std::iter::empty()
+}
+
+/// Tells whether two ways of saying when a process started mean the same.
+pub fn same_start(_started_ns: u64, _started_ticks: u64) -> bool {
+    false
 }

@@ -15,7 +15,8 @@ pub(super) fn write(kind: u16, class: u16, data: Cursor<'_>) -> String {
     }
     let mut known = data;
     match by_kind(kind, &mut known) {
-        Ok(Some(text)) if known.is_empty() => text,
+        // Some types may be empty, and an empty text would look like a lost one.
+        Ok(Some(text)) if known.is_empty() && !text.is_empty() => text,
         _ => generic(data),
     }
 }

@@ -15,7 +15,7 @@ use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Event, Failure, Point, Protocol};
 
 pub(crate) use answer::refuse;
-pub(crate) use route::{fallback_host, url};
+pub(crate) use route::{authority, fallback_host, url};
 
 use crate::conn::{Next, Told};
 use crate::cx::Cx;

@@ -72,7 +72,7 @@ impl Asked {
 }
 
 /// Splits `host:port`, with the brackets of an IPv6 address taken off.
-fn authority(text: &str, default: Option<u16>) -> Option<(String, u16)> {
+pub(crate) fn authority(text: &str, default: Option<u16>) -> Option<(String, u16)> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (text, None),

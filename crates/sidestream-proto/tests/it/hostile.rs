@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use sidestream_flow::{FlowId, FlowKey, Ids, Peer, Transport};
-use sidestream_proto::{Conn, Event, Input, Output, Start};
+use sidestream_proto::{Conn, Event, Input, Output, PassRules, Start};
 use sidestream_record::{Book, Entry, Exchange, Finished, Flow, Opened};
 
 use crate::play::{Ca, config};
@@ -61,7 +61,8 @@ impl Attacked {
             server: ([192, 0, 2, 1], 80).into(),
         };
         let now = Instant::now();
-        let start = Start { key, named, host: None, ids: Ids::default() };
+        let start =
+            Start { key, named, host: None, ids: Ids::default(), pass: PassRules::default() };
         let mut attacked = Self {
             conn: Conn::new(Arc::new(config(&Ca::new())), start, now),
             now,

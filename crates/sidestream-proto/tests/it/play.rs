@@ -5,67 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rustls::crypto::aws_lc_rs::{default_provider, sign::any_supported_type};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sidestream_flow::{ExchangeId, FlowKey, Ids, Peer, Transport};
-use sidestream_proto::{Config, Conn, Event, Input, Output, Start};
+use sidestream_proto::{Config, Conn, Event, Input, Output, PassRules, Start};
 use sidestream_record::{DialFailure, Point, WebSocketMessage, wording};
 
-/// A certificate authority of the test's own, and leaves of it.
-pub(crate) struct Ca {
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-    pub(crate) root: CertificateDer<'static>,
-}
-
-impl Ca {
-    pub(crate) fn new() -> Self {
-        Self::named("Test")
-    }
-
-    /// An authority of that name: one of another name is an unknown issuer.
-    pub(crate) fn named(name: &str) -> Self {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new([]).unwrap();
-        params.distinguished_name.push(rcgen::DnType::OrganizationName, name);
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let root = params.self_signed(&key).unwrap().der().clone();
-        Self { issuer: rcgen::Issuer::new(params, key), root }
-    }
-
-    pub(crate) fn leaf(&self, host: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new([host.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        (certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-    }
-
-    pub(crate) fn certified(&self, host: &str) -> Arc<CertifiedKey> {
-        let (certificate, key) = self.leaf(host);
-        Arc::new(CertifiedKey::new(vec![certificate], any_supported_type(&key).unwrap()))
-    }
-
-    pub(crate) fn client_config(&self) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.root.clone()).unwrap();
-        ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth()
-    }
-
-    pub(crate) fn server_config(&self, host: &str) -> ServerConfig {
-        let (certificate, key) = self.leaf(host);
-        ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .unwrap()
-    }
-}
+pub(crate) use crate::ca::Ca;
 
 /// Makes a machine's configuration that trusts that authority upstream.
 pub(crate) fn config(upstream: &Ca) -> Config {
@@ -116,14 +60,36 @@ impl Play {
         play
     }
 
+    /// A flow to that port, of a client that looked the server up under that name, and the rules
+    /// by which it is passed.
+    pub(crate) fn ruled(
+        config: Config,
+        transport: Transport,
+        port: u16,
+        host: Option<String>,
+        pass: PassRules,
+    ) -> Self {
+        Self::begin(config, transport, port, |start| Start { host, pass, ..start })
+    }
+
     pub(crate) fn with(config: Config, transport: Transport, port: u16, named: bool) -> Self {
+        Self::begin(config, transport, port, |start| Start { named, ..start })
+    }
+
+    fn begin(
+        config: Config,
+        transport: Transport,
+        port: u16,
+        so: impl FnOnce(Start) -> Start,
+    ) -> Self {
         let key = FlowKey {
             transport,
             client: ([10, 0, 0, 2], 40000).into(),
             server: ([192, 0, 2, 1], port).into(),
         };
         let now = Instant::now();
-        let start = Start { key, named, host: None, ids: Ids::default() };
+        let (host, pass) = (None, PassRules::default());
+        let start = so(Start { key, named: false, host, ids: Ids::default(), pass });
         let mut play = Self {
             conn: Conn::new(Arc::new(config), start, now),
             start: now,
@@ -169,6 +135,11 @@ impl Play {
         self.line(">>", &format_args!("resume {exchange}"));
         self.conn.resume(ExchangeId(exchange), self.now);
         self.drain();
+    }
+
+    /// Lets time pass in which nothing happens.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        self.now += time;
     }
 
     /// Lets the next deadline come.
@@ -263,6 +234,9 @@ impl fmt::Display for Shown<'_, Input> {
             Input::Leaf(Err(reason)) => write!(f, "no leaf: {reason}"),
             Input::Opened { server, addr } => write!(f, "opened {server} {addr}"),
             Input::OpenFailed { server, failure } => write!(f, "open failed {server}: {failure}"),
+            Input::Spliced { from_client, from_server, end } => {
+                write!(f, "spliced {from_client} up, {from_server} down, {end:?}")
+            }
             Input::Reset(peer) => write!(f, "reset {peer}"),
             Input::Stop => f.write_str("stop"),
             Input::Timeout => f.write_str("timeout"),
@@ -276,6 +250,7 @@ impl fmt::Display for Shown<'_, Output> {
             Output::Abort(peer) => write!(f, "abort {peer}"),
             Output::Done => f.write_str("done"),
             Output::Event(event) => write!(f, "* {}", Shown(event)),
+            Output::Learn(message) => write!(f, "learn {}", wording::dns_answer(message)),
             Output::NeedLeaf(request) => {
                 let like = if request.like.is_some() { " like the server's" } else { "" };
                 write!(f, "need leaf {}{like}", request.host)
@@ -283,6 +258,7 @@ impl fmt::Display for Shown<'_, Output> {
             Output::Open { server, target } => write!(f, "open {server} {target}"),
             Output::Send(peer, bytes) => write!(f, "send {peer} {}", quoted(bytes)),
             Output::Shutdown(peer) => write!(f, "shutdown {peer}"),
+            Output::Splice { server } => write!(f, "splice {server}"),
             Output::Wait(_) => f.write_str("wait"),
         }
     }

@@ -125,7 +125,7 @@ fn too_few_files(test: &str) {
 }
 
 /// How many files this process may have open.
-fn open_files() -> usize {
+pub(crate) fn open_files() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     let soft = line.and_then(|line| line.split_whitespace().next()?.parse().ok());

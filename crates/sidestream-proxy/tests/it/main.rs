@@ -7,6 +7,7 @@ mod flows;
 mod hostile;
 mod load;
 mod memory;
+mod passing;
 mod regular;
 mod stage;
 mod trust;

@@ -17,6 +17,7 @@ use sidestream_capture::{
 use sidestream_flow::{FlowKey, Ids, Transport};
 use sidestream_proxy::{Proxy, ServeError, Served, Stop, Stopper, UpstreamTrust, config};
 use sidestream_record::{DialFailure, Sink};
+use sidestream_spec::Spec;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -131,6 +132,8 @@ impl Association for Mailbox {
 pub(crate) struct Memory {
     flows: UnboundedSender<Incoming>,
     servers: UnboundedReceiver<DuplexStream>,
+    /// What is left of the spec, for the flows that are made from now on.
+    pub(crate) residual: Option<Arc<Spec>>,
     pub(crate) stopper: Stopper,
     pub(crate) serving: JoinHandle<Result<Served, ServeError>>,
 }
@@ -147,7 +150,7 @@ impl Memory {
         let (stopper, stop) = Stop::new();
         let driver = Box::new(Driver(incoming));
         let serving = tokio::spawn(async move { proxy.serve(driver, stop).await });
-        Self { flows, servers, stopper, serving }
+        Self { flows, servers, residual: None, stopper, serving }
     }
 
     /// Connects a client.
@@ -174,7 +177,8 @@ impl Memory {
     ) {
         let key = FlowKey { transport, client: ([10, 0, 0, 2], 4000).into(), server };
         let egress = Egress::default();
-        let info = FlowInfo { key, process: None, via: "test", destination, egress };
+        let (process, residual) = (None, self.residual.clone());
+        let info = FlowInfo { key, process, via: "test", destination, egress, residual };
         self.flows.send(Incoming { info, kind }).unwrap();
     }
 

@@ -14,9 +14,10 @@ use sidestream_capture::{
     Accepted, Capabilities, Capture, Destination, Direct, Egress, FlowInfo, Incoming, Kind,
 };
 use sidestream_explicit::Explicit;
-use sidestream_flow::{FlowKey, Ids, Transport};
+use sidestream_flow::{FlowKey, Ids, Process, Transport};
 use sidestream_proxy::{Proxy, ServeError, Served, Stop, Stopper, UpstreamTrust, config};
 use sidestream_record::{Book, Closed, Entry, Event, Exchange, Finished, Recorded, Sink};
+use sidestream_spec::Spec;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -24,12 +25,14 @@ use tokio::task::JoinHandle;
 pub(crate) struct Diverter {
     listener: TcpListener,
     server: SocketAddr,
+    residual: Option<Arc<Spec>>,
 }
 
 impl Diverter {
     /// Listens for clients that mean to reach that server.
     pub(crate) async fn to(server: SocketAddr) -> Self {
-        Self { listener: TcpListener::bind("127.0.0.1:0").await.unwrap(), server }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self { listener, server, residual: None }
     }
 
     /// Returns where clients connect.
@@ -44,10 +47,14 @@ impl Capture for Diverter {
         stream.set_nodelay(true)?;
         let info = FlowInfo {
             key: FlowKey { transport: Transport::Tcp, client, server: self.server },
-            process: None,
+            process: Some(Arc::new(Process {
+                path: Some("/bin/test".into()),
+                ..Process::default()
+            })),
             via: "test",
             destination: Destination::Original,
             egress: Egress::default(),
+            residual: self.residual.clone(),
         };
         Poll::Ready(Ok(Some(Incoming { info, kind: Kind::Tcp(Box::new(Accepted(stream))) })))
     }
@@ -96,6 +103,7 @@ pub(crate) struct Stage {
     pub(crate) sink: Arc<Keep>,
     pub(crate) root: CertificateDer<'static>,
     pub(crate) root_pem: String,
+    pub(crate) proxy: Proxy,
     serving: JoinHandle<Result<Served, ServeError>>,
 }
 
@@ -103,6 +111,14 @@ impl Stage {
     /// Diverts clients to that server.
     pub(crate) async fn new(server: SocketAddr, trust: UpstreamTrust) -> Self {
         let driver = Diverter::to(server).await;
+        let addr = driver.addr();
+        Self::serving(Box::new(driver), addr, trust)
+    }
+
+    /// Diverts clients to that server; what is selected is left to its name.
+    pub(crate) async fn by_name(server: SocketAddr, trust: UpstreamTrust, spec: &str) -> Self {
+        let residual = Some(Arc::new(spec.parse().unwrap()));
+        let driver = Diverter { residual, ..Diverter::to(server).await };
         let addr = driver.addr();
         Self::serving(Box::new(driver), addr, trust)
     }
@@ -127,8 +143,9 @@ impl Stage {
             Ids::default(),
         );
         let (stopper, stop) = Stop::new();
-        let serving = tokio::spawn(async move { proxy.serve(driver, stop).await });
-        Self { addr, stopper, sink, root, root_pem, serving }
+        let serves = proxy.clone();
+        let serving = tokio::spawn(async move { serves.serve(driver, stop).await });
+        Self { addr, stopper, sink, root, root_pem, proxy, serving }
     }
 
     /// Waits until every flow so far has ended by itself.

@@ -1,6 +1,7 @@
 //! What recorded events add up to, and how they read.
 
 mod bounds;
+mod passed;
 mod websocket;
 
 use std::time::{Duration, SystemTime};

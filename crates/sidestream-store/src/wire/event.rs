@@ -14,6 +14,7 @@ use super::failure::WireFailure;
 use super::http::{
     WireField, WireRequest, WireResponse, fields_from, fields_to, version_from, version_to,
 };
+use super::passed::WirePassed;
 use super::peer::{Addr, Key};
 use super::tls::WireTls;
 use super::websocket::WireWebSocket;
@@ -152,6 +153,7 @@ pub(crate) fn encode(event: &Event) -> (&'static str, Vec<u8>) {
             ("closed", ended(failure.as_ref(), *received, *sent))
         }
         Event::WebSocket(message) => ("websocket", WireWebSocket::from(&**message).encode_to_vec()),
+        Event::Passed(passed) => ("passed", WirePassed::from(&**passed).encode_to_vec()),
         // An event that this format has no kind for yet is at least kept for people to read.
         other => ("other", text(&format!("{other:?}"))),
     }
@@ -224,6 +226,7 @@ pub(crate) fn decode(kind: &str, payload: Bytes, cx: Context) -> Result<Event, D
             let message: WireWebSocket = message(payload)?;
             Event::WebSocket(Box::new(message.with_content(cx.content, cx.dropped)?))
         }
+        "passed" => Event::Passed(Box::new(message::<WirePassed>(payload)?.try_into()?)),
         "closed" => Event::Closed(ended_from(payload)?),
         _ => return Err(DecodeError::Unknown),
     })

@@ -1,5 +1,7 @@
 //! Failures on disk.
 
+use std::time::Duration;
+
 use sidestream_flow::Peer;
 use sidestream_record::{DialFailure, Failure};
 
@@ -22,6 +24,12 @@ pub(crate) struct WireFailure {
     /// The peer's own error code.
     #[prost(uint32, tag = "6")]
     code: u32,
+    /// The alert with which a client refused a certificate.
+    #[prost(string, optional, tag = "7")]
+    alert: Option<String>,
+    /// For how many seconds it is not shown one again.
+    #[prost(uint64, optional, tag = "8")]
+    passed_seconds: Option<u64>,
 }
 
 /// What kind of failure it is; the numbers are part of the format.
@@ -46,6 +54,7 @@ enum Kind {
     Internal = 15,
     GoneAway = 16,
     StreamReset = 17,
+    CertificateRefused = 18,
 }
 
 impl From<&Failure> for WireFailure {
@@ -58,9 +67,16 @@ impl From<&Failure> for WireFailure {
             what: what.to_owned(),
             text: text.clone(),
             code: 0,
+            alert: None,
+            passed_seconds: None,
         };
         let plain = |kind| make(kind, Peer::Client, "");
         match failure {
+            Failure::CertificateRefused { host, alert, passed_for } => Self {
+                alert: alert.clone(),
+                passed_seconds: passed_for.map(|period| period.as_secs()),
+                ..make(Kind::CertificateRefused, Peer::Client, host)
+            },
             Failure::CutShort { peer, missing } => {
                 Self { missing: *missing, ..make(Kind::CutShort, *peer, "") }
             }
@@ -110,6 +126,11 @@ impl TryFrom<WireFailure> for Failure {
         Ok(match kind {
             Kind::Unspecified => Self::Unsupported {
                 what: format!("a failure that a newer version recorded: {}", failure.text),
+            },
+            Kind::CertificateRefused => Self::CertificateRefused {
+                host: what,
+                alert: failure.alert,
+                passed_for: failure.passed_seconds.map(Duration::from_secs),
             },
             Kind::CutShort => Self::CutShort { peer, missing: failure.missing },
             Kind::DialRefused => Self::Dial(DialFailure::Refused),

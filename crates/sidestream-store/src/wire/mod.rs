@@ -4,6 +4,7 @@ mod dns;
 mod event;
 mod failure;
 mod http;
+mod passed;
 mod peer;
 mod process;
 mod tls;

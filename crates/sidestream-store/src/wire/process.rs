@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
-use sidestream_flow::{Process, User};
+use sidestream_flow::{Container, Process, User};
 
 use super::{DecodeError, message, nanoseconds, time};
 use crate::sys;
@@ -31,12 +31,52 @@ pub(crate) struct ProcessFields {
     uid: Option<u32>,
     #[prost(string, optional, tag = "8")]
     user: Option<String>,
+    #[prost(uint32, optional, tag = "9")]
+    effective_uid: Option<u32>,
+    #[prost(string, optional, tag = "10")]
+    effective_user: Option<String>,
+    #[prost(bytes = "vec", optional, tag = "11")]
+    cgroup: Option<Vec<u8>>,
+    #[prost(string, optional, tag = "12")]
+    unit: Option<String>,
+    #[prost(message, optional, tag = "13")]
+    container: Option<ContainerFields>,
+    #[prost(uint64, optional, tag = "14")]
+    netns: Option<u64>,
+    #[prost(string, optional, tag = "15")]
+    package: Option<String>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ContainerFields {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(string, optional, tag = "2")]
+    name: Option<String>,
+    #[prost(string, optional, tag = "3")]
+    runtime: Option<String>,
+}
+
+impl From<&Container> for ContainerFields {
+    fn from(container: &Container) -> Self {
+        let Container { id, name, runtime } = container.clone();
+        Self { id, name, runtime }
+    }
+}
+
+impl From<ContainerFields> for Container {
+    fn from(fields: ContainerFields) -> Self {
+        let ContainerFields { id, name, runtime } = fields;
+        Self { id, name, runtime }
+    }
 }
 
 impl ProcessFields {
     /// Encodes a process without its parent.
     pub(crate) fn encode(process: &Process) -> Vec<u8> {
         let bytes = |path: &PathBuf| sys::path_to_bytes(path);
+        let uid = |user: &Option<User>| user.as_ref().map(|user| user.uid);
+        let name = |user: &Option<User>| user.as_ref().and_then(|user| user.name.clone());
         let fields = Self {
             pid: process.pid,
             started: process.started.map(nanoseconds),
@@ -44,8 +84,15 @@ impl ProcessFields {
             path: process.path.as_ref().map(bytes),
             args: process.args.clone(),
             cwd: process.cwd.as_ref().map(bytes),
-            uid: process.user.as_ref().map(|user| user.uid),
-            user: process.user.as_ref().and_then(|user| user.name.clone()),
+            uid: uid(&process.user),
+            user: name(&process.user),
+            effective_uid: uid(&process.effective_user),
+            effective_user: name(&process.effective_user),
+            cgroup: process.cgroup.as_ref().map(bytes),
+            unit: process.unit.clone(),
+            container: process.container.as_ref().map(ContainerFields::from),
+            netns: process.netns,
+            package: process.package.clone(),
         };
         fields.encode_to_vec()
     }
@@ -64,6 +111,14 @@ impl ProcessFields {
             args: fields.args,
             cwd: fields.cwd.map(sys::path_from_bytes),
             user: fields.uid.map(|uid| User { uid, name: fields.user }),
+            effective_user: fields
+                .effective_uid
+                .map(|uid| User { uid, name: fields.effective_user }),
+            cgroup: fields.cgroup.map(sys::path_from_bytes),
+            unit: fields.unit,
+            container: fields.container.map(Container::from),
+            netns: fields.netns,
+            package: fields.package,
             parent,
         })
     }

@@ -1,7 +1,7 @@
 //! What no writer of this version writes.
 
 use proptest::prelude::*;
-use sidestream_flow::ExchangeId;
+use sidestream_flow::{ExchangeId, Process, User};
 use sidestream_record::{Closed, Event, Failure};
 
 use super::*;
@@ -55,4 +55,13 @@ fn what_has_no_word_here_is_unknown_and_not_damaged() {
     unknown("held", b"\x0a\x03end");
     unknown("altered", b"\x08\x63");
     unknown("response", b"\x08\x63");
+}
+
+#[test]
+fn a_process_of_an_older_version_lacks_what_was_added() {
+    // pid: 7, name: "sh", uid: 0, user: "root", and tag 99 of a version to come
+    let payload = b"\x08\x07\x1a\x02sh\x38\x00\x42\x04root\x98\x06\x01";
+    let process = ProcessFields::decode(payload.to_vec(), None).unwrap();
+    let user = Some(User { uid: 0, name: Some("root".into()) });
+    assert_eq!(process, Process { pid: 7, name: "sh".into(), user, ..Process::default() });
 }

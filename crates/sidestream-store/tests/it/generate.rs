@@ -9,11 +9,13 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User};
+use sidestream_flow::{
+    Container, ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User,
+};
 use sidestream_record::{
     Alteration, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord, Edns, Entry, Event,
-    Failure, Field, Fields, Opened, Part, Point, Protocol, RequestHead, ResponseHead, Tls,
-    TlsVersion, Version, WebSocketKind, WebSocketMessage,
+    Failure, Field, Fields, Offered, Opened, Part, PassReason, Passed, Point, Protocol,
+    RequestHead, ResponseHead, Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
 };
 
 /// Some flows, opened and mostly closed, with what happens in them mixed.
@@ -66,15 +68,37 @@ fn peer() -> impl Strategy<Value = Peer> {
 }
 
 fn process() -> impl Strategy<Value = Arc<Process>> {
-    let one = || {
-        let path = || option::of(text().prop_map(PathBuf::from));
-        let user = (any::<u32>(), option::of(text())).prop_map(|(uid, name)| User { uid, name });
-        let fields = (0..4_u32, option::of(time()), text(), path(), vec(text(), 0..3), path());
-        (fields, option::of(user)).prop_map(|((pid, started, name, path, args, cwd), user)| {
-            Process { pid, started, name, path, args, cwd, user, parent: None }
-        })
+    let path = || option::of(text().prop_map(PathBuf::from));
+    let user = || {
+        option::of((any::<u32>(), option::of(text())).prop_map(|(uid, name)| User { uid, name }))
     };
-    vec(one(), 1..4).prop_map(|line| {
+    let container = (text(), option::of(text()), option::of(text()))
+        .prop_map(|(id, name, runtime)| Container { id, name, runtime });
+    let program = (0..4_u32, option::of(time()), text(), path(), vec(text(), 0..3), path());
+    let place = (path(), option::of(text()), option::of(container), option::of(any::<u64>()));
+    let one = (program, user(), user(), place, option::of(text())).prop_map(
+        |(program, user, effective_user, place, package)| {
+            let (pid, started, name, path, args, cwd) = program;
+            let (cgroup, unit, container, netns) = place;
+            Process {
+                pid,
+                started,
+                name,
+                path,
+                args,
+                cwd,
+                user,
+                effective_user,
+                cgroup,
+                unit,
+                container,
+                netns,
+                package,
+                parent: None,
+            }
+        },
+    );
+    vec(one, 1..4).prop_map(|line| {
         let child = |parent: Option<Arc<Process>>, process: Process| {
             Some(Arc::new(Process { parent, ..process }))
         };
@@ -104,6 +128,12 @@ fn failure() -> impl Strategy<Value = Failure> {
         (peer(), option::of(any::<u64>()))
             .prop_map(|(peer, missing)| Failure::CutShort { peer, missing }),
         dial.prop_map(Failure::Dial),
+        (text(), option::of(text()), option::of(any::<u32>())).prop_map(
+            |(host, alert, seconds)| {
+                let passed_for = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+                Failure::CertificateRefused { host, alert, passed_for }
+            }
+        ),
         (peer(), text()).prop_map(|(peer, what)| Failure::Limit { peer, what }),
         (peer(), text()).prop_map(|(peer, reason)| Failure::Malformed { peer, reason }),
         peer().prop_map(Failure::Reset),
@@ -268,6 +298,18 @@ fn websocket() -> impl Strategy<Value = Event> {
     })
 }
 
+fn passed() -> impl Strategy<Value = Passed> {
+    let why = prop_oneof![
+        (text(), time()).prop_map(|(host, until)| PassReason::Refused { host, until }),
+        option::of(text()).prop_map(|host| PassReason::Spec { host }),
+        text().prop_map(|what| PassReason::Unsupported { what }),
+        Just(PassReason::Untrusted),
+    ];
+    let offered = (option::of(text()), vec(text(), 0..3), text())
+        .prop_map(|(sni, alpn, ja4)| Offered { sni, alpn, ja4 });
+    (why, option::of(offered)).prop_map(|(why, offered)| Passed { why, offered })
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let protocol = prop_oneof![
         Just(Protocol::Dns),
@@ -284,6 +326,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (any::<u32>(), addr()).prop_map(|(server, addr)| Event::Connected { server, addr }),
         1 => protocol.prop_map(Event::Recognized),
         1 => text().prop_map(|host| Event::Named { host }),
+        1 => passed().prop_map(|passed| Event::Passed(Box::new(passed))),
         1 => tls().prop_map(Event::Secured),
         2 => (exchange(), dns()).prop_map(|(exchange, message)| Event::Dns { exchange, message }),
         2 => (any::<u64>().prop_map(MessageId), peer(), bytes())

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use insta::assert_snapshot;
 use sidestream_record::{Entry, Recorded, Sink};
-use sidestream_store::{CreateError, OpenError, ReadError, Reader, Seq, Session};
+use sidestream_store::{CreateError, OpenError, ReadError, Reader, SchemaVersion, Seq, Session};
 
 use crate::play::{EXCHANGE, body, closed, entry, opened, place};
 
@@ -94,12 +94,24 @@ fn a_newer_and_an_older_format_are_told_apart() {
     };
     assert_snapshot!(set(305), @r"
     FILE is a session of version 3.5, and only version 2.x is known here; update to read it
-    FILE is a session of version 3.5, and version 2.0 is written here; choose another file
+    FILE is a session of version 3.5, and version 2.1 is written here; choose another file
     ");
     assert_snapshot!(set(100), @r"
     FILE is a session of version 1.0; read it with the version that wrote it
-    FILE is a session of version 1.0, and version 2.0 is written here; choose another file
+    FILE is a session of version 1.0, and version 2.1 is written here; choose another file
     ");
+}
+
+#[test]
+fn a_session_of_an_older_minor_version_is_continued_in_this_one() {
+    let (_folder, path) = place();
+    session(&path);
+    let older = rusqlite::Connection::open(&path).unwrap();
+    older.pragma_update(None, "user_version", 200).unwrap();
+    older.close().unwrap();
+    assert_eq!(Reader::open(&path).unwrap().version().to_string(), "2.0");
+    Session::create(&path).unwrap().close().unwrap();
+    assert_eq!(Reader::open(&path).unwrap().version(), SchemaVersion::CURRENT);
 }
 
 #[test]

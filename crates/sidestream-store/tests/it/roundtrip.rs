@@ -156,13 +156,13 @@ fn kinds_that_only_a_newer_version_knows_are_passed_over_and_counted() {
         .execute_batch(
             "UPDATE block SET first = 4 WHERE first = 2;
              INSERT INTO block VALUES (2, 2, 0, 1, 0, 0, x'0a04086318010a021801');
-             PRAGMA user_version = 201;",
+             PRAGMA user_version = 205;",
         )
         .unwrap();
     newer.close().unwrap();
 
     let reader = Reader::open(&path).unwrap();
-    assert_eq!(reader.version().to_string(), "2.1");
+    assert_eq!(reader.version().to_string(), "2.5");
     let mut read = reader.entries(..);
     assert_eq!(read.by_ref().collect::<Result<Vec<_>, _>>().unwrap(), entries);
     assert_eq!((read.skipped(), read.seq()), (2, Some(Seq(4))));

@@ -36,15 +36,23 @@ impl Holders {
     }
 
     fn read(&mut self, pid: u32) {
-        let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let Some(fd) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-            if let Some(inode) = socket(&format!("/proc/{pid}/fd/{fd}")) {
-                self.kept.entry(inode).or_insert((pid, fd));
-            }
+        for (fd, inode) in descriptors(pid) {
+            self.kept.entry(inode).or_insert((pid, fd));
         }
     }
+}
+
+/// Iterates over the inodes of the sockets that a process holds.
+pub(super) fn sockets(pid: u32) -> impl Iterator<Item = u32> {
+    descriptors(pid).map(|(_fd, inode)| inode)
+}
+
+fn descriptors(pid: u32) -> impl Iterator<Item = (i32, u32)> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    entries.filter_map(move |entry| {
+        let fd = entry.file_name().to_str()?.parse().ok()?;
+        Some((fd, socket(&format!("/proc/{pid}/fd/{fd}"))?))
+    })
 }
 
 fn socket(path: &str) -> Option<u32> {

@@ -1,12 +1,17 @@
-//! Linux: `/proc` and `sock_diag`.
+//! Linux: `/proc`, `sock_diag`, and what package managers and runtimes keep on disk.
 
+mod cgroup;
+mod container_name;
 mod diag;
 mod holders;
+mod packages;
+mod record;
 mod stat;
 mod table;
 mod user;
 
 pub use diag::Sockets;
 pub use holders::Holders;
-pub use stat::tree;
+pub use packages::Packages;
+pub use stat::{same_start, scan, tree};
 pub use table::Table;

@@ -3,11 +3,19 @@
 use std::collections::HashMap;
 use std::fs;
 
+use crate::Sighting;
+
+/// Marks a thread of the kernel among the flags of a process (`PF_KTHREAD`).
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
 /// What of `/proc/PID/stat` is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) name: String,
+    /// Whether it has ended, and waits only for its parent to see how.
+    pub(crate) ended: bool,
     pub(crate) parent: u32,
+    pub(crate) is_kernel: bool,
     /// Clock ticks after boot.
     pub(crate) started: u64,
     /// Where the stack begins: an `exec` moves it, so it tells one program from the next in the
@@ -27,10 +35,12 @@ impl Stat {
         let name = String::from_utf8_lossy(text.get(open + 1..close)?).into_owned();
         let rest = str::from_utf8(text.get(close + 1..)?).ok()?;
         // proc_pid_stat(5) counts from 1; the first field here is the third, the state.
-        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let fields: Vec<&str> = rest.split_ascii_whitespace().take(28).collect();
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         Some(Self {
             name,
+            ended: matches!(*fields.first()?, "Z" | "X"),
+            is_kernel: field(9)? & KERNEL_THREAD != 0,
             parent: u32::try_from(field(4)?).ok()?,
             started: field(22)?,
             stack: field(28).unwrap_or(0),
@@ -43,10 +53,8 @@ impl Stat {
 /// A snapshot: a process that is made while it is taken may be missed.
 pub fn tree(root: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-    for pid in pids() {
-        if let Some(stat) = Stat::read(pid) {
-            children.entry(stat.parent).or_default().push(pid);
-        }
+    for seen in scan() {
+        children.entry(seen.parent).or_default().push(seen.pid);
     }
     let (mut found, mut next) = (Vec::new(), vec![root]);
     while let Some(pid) = next.pop() {
@@ -57,6 +65,31 @@ pub fn tree(root: u32) -> Vec<u32> {
     found
 }
 
+/// Iterates over what runs, in no order, at the cost of one small file a process.
+///
+/// A snapshot: a process that is made while it is taken may be missed.
+pub fn scan() -> impl Iterator<Item = Sighting> {
+    pids().filter_map(|pid| {
+        let Stat { parent, is_kernel, ended, started, .. } = Stat::read(pid)?;
+        Some(Sighting { pid, parent, started_ticks: started, is_kernel, has_ended: ended })
+    })
+}
+
+/// Tells whether a process that started so many nanoseconds after boot, as the kernel counts
+/// them, is the one that `/proc` says started so many clock ticks after boot.
+///
+/// Clock ticks are coarse, usually 10 ms, and are rounded down.
+pub fn same_start(started_ns: u64, started_ticks: u64) -> bool {
+    started_ns / (1_000_000_000 / ticks_per_second()) == started_ticks
+}
+
+/// Returns how many clock ticks `/proc` counts in a second.
+pub(super) fn ticks_per_second() -> u64 {
+    // SAFETY: the call takes no pointers.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    u64::try_from(ticks).unwrap_or(100).clamp(1, 1_000_000_000)
+}
+
 fn pids() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -64,6 +97,8 @@ fn pids() -> impl Iterator<Item = u32> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::Stat;
 
     #[track_caller]
@@ -88,8 +123,36 @@ mod tests {
     }
 
     #[test]
+    fn threads_of_the_kernel_and_what_has_ended_are_marked() {
+        let stat = |state, flags: u64| {
+            Stat::parse(format!("2 (x) {state} 0 0 0 0 -1 {flags} {TAIL}").as_bytes()).unwrap()
+        };
+        assert!(stat('S', 0x0020_8040).is_kernel);
+        assert!(!stat('S', 0x0040_0100).is_kernel);
+        assert!(stat('Z', 0).ended && !stat('R', 0).ended);
+    }
+
+    #[test]
+    fn a_start_in_ticks_is_the_start_in_nanoseconds_rounded_down() {
+        let tick_ns = 1_000_000_000 / super::ticks_per_second();
+        for (ns, ticks, same) in
+            [(0, 0, true), (tick_ns - 1, 0, true), (tick_ns, 1, true), (tick_ns, 0, false)]
+        {
+            assert_eq!(super::same_start(ns, ticks), same, "{ns} {ticks}");
+        }
+    }
+
+    #[test]
     fn a_hidden_stack_is_zero() {
         let cut = TAIL.split(" 1000").next().unwrap_or_default();
         check(&format!("7 (a) S 3 {cut}"), Some(("a", 3, 777, 0)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_a_reason_to_panic(text in "[()SZ0-9 \\-]{0,120}", cut in any::<Vec<u8>>()) {
+            Stat::parse(text.as_bytes());
+            Stat::parse(&cut);
+        }
     }
 }

@@ -1,17 +1,15 @@
-//! Processes, read from `/proc`.
+//! Processes, read from `/proc` and kept.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 use std::{fs, io};
 
-use sidestream_flow::{Process, User};
+use sidestream_flow::Process;
 
-use super::stat::Stat;
-use super::user;
+use super::packages::Packages;
+use super::record::{self, Names, Status};
+use super::stat::{self, Stat};
 
 /// The most processes that are remembered; then all are forgotten and read anew.
 const MAX_KEPT: usize = 4096;
@@ -19,20 +17,40 @@ const MAX_KEPT: usize = 4096;
 /// The most parents that are followed; a chain is longer only while pids are being reused.
 const MAX_PARENTS: usize = 256;
 
+/// How long a record stands without a new look. What changes without a new program, such as the
+/// user or the control group, is told so much later at most.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// How often a process is looked at that becomes another one at that moment.
+const TRIES: usize = 3;
+
 /// Reads processes and keeps what it read.
 ///
-/// One that replaced its program (`exec`) is read anew.
+/// A process is known by its id and its start, so that a reused id is never mistaken. One that
+/// replaced its program (`exec`), renamed itself or lost its parent is read anew at once; what
+/// changes otherwise is seen within a second. As long as nothing has changed, the same record is
+/// handed out.
 #[derive(Debug)]
 pub struct Table {
     boot: SystemTime,
     ticks_per_second: u64,
+    packages: Option<Packages>,
     kept: Mutex<Kept>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
-    processes: HashMap<u32, (Stat, Arc<Process>)>,
-    users: HashMap<u32, Option<String>>,
+    processes: HashMap<u32, Entry>,
+    names: Names,
+}
+
+#[derive(Debug)]
+struct Entry {
+    stat: Stat,
+    process: Arc<Process>,
+    read_at: Instant,
+    /// Whether the package is still being looked up.
+    lacks_package: bool,
 }
 
 impl Table {
@@ -45,115 +63,160 @@ impl Table {
         let stat = fs::read_to_string("/proc/stat")?;
         let boot = stat.lines().find_map(|line| line.strip_prefix("btime ")?.parse().ok());
         let missing = || io::Error::new(io::ErrorKind::InvalidData, "no btime in /proc/stat");
-        // SAFETY: the call takes no pointers.
-        let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
         Ok(Self {
             boot: SystemTime::UNIX_EPOCH + Duration::from_secs(boot.ok_or_else(missing)?),
-            ticks_per_second: u64::try_from(ticks).unwrap_or(100).max(1),
+            ticks_per_second: stat::ticks_per_second(),
+            packages: None,
             kept: Mutex::default(),
         })
     }
 
-    /// Returns the process with that pid and its parents; `None` if there is none.
+    /// Looks up the package of each program as well.
+    ///
+    /// That is done beside the reading, which never waits for it: until an answer is there,
+    /// records go without.
+    #[must_use]
+    pub fn with_packages(self, packages: Packages) -> Self {
+        Self { packages: Some(packages), ..self }
+    }
+
+    /// Returns the process with that id, or that a thread with that id is of, and its parents;
+    /// `None` if there is none.
     pub fn process(&self, pid: u32) -> Option<Arc<Process>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.processes.len() > MAX_KEPT {
+        let stat = Stat::read(pid)?;
+        let mut kept = self.kept();
+        if let Some(process) = kept.fresh(pid, &stat) {
+            return Some(self.with_package(pid, process, &mut kept));
+        }
+        match Status::read(pid) {
+            Some(status) if status.thread_group != pid => {
+                self.read(status.thread_group, Stat::read(status.thread_group)?, &mut kept)
+            }
+            _ => self.read(pid, stat, &mut kept),
+        }
+    }
+
+    /// Returns the process with that id if it is the one that started so many nanoseconds after
+    /// boot, as the kernel counts them; `None` if that one has gone.
+    pub fn process_at(&self, pid: u32, started_ns: u64) -> Option<Arc<Process>> {
+        let is_same = |stat: Option<Stat>| {
+            stat.is_some_and(|stat| stat::same_start(started_ns, stat.started))
+        };
+        let found = is_same(Stat::read(pid)).then(|| self.process(pid))?;
+        // Between the two looks another may have taken its place.
+        found.filter(|_| is_same(Stat::read(pid)))
+    }
+
+    /// Returns all processes that run a program, by their ids: no threads of the kernel, and
+    /// none that have ended.
+    pub fn list(&self) -> Vec<Arc<Process>> {
+        let running = stat::scan().filter(|seen| !seen.is_kernel && !seen.has_ended);
+        let mut pids: Vec<u32> = running.map(|seen| seen.pid).collect();
+        pids.sort_unstable();
+        pids.into_iter().filter_map(|pid| self.process(pid)).collect()
+    }
+
+    /// Returns a process with its package, if it has one that is not known yet.
+    ///
+    /// Unlike all else here this waits for the look-up: not for a thread that others wait for.
+    pub fn complete(&self, process: &Arc<Process>) -> Arc<Process> {
+        let packages = self.packages.as_ref().filter(|_| process.package.is_none());
+        match packages.and_then(|packages| packages.owner_of(process)) {
+            Some(owner) => Arc::new(Process { package: Some(owner), ..(**process).clone() }),
+            None => Arc::clone(process),
+        }
+    }
+
+    /// Forgets a process, so that it is read anew: it is known to run another program now, or as
+    /// another user.
+    pub fn forget(&self, pid: u32) {
+        self.kept().processes.remove(&pid);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From the process up, as far as nothing fresh is known; then down again, each joined to its
+    /// parent.
+    fn read(&self, pid: u32, stat: Stat, kept: &mut Kept) -> Option<Arc<Process>> {
+        let (mut line, mut known) = (vec![(pid, stat)], None);
+        while line.len() < MAX_PARENTS
+            && let Some((_, below)) = line.last()
+            && below.parent != 0
+        {
+            let parent = below.parent;
+            let Some(stat) = Stat::read(parent) else { break };
+            known = kept.fresh(parent, &stat);
+            if known.is_some() {
+                break;
+            }
+            line.push((parent, stat));
+        }
+        if kept.processes.len() + line.len() > MAX_KEPT {
             kept.processes.clear();
         }
-        // From the process up, as far as nothing is known yet; then down again, each joined to
-        // its parent.
-        let (mut unknown, mut next, mut known) = (Vec::new(), pid, None);
-        while next != 0 && unknown.len() < MAX_PARENTS {
-            let Some(stat) = Stat::read(next) else { break };
-            match kept.processes.get(&next) {
-                Some((old, process)) if *old == stat => {
-                    known = Some(Arc::clone(process));
-                    break;
-                }
-                _ => {
-                    let parent = stat.parent;
-                    unknown.push((next, stat));
-                    next = parent;
-                }
-            }
-        }
-        if unknown.is_empty() && known.as_ref()?.pid != pid {
-            return None;
-        }
-        for (pid, stat) in unknown.into_iter().rev() {
-            let process = Arc::new(self.read(pid, &stat, known, &mut kept.users));
-            kept.processes.insert(pid, (stat, Arc::clone(&process)));
-            known = Some(process);
+        for (pid, stat) in line.into_iter().rev() {
+            known = Some(self.read_one(pid, stat, known, kept));
         }
         known
     }
 
-    fn read(
+    fn read_one(
         &self,
         pid: u32,
-        stat: &Stat,
+        mut stat: Stat,
         parent: Option<Arc<Process>>,
-        users: &mut HashMap<u32, Option<String>>,
-    ) -> Process {
-        let file = |name| format!("/proc/{pid}/{name}");
-        let uid = fs::read_to_string(file("status")).ok().and_then(|status| real_uid(&status));
-        let mut name = |uid| users.entry(uid).or_insert_with(|| user::name(uid)).clone();
-        // In milliseconds, as seconds would make a process older than it is.
-        let age = Duration::from_millis(stat.started.saturating_mul(1000) / self.ticks_per_second);
-        Process {
-            pid,
-            started: self.boot.checked_add(age),
-            name: stat.name.clone(),
-            path: fs::read_link(file("exe")).ok().map(without_deleted),
-            args: fs::read(file("cmdline")).map(|line| split(&line)).unwrap_or_default(),
-            cwd: fs::read_link(file("cwd")).ok(),
-            user: uid.map(|uid| User { uid, name: name(uid) }),
-            parent,
+        kept: &mut Kept,
+    ) -> Arc<Process> {
+        let mut process = Process::default();
+        for _ in 0..TRIES {
+            // In milliseconds, as seconds would make a process older than it is.
+            let age = stat.started.saturating_mul(1000) / self.ticks_per_second;
+            let started = self.boot.checked_add(Duration::from_millis(age));
+            process = record::read(pid, &stat, started, parent.clone(), &mut kept.names);
+            match Stat::read(pid) {
+                // It has become another while it was read: that would be a bit of both. If it
+                // lost its parent, the next look will see that.
+                Some(now) if now != stat && now.parent == stat.parent => stat = now,
+                _ => break,
+            }
         }
+        let package = self.packages.as_ref().map(|packages| packages.known_owner_of(&process));
+        let lacks_package = package == Some(None);
+        process.package = package.flatten().flatten();
+        let process = match kept.processes.get(&pid) {
+            Some(old) if *old.process == process => Arc::clone(&old.process),
+            _ => Arc::new(process),
+        };
+        let entry =
+            Entry { stat, process: Arc::clone(&process), read_at: Instant::now(), lacks_package };
+        kept.processes.insert(pid, entry);
+        process
+    }
+
+    /// Adds the package if it is known by now.
+    fn with_package(&self, pid: u32, process: Arc<Process>, kept: &mut Kept) -> Arc<Process> {
+        let Some(entry) = kept.processes.get_mut(&pid).filter(|entry| entry.lacks_package) else {
+            return process;
+        };
+        let packages = self.packages.as_ref();
+        let Some(found) = packages.and_then(|packages| packages.known_owner_of(&process)) else {
+            return process;
+        };
+        entry.lacks_package = false;
+        if found.is_some() {
+            entry.process = Arc::new(Process { package: found, ..(*process).clone() });
+        }
+        Arc::clone(&entry.process)
     }
 }
 
-fn real_uid(status: &str) -> Option<u32> {
-    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    line.split_ascii_whitespace().next()?.parse().ok()
-}
-
-/// Takes away what the kernel adds to the path of an executable whose file has gone.
-fn without_deleted(path: PathBuf) -> PathBuf {
-    match path.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
-        Some(bare) => OsString::from_vec(bare.to_vec()).into(),
-        None => path,
-    }
-}
-
-fn split(line: &[u8]) -> Vec<String> {
-    if line.is_empty() {
-        return Vec::new();
-    }
-    let line = line.strip_suffix(b"\0").unwrap_or(line);
-    line.split(|&byte| byte == 0).map(|arg| String::from_utf8_lossy(arg).into_owned()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{real_uid, split, without_deleted};
-
-    #[test]
-    fn arguments_keep_empty_ones() {
-        assert_eq!(split(b"sh\0-c\0\0"), ["sh", "-c", ""]);
-        assert_eq!(split(b""), [""; 0]);
-        assert_eq!(split(b"renamed title"), ["renamed title"]);
-    }
-
-    #[test]
-    fn the_real_user_is_the_first() {
-        assert_eq!(real_uid("Name:\tx\nUid:\t1000\t0\t0\t0\n"), Some(1000));
-        assert_eq!(real_uid("Uid:\t-1"), None);
-    }
-
-    #[test]
-    fn a_removed_executable_keeps_its_path() {
-        assert_eq!(without_deleted("/bin/x (deleted)".into()).to_str(), Some("/bin/x"));
-        assert_eq!(without_deleted("/bin/x".into()).to_str(), Some("/bin/x"));
+impl Kept {
+    /// Returns what is known of a process that looks the same as when it was read.
+    fn fresh(&self, pid: u32, stat: &Stat) -> Option<Arc<Process>> {
+        let entry = self.processes.get(&pid)?;
+        let is_fresh = entry.stat == *stat && entry.read_at.elapsed() < FRESH;
+        is_fresh.then(|| Arc::clone(&entry.process))
     }
 }

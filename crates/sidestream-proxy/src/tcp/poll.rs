@@ -1,0 +1,195 @@
+//! What a flow waits for: servers that are reached, the client, bytes, the deadline.
+
+use std::mem;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use sidestream_capture::Dialed;
+use sidestream_flow::Peer;
+use sidestream_proto::Input;
+use tracing::trace;
+
+use super::{Client, PAUSE, Server, Tcp};
+use crate::side::{Came, HIGH_WATER, Side};
+
+impl Tcp {
+    /// Polls for one thing to tell the machine, and writes what waits on the way.
+    pub(super) fn poll_input(&mut self, cx: &mut Context<'_>, timed: bool) -> Poll<Input> {
+        if let Some(splice) = &mut self.splice {
+            let over = splice.poll(cx);
+            if over.is_ready() {
+                self.splice = None;
+            }
+            return over;
+        }
+        let connecting = self.poll_servers(cx);
+        if connecting.is_ready() {
+            return connecting;
+        }
+        if let Poll::Ready(input) = self.poll_client(cx) {
+            return Poll::Ready(input);
+        }
+        if let Some(input) = self.poll_writes(cx) {
+            return Poll::Ready(input);
+        }
+        if self.flow.conn.paces()
+            && let Some(server) = self.drained_server()
+        {
+            return Poll::Ready(Input::Drained(server));
+        }
+        for server in &mut self.servers {
+            if let Server::Open(side) = server
+                && side.is_over()
+            {
+                *server = Server::Gone;
+            }
+        }
+        if let Poll::Ready(input) = self.poll_reads(cx) {
+            return Poll::Ready(input);
+        }
+        if timed && self.timer.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Input::Timeout);
+        }
+        Poll::Pending
+    }
+
+    fn poll_servers(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
+        for (number, server) in (0..).zip(&mut self.servers) {
+            let Server::Dialing(dialing) = server else { continue };
+            match dialing.as_mut().poll(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Err(failure)) => {
+                    *server = Server::Gone;
+                    self.failure = Some(failure.clone());
+                    return Poll::Ready(Input::OpenFailed { server: number, failure });
+                }
+                Poll::Ready(Ok(Dialed { stream, addr })) => {
+                    *server = Server::Open(Side::new(stream));
+                    match mem::replace(&mut self.client, Client::Gone) {
+                        Client::Pending(pending) => {
+                            let opened = Some((number, addr));
+                            self.client = Client::Accepting(pending.accept(), opened);
+                        }
+                        client => {
+                            self.client = client;
+                            return Poll::Ready(Input::Opened { server: number, addr });
+                        }
+                    }
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
+        let Client::Accepting(accepting, opened) = &mut self.client else { return Poll::Pending };
+        let Poll::Ready(accepted) = accepting.as_mut().poll(cx) else { return Poll::Pending };
+        let opened = opened.take();
+        match accepted {
+            Ok(stream) => {
+                self.client = Client::Open(Side::new(stream));
+                opened.map_or(Poll::Pending, |(server, addr)| {
+                    Poll::Ready(Input::Opened { server, addr })
+                })
+            }
+            Err(error) => {
+                trace!(%error, "the client went away before it was answered");
+                self.client = Client::Gone;
+                Poll::Ready(Input::Reset(Peer::Client))
+            }
+        }
+    }
+
+    /// Writes what waits everywhere. Of a peer that takes no more, what it said last is told
+    /// first: it may be the reason, as a TLS alert is.
+    fn poll_writes(&mut self, cx: &mut Context<'_>) -> Option<Input> {
+        self.sides().find_map(|(peer, side)| {
+            let Poll::Ready(Err(error)) = side.poll_write(cx) else { return None };
+            trace!(%error, %peer, "cannot write");
+            match side.poll_read(cx) {
+                Poll::Ready(Came::Data(bytes)) => Some(Input::Data(peer, bytes)),
+                Poll::Ready(Came::Broken | Came::Eof) | Poll::Pending => {
+                    side.end();
+                    Some(Input::Reset(peer))
+                }
+            }
+        })
+    }
+
+    /// Returns a server to which all that waited was written.
+    fn drained_server(&mut self) -> Option<Peer> {
+        let drained = |(peer, side): (Peer, &mut Side)| side.take_drained().then_some(peer);
+        self.sides().filter(|(peer, _)| *peer != Peer::Client).find_map(drained)
+    }
+
+    fn poll_reads(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
+        // Whoever was read last is asked last, so that neither starves the other.
+        self.client_first = !self.client_first;
+        for client in [self.client_first, !self.client_first] {
+            let read = if client { self.poll_read_client(cx) } else { self.poll_read_servers(cx) };
+            if read.is_ready() {
+                return read;
+            }
+        }
+        Poll::Pending
+    }
+
+    fn poll_read_client(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
+        let Client::Open(side) = &mut self.client else { return Poll::Pending };
+        // A machine that paces itself is told what was written, and keeps back what was not.
+        let paces = self.flow.conn.paces();
+        let waiting: usize = if paces { 0 } else { self.servers.iter().map(Server::queued).sum() };
+        if waiting >= HIGH_WATER || !self.flow.conn.wants(Peer::Client) {
+            return Poll::Pending;
+        }
+        if !self.flow.shared.sink.has_room() {
+            if self.pause.is_elapsed() {
+                self.pause.as_mut().reset((Instant::now() + PAUSE).into());
+            }
+            if self.pause.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+            return Poll::Pending;
+        }
+        side.poll_read(cx).map(|came| input(Peer::Client, came))
+    }
+
+    fn poll_read_servers(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
+        let waiting = match &self.client {
+            Client::Open(side) => side.queued(),
+            Client::Pending(_) | Client::Accepting(..) | Client::Gone => 0,
+        };
+        if waiting >= HIGH_WATER {
+            return Poll::Pending;
+        }
+        for (number, server) in (0..).zip(&mut self.servers) {
+            let (Server::Open(side), peer) = (server, Peer::Server(number)) else { continue };
+            if self.flow.conn.wants(peer)
+                && let Poll::Ready(came) = side.poll_read(cx)
+            {
+                return Poll::Ready(input(peer, came));
+            }
+        }
+        Poll::Pending
+    }
+
+    pub(super) fn sides(&mut self) -> impl Iterator<Item = (Peer, &mut Side)> {
+        let client = match &mut self.client {
+            Client::Open(side) => Some((Peer::Client, side)),
+            Client::Pending(_) | Client::Accepting(..) | Client::Gone => None,
+        };
+        let servers = (0..).zip(&mut self.servers).filter_map(|(number, server)| match server {
+            Server::Open(side) => Some((Peer::Server(number), side)),
+            Server::Dialing(_) | Server::Gone => None,
+        });
+        client.into_iter().chain(servers)
+    }
+}
+
+fn input(peer: Peer, came: Came) -> Input {
+    match came {
+        Came::Broken => Input::Reset(peer),
+        Came::Data(bytes) => Input::Data(peer, bytes),
+        Came::Eof => Input::Eof(peer),
+    }
+}
