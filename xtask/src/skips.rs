@@ -77,11 +77,20 @@ impl Skips {
             if reason.is_empty() {
                 bail!("{ALLOWED}: no reason for {name}");
             }
+            if name.ends_with('*') && (who != "nobody" || !name.ends_with("::*")) {
+                bail!("{ALLOWED}: only for nobody, and only for a package as a whole: {name}");
+            }
             if who == user || who == "any" {
                 names.push(name);
             }
         }
-        let refused = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        let is_allowed = |name: &str| {
+            names.iter().any(|allowed| match allowed.strip_suffix('*') {
+                Some(package) => name.starts_with(package),
+                None => name == *allowed,
+            })
+        };
+        let refused = self.0.iter().filter(|(name, _)| !is_allowed(name));
         Ok(refused
             .map(|(name, reason)| {
                 format!("{name}: must run here as {user}, but was skipped: {reason}")
@@ -108,6 +117,9 @@ mod tests {
         check("", "root", 1);
         check("# Why.\n\nnobody | linux::makes_a_table | needs root\n", "nobody", 0);
         check("nobody | linux::makes_a_table | needs root\n", "root", 1);
+        check("nobody | linux::* | needs root\n", "nobody", 0);
+        check("nobody | other::* | needs root\n", "nobody", 1);
+        assert!(skips.refused_by("root | linux::* | never here\n", "root").is_err());
         check("any | other::makes_a_table | never here\n", "root", 1);
         check("any | linux::makes_a_table | never here\n", "root", 0);
         assert!(skips.refused_by("any | linux::makes_a_table |\n", "root").is_err());

@@ -1,7 +1,11 @@
 //! What this machine can do, and why not.
 
-use sidestream_capture::{Attribution, Capabilities, Refusal};
+use std::io;
 
+use sidestream_capture::{Attribution, Capabilities, Refusal};
+use sidestream_linux::LocalFinding;
+
+use crate::helper::{self, Rights};
 use crate::sys;
 
 /// What this machine can do.
@@ -68,24 +72,34 @@ pub fn check() -> Report {
     Report {
         system: sys::system(),
         is_root: sys::is_root(),
-        drivers: if sys::HAS_NAMESPACES { vec![namespaces()] } else { Vec::new() },
+        drivers: if sys::IS_LINUX { vec![namespaces(), ebpf()] } else { Vec::new() },
     }
 }
 
-fn namespaces() -> Driver {
+/// What was tried, how it went, and what to do if it failed.
+type Tried = (String, io::Result<()>, Option<&'static str>);
+
+/// Words what was tried in turn: after the first that is missing, nothing was.
+fn in_turn(tried: impl Iterator<Item = Tried>) -> Vec<Finding> {
     let mut missing = false;
-    let mut findings = Vec::new();
-    for found in sidestream_linux::check() {
-        let outcome = match found.outcome {
+    let finding = |(what, outcome, remedy): Tried| {
+        let outcome = match outcome {
             Ok(()) => Outcome::Fine,
             Err(_) if missing => Outcome::Untried,
             Err(error) => {
                 missing = true;
-                Outcome::Missing { reason: error.to_string(), remedy: found.remedy }
+                let reason = error.to_string();
+                Outcome::Missing { reason, remedy }
             }
         };
-        findings.push(Finding { what: found.feature.to_string(), outcome });
-    }
+        Finding { what, outcome }
+    };
+    tried.map(finding).collect()
+}
+
+fn namespaces() -> Driver {
+    let tried = sidestream_linux::check().into_iter();
+    let findings = in_turn(tried.map(|one| (one.feature.to_string(), one.outcome, one.remedy)));
     // What its capture says of itself, which is there only while a command runs.
     let capabilities = Capabilities::default()
         .with_udp()
@@ -94,4 +108,47 @@ fn namespaces() -> Driver {
         .with_refusal(Refusal::Reset)
         .with_descriptors();
     Driver { name: "namespaces", mode: "run", capabilities, findings }
+}
+
+fn ebpf() -> Driver {
+    let tried = sidestream_linux::check_local().into_iter();
+    let mut findings: Vec<_> = tried.map(finding).collect();
+    let status = helper::status();
+    let outcome = match &status.found {
+        Some(_) => Outcome::Fine,
+        None => Outcome::Missing {
+            reason: "sidestream-helper is not here".into(),
+            remedy: Some(helper::GET_ONE),
+        },
+    };
+    let place = status.found.as_ref().map(|path| format!("the helper {}", path.display()));
+    findings.push(Finding { what: place.unwrap_or_else(|| "the helper".into()), outcome });
+    let (what, outcome) = match status.rights {
+        _ if status.found.is_none() => ("rights for the helper".into(), Outcome::Untried),
+        Rights::By(way) => (format!("rights for the helper, by {way}"), Outcome::Fine),
+        Rights::Lacking { reason, remedy } => (
+            "rights for the helper".into(),
+            Outcome::Missing { reason: reason.into(), remedy: Some(remedy) },
+        ),
+    };
+    findings.push(Finding { what, outcome });
+    // What its capture says of itself on a machine with IPv6.
+    let capabilities = Capabilities::default()
+        .with_udp()
+        .with_ipv6()
+        .with_attribution(Attribution::Kernel)
+        .with_refusal(Refusal::Reset)
+        .with_spec()
+        .with_descriptors();
+    Driver { name: "ebpf", mode: "local", capabilities, findings }
+}
+
+/// Words what was tried for itself.
+fn finding(one: LocalFinding) -> Finding {
+    let outcome = match one.outcome {
+        Ok(()) => Outcome::Fine,
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Outcome::Untried,
+        Err(error) => Outcome::Missing { reason: error.to_string(), remedy: one.remedy },
+    };
+    Finding { what: one.what.to_owned(), outcome }
 }

@@ -6,14 +6,15 @@ use std::io;
 use std::sync::Arc;
 
 use sidestream_capture::{Capture, Dial, Direct};
-use sidestream_linux::{LaunchError, Notices, Options, Sandbox};
+use sidestream_linux::{LaunchError, Options, Sandbox};
 use sidestream_trust::{Note, ParseRootError, RootCertificate};
 use tokio::sync::watch;
 
-use crate::Running;
 use crate::lasting::Lasting;
+use crate::notice::Source;
 use crate::overlays::Overlays;
 use crate::sys::Signals;
+use crate::{Notices, Running};
 
 /// A command to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,7 +124,7 @@ impl Launched {
             capture: Box::new(Lasting::new(parts.capture, ended)),
             dial: Arc::new(Direct::default()),
             running,
-            notices: parts.notices,
+            notices: Notices::new([Source::Command(parts.notices)]),
         })
     }
 }

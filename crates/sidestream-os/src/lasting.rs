@@ -44,6 +44,10 @@ impl<C: Capture> Capture for Lasting<C> {
         }))
     }
 
+    fn close(&mut self) -> bool {
+        self.inner.close()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
     }

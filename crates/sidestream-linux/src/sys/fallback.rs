@@ -2,12 +2,20 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::task::{Context, Poll};
 
-use sidestream_capture::{Capabilities, Capture, Incoming};
+use sidestream_capture::{
+    BoxFuture, Capabilities, Capture, Dial, Dialed, DialedAssociation, Direct, FlowInfo, Incoming,
+    Target,
+};
+use sidestream_record::DialFailure;
 
-use crate::{Feature, Finding, LaunchError, Notices, Options, WaitError};
+use crate::{
+    CallerError, ConnectError, Feature, Finding, LaunchError, LocalFinding, LocalNotices,
+    LocalOptions, LogLines, Notices, Options, ServeError, ServeOptions, StartError, WaitError,
+};
 
 const REMEDY: &str = "run it on Linux";
 
@@ -108,4 +116,140 @@ impl Running {
 pub fn check() -> Vec<Finding> {
     let (feature, outcome) = (Feature::NetworkNamespace, Err(unsupported()));
     vec![Finding { feature, outcome, remedy: Some(REMEDY) }]
+}
+
+/// Yields the flows of the processes on this machine that a spec chooses.
+#[derive(Debug)]
+pub struct LocalCapture(Infallible);
+
+impl LocalCapture {
+    /// Has the helper at the other end of a connection capture.
+    ///
+    /// # Errors
+    ///
+    /// Always on this system.
+    pub async fn start<S>(
+        _stream: S,
+        _options: LocalOptions,
+    ) -> Result<(Self, LocalNotices), StartError> {
+        Err(unsupported().into())
+    }
+
+    /// Ends the capture.
+    pub async fn stop(self) {
+        match self.0 {}
+    }
+}
+
+impl Capture for LocalCapture {
+    fn poll_incoming(&mut self, _: &mut Context<'_>) -> Poll<io::Result<Option<Incoming>>> {
+        match self.0 {}
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        match self.0 {}
+    }
+}
+
+/// Tries everything that the helper needs.
+pub fn check_local() -> Vec<LocalFinding> {
+    vec![LocalFinding { what: "Linux", outcome: Err(unsupported()), remedy: Some(REMEDY) }]
+}
+
+/// Dials as the captured program would have; on this system nothing is captured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalDial {
+    direct: Direct,
+}
+
+impl LocalDial {
+    /// Dials with the timeouts of that dialler.
+    pub fn new(direct: Direct) -> Self {
+        Self { direct }
+    }
+}
+
+impl Dial for LocalDial {
+    fn dial<'a>(
+        &'a self,
+        flow: &'a FlowInfo,
+        target: &'a Target,
+    ) -> BoxFuture<'a, Result<Dialed, DialFailure>> {
+        self.direct.dial(flow, target)
+    }
+
+    fn associate<'a>(
+        &'a self,
+        flow: &'a FlowInfo,
+        target: &'a Target,
+    ) -> BoxFuture<'a, Result<DialedAssociation, DialFailure>> {
+        self.direct.associate(flow, target)
+    }
+}
+
+/// For whom the helper works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Caller {
+    /// The user whose proxy is served.
+    pub uid: u32,
+    /// Whether processes of other users may be captured.
+    pub all_users: bool,
+}
+
+impl Caller {
+    /// Finds out who started this process.
+    ///
+    /// # Errors
+    ///
+    /// Always on this system.
+    pub fn find(_uid: Option<u32>) -> Result<Self, CallerError> {
+        Err(CallerError::Unsupported)
+    }
+}
+
+/// A connection to the proxy of a user.
+#[derive(Debug)]
+pub struct Rendezvous(Infallible);
+
+impl Rendezvous {
+    /// Connects to the socket on which a proxy waits.
+    ///
+    /// # Errors
+    ///
+    /// Always on this system.
+    pub fn connect(path: &Path, _uid: u32) -> Result<Self, ConnectError> {
+        Err(ConnectError::Connect { path: path.to_owned(), source: unsupported() })
+    }
+}
+
+/// Cuts this process off from what it was started with.
+///
+/// # Errors
+///
+/// Always on this system.
+pub fn isolate() -> io::Result<()> {
+    Err(unsupported())
+}
+
+/// Gives up every right but those that capturing needs.
+///
+/// # Errors
+///
+/// Always on this system.
+pub fn restrict(_all_users: bool) -> io::Result<()> {
+    Err(unsupported())
+}
+
+/// Captures for the proxy at the other end.
+///
+/// # Errors
+///
+/// There is no connection to a proxy on this system.
+pub fn serve(
+    rendezvous: Rendezvous,
+    _options: ServeOptions,
+    _log: LogLines,
+) -> Result<(), ServeError> {
+    match rendezvous.0 {}
 }

@@ -4,4 +4,6 @@
 #[cfg_attr(not(target_os = "linux"), path = "fallback.rs")]
 mod imp;
 
+pub use imp::{Caller, Rendezvous, isolate, restrict, serve};
+pub use imp::{LocalCapture, LocalDial, check_local};
 pub use imp::{Parts, Running, Sandbox, SandboxCapture, check};

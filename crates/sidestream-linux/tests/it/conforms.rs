@@ -66,11 +66,19 @@ impl Inside {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let path = std::fs::canonicalize(PYTHON).ok();
-        let maker = KnownProcess { pid: running.pid(), path };
+        let parents = vec![parent_of(running.pid())];
+        let maker = KnownProcess { pid: running.pid(), path, parents };
         let (_running, _notices) = (Mutex::new(running), Mutex::new(notices));
         let capture = Mutex::new(Some(capture));
         Ok(Self { capture, maker, at, _running, _notices, _folder: folder })
     }
+}
+
+/// Returns the parent of a process: the sandbox's keeper.
+fn parent_of(pid: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    line.unwrap().trim().parse().unwrap()
 }
 
 /// Has a socket made inside.

@@ -4,10 +4,20 @@
 #[cfg_attr(not(unix), path = "fallback.rs")]
 mod imp;
 
+#[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "unhelped.rs")]
+mod helped;
+
+pub(crate) use helped::{
+    HelperCapture, Started, adopt_environment, dial, drop_privileges, helper_status, install,
+    start, sudo_caller, uninstall,
+};
+#[cfg(target_os = "linux")]
+pub(crate) use imp::effective_uid;
 pub(crate) use imp::{Signals, end_by, inherited, is_root, raise_open_files, shell_code, signal};
 
-/// Whether commands can be captured in namespaces on this system.
-pub(crate) const HAS_NAMESPACES: bool = cfg!(target_os = "linux");
+/// Whether this system has the drivers of `sidestream-linux`.
+pub(crate) const IS_LINUX: bool = cfg!(target_os = "linux");
 
 /// Returns the system's name and the release of its kernel, where that is known.
 pub(crate) fn system() -> String {

@@ -75,8 +75,12 @@ pub(crate) fn raise_open_files() -> io::Result<()> {
 }
 
 pub(crate) fn is_root() -> bool {
+    effective_uid() == 0
+}
+
+pub(crate) fn effective_uid() -> u32 {
     // SAFETY: the call takes nothing and cannot fail.
-    unsafe { libc::geteuid() == 0 }
+    unsafe { libc::geteuid() }
 }
 
 pub(crate) fn shell_code(status: ExitStatus) -> u8 {

@@ -1,5 +1,16 @@
-//! Commands that are captured, and what the machine can do.
+//! Commands that are captured, what the machine can do, and the helper.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[cfg(target_os = "linux")]
+mod again;
+#[cfg(target_os = "linux")]
+mod install;
+#[cfg(target_os = "linux")]
+mod privileges;
+#[cfg(target_os = "linux")]
+mod start;
+#[cfg(target_os = "linux")]
+mod whole;
 
 use std::fs;
 use std::time::Duration;

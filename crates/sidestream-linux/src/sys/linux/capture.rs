@@ -169,6 +169,7 @@ impl SandboxCapture {
             via: "run",
             destination: Destination::Original,
             egress: Egress::default(),
+            residual: None,
         }
     }
 }

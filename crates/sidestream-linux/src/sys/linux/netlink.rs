@@ -1,7 +1,7 @@
 //! A small encoder and decoder of netlink (RFC 3549), as far as a sandbox needs it.
 
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::{io, mem};
 
 use super::raw;
 
@@ -77,10 +77,43 @@ impl From<OwnedFd> for Netlink {
     }
 }
 
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 impl Netlink {
     /// Makes a socket in the namespace of the caller.
     pub(super) fn open(protocol: libc::c_int) -> io::Result<Self> {
         raw::socket(libc::AF_NETLINK, libc::SOCK_RAW, protocol).map(Self)
+    }
+
+    /// Makes a socket that is told what happens in those groups, of the first 32.
+    pub(super) fn listen(protocol: libc::c_int, groups: &[u32]) -> io::Result<Self> {
+        let netlink = Self::open(protocol)?;
+        // SAFETY: an address is plain memory.
+        let mut addr: libc::sockaddr_nl = unsafe { mem::zeroed() };
+        addr.nl_family = libc::AF_NETLINK as libc::sa_family_t;
+        addr.nl_groups = groups.iter().fold(0, |mask, group| mask | 1 << (group - 1));
+        let len = size_of_val(&addr) as libc::socklen_t;
+        // A socket without a port of its own would not be told what the kernel does by itself.
+        // SAFETY: the pointer and the length are of a live address.
+        let bound = unsafe { libc::bind(netlink.0.as_raw_fd(), (&raw const addr).cast(), len) };
+        raw::check(bound).map(|_zero| netlink)
+    }
+
+    /// Throws away what was told; `false` if nothing was.
+    pub(super) fn drain(&self) -> bool {
+        let mut any = false;
+        loop {
+            match raw::receive(self.as_fd(), &mut [0; 16], libc::MSG_DONTWAIT) {
+                Ok(_len) => any = true,
+                // More was said than there was room for.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => any = true,
+                Err(_empty) => return any,
+            }
+        }
     }
 
     /// Sends messages of which each is acknowledged, and fails with the first refusal.
@@ -105,7 +138,7 @@ impl Netlink {
         let acknowledged = self.acknowledged(inner);
         if acknowledged.is_err() {
             // What else was said must not be read as the answer to the next question.
-            while raw::receive(self.0.as_fd(), &mut [0; 16], libc::MSG_DONTWAIT).is_ok() {}
+            self.drain();
         }
         acknowledged
     }
@@ -123,6 +156,19 @@ impl Netlink {
             }
         }
         Ok(())
+    }
+
+    /// Sends a question and reads the body of its one answer; `None` if the kernel refuses.
+    pub(super) fn ask<T>(
+        &self,
+        message: Message,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> io::Result<Option<T>> {
+        raw::send(self.0.as_fd(), &message.finish(0))?;
+        let mut buf = [0; 4096];
+        let len = raw::receive(self.0.as_fd(), &mut buf, libc::MSG_DONTWAIT)?;
+        let answer = messages(&buf[..len]).next();
+        Ok(answer.filter(|(kind, _)| i32::from(*kind) != libc::NLMSG_ERROR).map(|(_, b)| read(b)))
     }
 
     /// Sends a request for a list and calls `visit` with the body of each answer.

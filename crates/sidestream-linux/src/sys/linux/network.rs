@@ -5,23 +5,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use super::netlink::{Message, Netlink, attrs};
 use super::nft::TAKEN;
+use super::rtnetlink::{
+    FR_ACT_TO_TBL, FRA_FWMARK, FRA_PRIORITY, FRA_TABLE, IFA_ADDRESS, IFA_LOCAL, LOOPBACK, RTA_DST,
+    RTA_OIF, RTA_PREFSRC, RTA_TABLE, family, ip, octets,
+};
 
 /// The routing table of what is taken aside.
 const TABLE: u32 = 5353;
-const LOOPBACK: u32 = 1;
 /// The most routes that are copied beside the default ones.
 const MAX_ROUTES: usize = 64;
-
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
-const RTA_DST: u16 = 1;
-const RTA_OIF: u16 = 4;
-const RTA_PREFSRC: u16 = 7;
-const RTA_TABLE: u16 = 15;
-const FRA_PRIORITY: u16 = 6;
-const FRA_FWMARK: u16 = 10;
-const FRA_TABLE: u16 = 15;
-const FR_ACT_TO_TBL: u8 = 1;
 
 /// What a program can see of the host's network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,7 +112,7 @@ fn new_route(destination: IpAddr, prefix: u8, scope: u8, kind: u8) -> Message {
 }
 
 /// Reads an address that other hosts know.
-fn address(body: &[u8]) -> Option<IpAddr> {
+pub(super) fn address(body: &[u8]) -> Option<IpAddr> {
     let [family, _, flags, scope, ..] = *body else { return None };
     let unready = libc::IFA_F_TENTATIVE | libc::IFA_F_DADFAILED;
     if scope != libc::RT_SCOPE_UNIVERSE || u32::from(flags) & unready != 0 {
@@ -167,23 +159,4 @@ fn source_for(destination: IpAddr) -> Option<IpAddr> {
     socket.connect((probe, 9)).ok()?;
     let source = socket.local_addr().ok()?.ip();
     (!source.is_unspecified() && !source.is_loopback()).then_some(source)
-}
-
-fn family(ip: IpAddr) -> u8 {
-    if ip.is_ipv4() { libc::AF_INET as u8 } else { libc::AF_INET6 as u8 }
-}
-
-fn octets(ip: IpAddr) -> Vec<u8> {
-    match ip {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    }
-}
-
-fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {
-    match i32::from(family) {
-        libc::AF_INET => Some(IpAddr::from(<[u8; 4]>::try_from(value).ok()?)),
-        libc::AF_INET6 => Some(IpAddr::from(<[u8; 16]>::try_from(value).ok()?)),
-        _ => None,
-    }
 }

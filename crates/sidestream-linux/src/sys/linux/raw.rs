@@ -126,6 +126,42 @@ pub(super) fn set_option(
     check(returned).map(drop)
 }
 
+/// Reads an option that is a number of 64 bits.
+pub(super) fn option_u64(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<u64> {
+    let mut value = 0_u64;
+    let mut len = size_of_val(&value) as libc::socklen_t;
+    // SAFETY: the pointer and the length are of a live integer, which the kernel fills.
+    let returned = unsafe {
+        libc::getsockopt(fd.as_raw_fd(), level, name, (&raw mut value).cast(), &raw mut len)
+    };
+    check(returned).map(|_zero| value)
+}
+
+/// Returns who was at the other end of a unix socket when it was connected. The pid is 0 if this
+/// pid namespace does not see it.
+pub(super) fn peer(fd: BorrowedFd<'_>) -> io::Result<libc::ucred> {
+    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut len = size_of_val(&peer) as libc::socklen_t;
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_PEERCRED);
+    // SAFETY: the pointer and the length are of a live structure, which the kernel fills.
+    let returned = unsafe {
+        libc::getsockopt(fd.as_raw_fd(), level, name, (&raw mut peer).cast(), &raw mut len)
+    };
+    check(returned).map(|_zero| peer)
+}
+
+/// Opens a descriptor of the process at the other end of a unix socket (Linux 6.5 and later).
+pub(super) fn peer_pidfd(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut pidfd: c_int = -1;
+    let mut len = size_of_val(&pidfd) as libc::socklen_t;
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_PEERPIDFD);
+    // SAFETY: the pointer and the length are of a live integer, which the kernel fills.
+    let returned = unsafe {
+        libc::getsockopt(fd.as_raw_fd(), level, name, (&raw mut pidfd).cast(), &raw mut len)
+    };
+    check(returned).and_then(|_zero| own(pidfd))
+}
+
 pub(super) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
     let flags = libc::MSG_NOSIGNAL;
     // SAFETY: the pointer and the length are of a live slice.
