@@ -2,10 +2,8 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
-use std::sync::Arc;
 
-use sidestream::flow::Process;
-use sidestream::process::Table;
+use sidestream::process::{Lineage, Table};
 use sidestream::spec::{Container, Fact, Facts, ProcessFacts, Spec, User, Verdict};
 
 use crate::args::Explain;
@@ -17,21 +15,15 @@ use crate::exit::Exit;
 ///
 /// The output cannot be written.
 pub fn explain(args: &Explain) -> io::Result<Exit> {
-    let spec = match args.spec.parse::<Spec>() {
-        Ok(spec) => spec,
-        Err(error) => {
-            writeln!(io::stderr(), "error: not a spec:\n{}", error.render(&args.spec))?;
-            return Ok(Exit::Usage);
-        }
-    };
+    let Some(spec) = parse(&args.spec)? else { return Ok(Exit::Usage) };
     let known = args.pid.and_then(|pid| Table::open().ok()?.process(pid));
-    let line = known.as_ref().map(lineage).unwrap_or_default();
-    let ancestors: Vec<_> = line.iter().skip(1).map(|process| process_facts(process)).collect();
+    let lineage = known.as_deref().map(Lineage::new);
+    let known = lineage.as_ref().map(Lineage::facts).unwrap_or_default();
     let facts = Facts {
-        process: given(args, line.first().map(|process| process_facts(process))),
-        ancestors: if line.is_empty() { Fact::Unknown } else { Fact::Known(&ancestors) },
+        process: given(args, known.process),
         destination: Fact::or_unknown(args.dst),
         host: Fact::or_unknown(args.host.as_deref()),
+        ..known
     };
     let explanation = spec.explain(&facts);
     write!(io::stdout(), "{explanation}")?;
@@ -42,28 +34,23 @@ pub fn explain(args: &Explain) -> io::Result<Exit> {
     })
 }
 
-/// Returns a process and its ancestors.
-fn lineage(process: &Arc<Process>) -> Vec<&Process> {
-    std::iter::once(&**process).chain(process.parents()).collect()
-}
-
-/// Returns what is known of a process that runs.
+/// Parses a spec; `None` after saying on standard error what is wrong with it.
 ///
-/// That it has no cgroup, unit or container cannot be told from here.
-fn process_facts(process: &Process) -> ProcessFacts<'_> {
-    let facts = ProcessFacts { pid: process.pid.into(), ..ProcessFacts::default() };
-    let user =
-        process.user.as_ref().map(|user| User { uid: Some(user.uid), name: user.name.as_deref() });
-    let facts = ProcessFacts { user: Fact::or_unknown(user), ..facts };
-    match &process.path {
-        Some(path) => facts.with_path(path),
-        None => facts,
+/// # Errors
+///
+/// Standard error cannot be written.
+pub(crate) fn parse(text: &str) -> io::Result<Option<Spec>> {
+    match text.parse::<Spec>() {
+        Ok(spec) => Ok(Some(spec)),
+        Err(error) => {
+            writeln!(io::stderr(), "error: not a spec:\n{}", error.render(text))?;
+            Ok(None)
+        }
     }
 }
 
 /// Puts what was given on the command line over what is known.
-fn given<'a>(args: &'a Explain, known: Option<ProcessFacts<'a>>) -> ProcessFacts<'a> {
-    let known = known.unwrap_or_default();
+fn given<'a>(args: &'a Explain, known: ProcessFacts<'a>) -> ProcessFacts<'a> {
     let known = match &args.path {
         Some(path) => known.with_path(path),
         None => known,

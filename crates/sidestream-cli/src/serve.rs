@@ -106,8 +106,8 @@ async fn serve_until_end(launched: Launched, serving: Serving) -> anyhow::Result
     Ok(ended?)
 }
 
-/// Tells what the sandbox cannot carry, as it happens.
-async fn tell(mut notices: Notices, detail: Detail) {
+/// Tells what the user should know of the capture, as it happens.
+pub(crate) async fn tell(mut notices: Notices, detail: Detail) {
     while let Some(notice) = notices.next().await {
         if detail > Detail::Quiet {
             say(notice);

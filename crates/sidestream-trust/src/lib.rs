@@ -12,7 +12,9 @@ mod plan;
 mod root;
 mod sys;
 mod tree;
+mod trusted;
 
 pub use overlay::Overlay;
 pub use plan::{Entry, EntryKind, Note, NoteKind, OverlayDir, OverlayFile, Plan};
 pub use root::{ParseRootError, RootCertificate};
+pub use trusted::{Trusted, is_trusted};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sidestream_ca::Authority;
 use sidestream_capture::{Capture, Dial, Direct};
 use sidestream_flow::Ids;
-use sidestream_proxy::{HttpVersions, Proxy, Stop, TlsError, UpstreamTrust};
+use sidestream_proxy::{HttpVersions, Passing, Proxy, Stop, TlsError, UpstreamTrust};
 use sidestream_record::Sink;
 
 use crate::Handle;
@@ -24,10 +24,17 @@ impl Sidestream {
             authority,
             trust: UpstreamTrust::default(),
             http: HttpVersions::default(),
+            passing: Passing::default(),
             dial: Arc::new(Direct::default()),
             sinks: Vec::new(),
             ids: Ids::default(),
         }
+    }
+
+    /// Says what is passed as it is, of the flows that begin from now on: the root may come to be
+    /// trusted while it runs.
+    pub fn set_passing(&self, passing: Passing) {
+        self.proxy.set_passing(passing);
     }
 
     /// Serves what the driver captures, in a task of its own.
@@ -49,6 +56,7 @@ pub struct Builder {
     authority: Arc<Authority>,
     trust: UpstreamTrust,
     http: HttpVersions,
+    passing: Passing,
     dial: Arc<dyn Dial>,
     sinks: Vec<Arc<dyn Sink>>,
     ids: Ids,
@@ -65,6 +73,12 @@ impl Builder {
     #[must_use]
     pub fn http(self, http: HttpVersions) -> Self {
         Self { http, ..self }
+    }
+
+    /// Says what is passed as it is; by default nothing, beside what the spec leaves out.
+    #[must_use]
+    pub fn passing(self, passing: Passing) -> Self {
+        Self { passing, ..self }
     }
 
     /// Says how servers are reached; by default from where this process is.
@@ -92,20 +106,22 @@ impl Builder {
     ///
     /// What is trusted cannot be used.
     pub fn build(self) -> Result<Sidestream, TlsError> {
-        let Self { authority, trust, http, dial, sinks, ids } = self;
+        let Self { authority, trust, http, passing, dial, sinks, ids } = self;
         let mut config = sidestream_proxy::config(&trust)?;
         config.http = http;
         let proxy = Proxy::new(config, authority, dial, Arc::new(sinks), ids);
+        proxy.set_passing(passing);
         Ok(Sidestream { proxy })
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { trust, http, ids, sinks, .. } = self;
+        let Self { trust, http, passing, ids, sinks, .. } = self;
         f.debug_struct("Builder")
             .field("trust", trust)
             .field("http", http)
+            .field("passing", passing)
             .field("ids", ids)
             .field("sinks", &sinks.len())
             .finish_non_exhaustive()

@@ -28,6 +28,7 @@ fn line(args: &Args) -> Layer {
     };
     Layer::from(traffic)
         .or(shown.into())
+        .or(args.local.clone().into())
         .or(args.traffic.clone().into())
         .or(args.shown.clone().into())
         .or(args.common.clone().into())

@@ -1,21 +1,26 @@
 //! From the command line to what is done.
 
 mod layers;
-mod listen;
+mod modes;
 mod run;
 mod start;
 mod usage;
+mod user;
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::args::{Args, Command, Run, SessionCommand, SpecCommand};
 use crate::exit::Exit;
+use crate::mode::Kind;
 use crate::print::Style;
 use crate::settings::Settings;
-use crate::{ca, demo, doctor, explain, folder, say, session};
+use crate::{ca, demo, doctor, explain, folder, helper, ps, say, session};
+
+use user::User;
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
@@ -33,16 +38,18 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(args: Args) -> anyhow::Result<Exit> {
-    if let Some(problem) = usage::check(args.command.as_ref(), &args.mode) {
+    if let Some(problem) = usage::check(&args) {
         return Ok(usage::refuse(&problem));
     }
+    let captures = args.mode.iter().any(|mode| matches!(mode.kind, Kind::Local(_)));
+    let user = captures.then(User::adopt).transpose()?;
     let Some(settings) = layers::settle(&args) else { return Ok(Exit::Usage) };
     let Args { command, mode, .. } = args;
     start_logging();
     let screen = style_of(&io::stderr());
     match command {
         None if mode.is_empty() => Ok(usage::help()),
-        None => listen::listen(&mode, &settings, screen),
+        None => modes::serve(&mode, &settings, user.as_ref(), screen),
         Some(Command::Run(Run { command, wait, .. })) => {
             Ok(run::run(run::Task { words: command, wait }, &settings, screen))
         }
@@ -59,11 +66,13 @@ fn dispatch(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Doctor { json }) => {
             doctor::doctor(confdir(&settings).as_deref(), json, style_of(&io::stdout()))
         }
+        Some(Command::Ps(args)) => ps::ps(&args, settings.detail, style_of(&io::stdout())),
+        Some(Command::Helper(command)) => helper::helper(command),
     }
 }
 
 /// Returns the folder of the root key: where the user says, or where the platform has it.
-fn confdir(settings: &Settings) -> Option<std::path::PathBuf> {
+fn confdir(settings: &Settings) -> Option<PathBuf> {
     settings.confdir.clone().or_else(|| folder::data(&|name| std::env::var_os(name)))
 }
 

@@ -9,7 +9,7 @@ use sidestream::proxy::UpstreamTrust;
 
 use super::confdir;
 use crate::print::Detail;
-use crate::root::{Kept, Root};
+use crate::root::{Kept, Root, RootError};
 use crate::say::say;
 use crate::settings::Settings;
 
@@ -29,7 +29,7 @@ pub(super) fn root_or_ephemeral(settings: &Settings) -> anyhow::Result<Root> {
 }
 
 /// Opens the kept root, and warns if others can read its key.
-pub(super) fn root(settings: &Settings) -> Result<Root, crate::root::RootError> {
+pub(super) fn root(settings: &Settings) -> Result<Root, RootError> {
     let folder = confdir(settings);
     let root = Root::open(folder.as_deref())?;
     if let Some(kept) = folder.as_deref().map(Kept::new).filter(Kept::is_exposed) {

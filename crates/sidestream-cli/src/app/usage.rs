@@ -1,13 +1,11 @@
 //! Command lines that make no sense.
 
-use std::fmt::Write as _;
-
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Local};
 use crate::exit::Exit;
-use crate::mode::{Mode, check_clashes};
+use crate::mode::{Kind, Mode, check_clashes};
 
 /// Prints what the parser says: help and version on standard output, all else on standard error.
 pub(super) fn end(error: clap::Error) -> Exit {
@@ -31,20 +29,41 @@ fn tip(error: &clap::Error) -> Option<String> {
 }
 
 /// Finds what the parser cannot know.
-pub(super) fn check(command: Option<&Command>, modes: &[Mode]) -> Option<String> {
-    if let (Some(_), [_, ..]) = (command, modes) {
+pub(super) fn check(args: &Args) -> Option<String> {
+    let modes = &args.mode[..];
+    if let (Some(_), [_, ..]) = (&args.command, modes) {
         return Some("--mode stands alone; to run a command, leave it out".into());
     }
     if let Err(clash) = check_clashes(modes) {
         return Some(clash.to_string());
     }
-    let missing = modes.iter().find(|mode| !mode.kind.is_built())?;
-    let mut problem = format!("mode {} is not built yet", missing.kind.name());
-    if missing.kind.name() == "local" {
-        // Writing to a String cannot fail.
-        _ = write!(problem, "; to capture one command: sidestream run -- COMMAND");
+    if let Some(missing) = modes.iter().find(|mode| !mode.kind.is_built()) {
+        return Some(format!("mode {} is not built yet", missing.kind.name()));
     }
-    Some(problem)
+    check_local(&args.local, modes)
+}
+
+/// Finds options of mode `local` that have no use.
+fn check_local(options: &Local, modes: &[Mode]) -> Option<String> {
+    let local = modes.iter().find_map(|mode| match &mode.kind {
+        Kind::Local(spec) => Some(spec),
+        _ => None,
+    });
+    let given = [
+        (options.ca_trusted, "--ca-trusted"),
+        (options.reset_existing, "--reset-existing"),
+        (options.spec_file.is_some(), "--spec-file"),
+    ];
+    match local {
+        None => {
+            let (_, option) = given.into_iter().find(|(given, _)| *given)?;
+            Some(format!("{option} is for --mode local, add that"))
+        }
+        Some(Some(_)) if options.spec_file.is_some() => {
+            Some("--spec-file is given beside a spec, write --mode local without one".into())
+        }
+        Some(_) => None,
+    }
 }
 
 /// Says what is wrong with the command line.

@@ -2,7 +2,9 @@
 
 mod ca;
 mod explain;
+mod helper;
 mod options;
+mod ps;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,7 +15,9 @@ use crate::mode::{Mode, ParseModeError};
 
 pub use ca::{CaCommand, Export, Format};
 pub use explain::Explain;
-pub use options::{Common, Shown, Traffic};
+pub use helper::{HelperCommand, Install};
+pub use options::{Common, Local, Shown, Traffic};
+pub use ps::Ps;
 
 /// Shows what programs say on the wire.
 #[derive(Debug, Parser)]
@@ -43,6 +47,10 @@ pub struct Args {
     #[command(flatten)]
     pub shown: Shown,
 
+    /// How processes of the whole machine are captured.
+    #[command(flatten)]
+    pub local: Local,
+
     /// What every command takes.
     #[command(flatten)]
     pub common: Common,
@@ -65,6 +73,11 @@ pub enum Command {
     /// Show or export the root certificate.
     #[command(subcommand)]
     Ca(CaCommand),
+    /// Install or remove the privileged helper of --mode local, or tell of it.
+    #[command(subcommand)]
+    Helper(HelperCommand),
+    /// List processes, and what a spec would do to each.
+    Ps(Ps),
     /// Look into session files.
     #[command(subcommand)]
     Session(SessionCommand),

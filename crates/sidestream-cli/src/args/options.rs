@@ -55,6 +55,23 @@ pub struct Traffic {
     pub session: Option<PathBuf>,
 }
 
+/// How processes of the whole machine are captured.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Options of --mode local")]
+pub struct Local {
+    /// Decrypt although this machine does not trust the root: the programs do.
+    #[arg(long)]
+    pub ca_trusted: bool,
+
+    /// End the connections that chosen processes have already, so that they connect anew.
+    #[arg(long)]
+    pub reset_existing: bool,
+
+    /// Read the spec from this file, and again on SIGHUP: commas or line ends between items.
+    #[arg(long, value_name = "FILE")]
+    pub spec_file: Option<PathBuf>,
+}
+
 /// What is shown of flows.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Shown {
@@ -88,6 +105,18 @@ impl From<Traffic> for Layer {
             json,
             server_http,
             session,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Local> for Layer {
+    fn from(local: Local) -> Self {
+        let Local { ca_trusted, reset_existing, spec_file } = local;
+        Self {
+            ca_trusted: flag(ca_trusted),
+            reset_existing: flag(reset_existing),
+            spec_file,
             ..Self::default()
         }
     }

@@ -5,6 +5,7 @@ mod schema;
 use std::io::{self, Write};
 use std::path::Path;
 
+use sidestream::os::helper;
 use sidestream::os::{Driver, Finding, Outcome, Report};
 
 use crate::exit::Exit;
@@ -44,6 +45,9 @@ impl<'a> Folder<'a> {
     }
 }
 
+/// The modes that need a driver of this system, and what does where there is none.
+const MODES: [(&str, &str); 2] = [("run", "use --mode regular"), ("local", "use run")];
+
 /// Prints what this machine can do. Exits 0 if `run` works here.
 ///
 /// # Errors
@@ -54,17 +58,18 @@ pub fn doctor(folder: Option<&Path>, json: bool, style: Style) -> anyhow::Result
     let folder = Folder::look(folder);
     let mut out = io::stdout().lock();
     if json {
-        serde_json::to_writer_pretty(&mut out, &schema::Doctor::new(&report, &folder))?;
+        let helper = helper::status();
+        serde_json::to_writer_pretty(&mut out, &schema::Doctor::new(&report, &folder, &helper))?;
         writeln!(out)?;
     } else {
         table(&mut out, &report, &folder, style)?;
     }
-    Ok(if picked(&report).is_some() { Exit::Success } else { Exit::Failure })
+    Ok(if picked(&report, "run").is_some() { Exit::Success } else { Exit::Failure })
 }
 
-/// Returns the driver that `run` uses here.
-fn picked(report: &Report) -> Option<&Driver> {
-    report.drivers.iter().find(|driver| driver.mode == "run" && driver.is_usable())
+/// Returns the driver that a mode uses here.
+fn picked<'a>(report: &'a Report, mode: &str) -> Option<&'a Driver> {
+    report.drivers.iter().find(|driver| driver.mode == mode && driver.is_usable())
 }
 
 fn table(
@@ -79,7 +84,7 @@ fn table(
             Some(false) => style.paint(Color::Red, "no  "),
             None => style.paint(Color::Dim, "-   "),
         };
-        writeln!(out, "{mark}{what:38}{how}")
+        writeln!(out, "{mark}{what:37} {how}")
     };
     let user = if report.is_root { "root" } else { "an ordinary user" };
     row(None, "system", &format!("{}, as {user}", report.system))?;
@@ -93,15 +98,19 @@ fn table(
             row(well, &finding.what, &how)?;
         }
     }
-    match picked(report) {
-        Some(driver) => row(Some(true), "run", &format!("by {}", driver.name))?,
-        None if report.drivers.is_empty() => {
-            row(Some(false), "run", "no driver for this system yet, use --mode regular")?;
+    for (mode, instead) in MODES {
+        match picked(report, mode) {
+            Some(driver) => {
+                row(Some(true), mode, &format!("by {}", driver.name))?;
+                row(None, "", &driver.capabilities.to_string())?;
+            }
+            None if report.drivers.iter().any(|driver| driver.mode == mode) => {
+                row(Some(false), mode, &format!("see above, or {instead}"))?;
+            }
+            None => {
+                row(Some(false), mode, &format!("no driver for this system yet, {instead}"))?;
+            }
         }
-        None => row(Some(false), "run", "see above, or use --mode regular")?,
-    }
-    for driver in report.drivers.iter().filter(|driver| driver.is_usable()) {
-        row(None, "", &driver.capabilities.to_string())?;
     }
     row(Some(true), "left-overs", "none: nothing outlives a process of ours")
 }

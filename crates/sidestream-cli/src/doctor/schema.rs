@@ -1,6 +1,7 @@
 //! The types of `doctor --json`.
 
 use serde::Serialize;
+use sidestream::os::helper::{Rights, Status};
 use sidestream::os::{Driver, Finding, Outcome, Report};
 
 use super::{Folder, picked};
@@ -14,6 +15,8 @@ pub(super) struct Doctor<'a> {
     confdir: Option<String>,
     root: Root,
     run: Option<&'static str>,
+    local: Option<&'static str>,
+    helper: Helper<'a>,
     drivers: Vec<DriverLine<'a>>,
     leftovers: [String; 0],
 }
@@ -22,6 +25,16 @@ pub(super) struct Doctor<'a> {
 struct Root {
     well: bool,
     text: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Helper<'a> {
+    path: Option<String>,
+    rights: Option<&'static str>,
+    reason: Option<&'static str>,
+    remedy: Option<&'static str>,
+    group: Option<&'a str>,
+    in_group: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,7 +55,7 @@ struct FindingLine<'a> {
 }
 
 impl<'a> Doctor<'a> {
-    pub(super) fn new(report: &'a Report, folder: &Folder<'_>) -> Self {
+    pub(super) fn new(report: &'a Report, folder: &Folder<'_>, helper: &'a Status) -> Self {
         let (well, text) = folder.root();
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -50,9 +63,28 @@ impl<'a> Doctor<'a> {
             is_root: report.is_root,
             confdir: folder.path.map(|path| path.display().to_string()),
             root: Root { well, text },
-            run: picked(report).map(|driver| driver.name),
+            run: picked(report, "run").map(|driver| driver.name),
+            local: picked(report, "local").map(|driver| driver.name),
+            helper: Helper::new(helper),
             drivers: report.drivers.iter().map(DriverLine::new).collect(),
             leftovers: [],
+        }
+    }
+}
+
+impl<'a> Helper<'a> {
+    fn new(status: &'a Status) -> Self {
+        let (rights, reason, remedy) = match status.rights {
+            Rights::By(way) => (Some(way), None, None),
+            Rights::Lacking { reason, remedy } => (None, Some(reason), Some(remedy)),
+        };
+        Self {
+            path: status.found.as_ref().map(|path| path.display().to_string()),
+            rights,
+            reason,
+            remedy,
+            group: status.group.as_deref(),
+            in_group: status.in_group,
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use sidestream::flow::{self, Peer};
+use sidestream::flow::Peer;
 use sidestream::record::{
-    self, Blame, DnsMessage, DnsRecord, Exchange, Failure, Fields, Finished, Flow, RequestHead,
-    ResponseHead, WebSocketKind, WebSocketMessage, wording,
+    self, Blame, DnsMessage, DnsRecord, Exchange, Failure, Fields, Finished, Flow, PassReason,
+    RequestHead, ResponseHead, WebSocketKind, WebSocketMessage, wording,
 };
 
+use super::process::Process;
 use super::schema::{
-    Alteration, Content, Dns, Error, Headers, Interim, Line, Message, Process, Program, Question,
+    Alteration, Content, Dns, Error, Headers, Interim, Line, Message, Offered, Passed, Question,
     Record, Request, Response, Timing, Tls,
 };
 use super::text::Text;
@@ -76,8 +77,23 @@ fn flow_line(flow: &Flow) -> Line {
         exchanges: flow.exchanges,
         bytes_received: closed.map(|(_, closed)| closed.received).unwrap_or_default(),
         bytes_sent: closed.map(|(_, closed)| closed.sent).unwrap_or_default(),
+        passed: passed(flow),
     };
     frame(flow.key.transport.name(), flow, content)
+}
+
+fn passed(flow: &Flow) -> Option<Passed> {
+    let record::Passed { why, offered } = flow.passed.as_ref()?;
+    let (why, until) = match why {
+        PassReason::Refused { until, .. } => ("refused", Some(time(*until))),
+        PassReason::Spec { .. } => ("spec", None),
+        PassReason::Unsupported { .. } => ("unsupported", None),
+        PassReason::Untrusted => ("untrusted", None),
+        _ => ("other", None),
+    };
+    let offered = offered.clone();
+    let offered = offered.map(|record::Offered { sni, alpn, ja4 }| Offered { sni, alpn, ja4 });
+    Some(Passed { why, text: wording::passed(flow).unwrap_or_default(), until, offered })
 }
 
 /// Makes a line with what is known of the flow alone.
@@ -88,7 +104,7 @@ fn frame(kind: &'static str, flow: &Flow, content: Content) -> Line {
         flow: flow.id.0,
         exchange: None,
         via: flow.via.clone(),
-        process: flow.process.as_deref().map(process),
+        process: flow.process.as_deref().map(Process::from),
         client: flow.key.client,
         server: server(flow),
         host: flow.host.clone(),
@@ -175,20 +191,6 @@ fn headers(fields: &Fields, redact: &Redact) -> Headers {
     fields.iter().map(pair).collect()
 }
 
-fn process(process: &flow::Process) -> Process {
-    Process { program: program(process), parents: process.parents().map(program).collect() }
-}
-
-fn program(process: &flow::Process) -> Program {
-    let path = process.path.as_ref().map(|path| path.as_os_str().as_encoded_bytes());
-    Program {
-        pid: process.pid,
-        name: process.name.clone(),
-        path: path.map(Text::from),
-        args: process.args.clone(),
-    }
-}
-
 fn tls(tls: &record::Tls) -> Tls {
     Tls {
         version: tls.version.to_string(),
@@ -244,7 +246,7 @@ fn alteration(alteration: &record::Alteration) -> Alteration {
 }
 
 /// Words a time as in RFC 3339, in UTC.
-fn time(at: SystemTime) -> String {
+pub(super) fn time(at: SystemTime) -> String {
     jiff::Timestamp::try_from(at).unwrap_or_default().to_string()
 }
 

@@ -1,6 +1,7 @@
 //! Writes flows for programs: one JSON object a line, as `docs/json.md` describes.
 
 mod from;
+mod process;
 mod schema;
 mod text;
 
@@ -9,6 +10,8 @@ use std::io::{self, Write};
 use sidestream::record::Finished;
 
 use crate::redact::Redact;
+
+pub(crate) use process::Process;
 
 /// Writes what is finished as lines of JSON.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use super::process::Process;
 use super::text::Text;
 
 /// A line.
@@ -50,22 +51,9 @@ pub(super) enum Content {
         exchanges: u64,
         bytes_received: u64,
         bytes_sent: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        passed: Option<Passed>,
     },
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Process {
-    #[serde(flatten)]
-    pub(super) program: Program,
-    pub(super) parents: Vec<Program>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Program {
-    pub(super) pid: u32,
-    pub(super) name: String,
-    pub(super) path: Option<Text>,
-    pub(super) args: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -160,6 +148,25 @@ pub(super) struct Record {
 pub(super) struct Error {
     pub(super) message: String,
     pub(super) blame: &'static str,
+}
+
+/// Why a flow was passed as it is.
+#[derive(Debug, Serialize)]
+pub(super) struct Passed {
+    pub(super) why: &'static str,
+    pub(super) text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) offered: Option<Offered>,
+}
+
+/// What a client offered in its ClientHello.
+#[derive(Debug, Serialize)]
+pub(super) struct Offered {
+    pub(super) sni: Option<String>,
+    pub(super) alpn: Vec<String>,
+    pub(super) ja4: String,
 }
 
 /// When it began, and how many microseconds later the rest came.

@@ -1,8 +1,10 @@
 //! Bytes that are text most of the time.
 
+use std::path::Path;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// Bytes off the wire: a string if they are UTF-8, else an object with them in hexadecimal.
+/// Bytes off the wire, or a path: a string if they are UTF-8, else an object with them in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Text(pub(super) Vec<u8>);
 
@@ -20,6 +22,12 @@ impl Serialize for Text {
 impl From<&[u8]> for Text {
     fn from(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())
+    }
+}
+
+impl From<&Path> for Text {
+    fn from(path: &Path) -> Self {
+        Self(path.as_os_str().as_encoded_bytes().to_vec())
     }
 }
 

@@ -28,8 +28,9 @@ pub struct Mode {
 pub enum Kind {
     /// A DNS server.
     Dns,
-    /// The processes of this machine that a spec chooses.
-    Local(Spec),
+    /// The processes of this machine that a spec chooses; without one, all of them or those of
+    /// the spec that was set elsewhere.
+    Local(Option<Spec>),
     /// A proxy that clients are told of.
     Regular,
     /// A stand-in for one server.
@@ -75,7 +76,7 @@ impl Kind {
 
     /// Returns whether the mode is there in this version.
     pub const fn is_built(&self) -> bool {
-        matches!(self, Self::Regular)
+        matches!(self, Self::Local(_) | Self::Regular)
     }
 }
 
@@ -129,9 +130,10 @@ pub const NAMES: [&str; 10] = [
 fn local(text: &str) -> Result<Mode, ParseModeError> {
     let spec = match text.split_once(':') {
         None if text.contains('@') => return Err(ParseModeError::NoListen { mode: "local" }),
-        None => Spec::everything(),
+        None => None,
         Some((_, data)) => {
-            data.parse().map_err(|source| ParseModeError::Spec { text: data.to_owned(), source })?
+            let refused = |source| ParseModeError::Spec { text: data.to_owned(), source };
+            Some(data.parse().map_err(refused)?)
         }
     };
     Ok(Mode { kind: Kind::Local(spec), listen: None })

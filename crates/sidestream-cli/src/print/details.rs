@@ -8,6 +8,7 @@ use sidestream::record::{
 };
 
 use super::{Color, Detail, Style, body};
+use crate::identity;
 use crate::redact::{REDACTED, Redact};
 
 /// How details are printed.
@@ -28,6 +29,7 @@ pub(super) fn exchange(
     if how.detail < Detail::Heads {
         return Ok(());
     }
+    write_process(out, how, flow)?;
     if let Some(tls) = flow.client_tls() {
         write_tls(out, how, tls)?;
     }
@@ -51,6 +53,7 @@ pub(super) fn flow(out: &mut Vec<u8>, how: Details<'_>, flow: &Flow) -> io::Resu
     if how.detail < Detail::Heads {
         return Ok(());
     }
+    write_process(out, how, flow)?;
     if let Some(tls) = flow.client_tls() {
         write_tls(out, how, tls)?;
     }
@@ -104,6 +107,27 @@ impl Details<'_> {
         }
         Ok(())
     }
+}
+
+/// Writes where the process belongs, if that is known; its name and id stand in the line above.
+fn write_process(out: &mut Vec<u8>, how: Details<'_>, flow: &Flow) -> io::Result<()> {
+    let Some(process) = flow.process.as_deref() else { return Ok(()) };
+    let parts = [
+        ("with the rights of", process.effective_user.as_ref().map(identity::user)),
+        ("unit", process.unit.clone()),
+        ("container", process.container.as_ref().map(identity::container)),
+        ("package", process.package.clone()),
+    ];
+    let known: Vec<String> = parts
+        .iter()
+        .filter_map(|(what, value)| Some(format!("{what} {}", text(value.as_ref()?.as_bytes()))))
+        .collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    let user = process.user.as_ref().map(|user| format!("user {}, ", identity::user(user)));
+    let line = format!("* {}{}", user.unwrap_or_default(), known.join(", "));
+    writeln!(out, "    {}", how.style.paint(Color::Dim, &line))
 }
 
 fn write_tls(out: &mut Vec<u8>, how: Details<'_>, tls: &Tls) -> io::Result<()> {

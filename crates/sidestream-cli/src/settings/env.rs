@@ -32,15 +32,18 @@ pub fn from_env(env: &dyn Fn(&str) -> Option<OsString>) -> Result<Layer, EnvErro
     let paths = var("CA").map(|(_, value)| std::env::split_paths(&value).collect());
     Ok(Layer {
         ca: paths,
+        ca_trusted: yes_or_no("CA_TRUSTED")?,
         client_http: http("CLIENT_HTTP")?,
         confdir: path("CONFDIR"),
         insecure: yes_or_no("INSECURE")?,
         json: path("JSON"),
         quiet: yes_or_no("QUIET")?,
         redact: var("REDACT").map(|(_, value)| names(&value.to_string_lossy())),
+        reset_existing: yes_or_no("RESET_EXISTING")?,
         server_http: http("SERVER_HTTP")?,
         session: path("SESSION"),
         show_secrets: yes_or_no("SHOW_SECRETS")?,
+        spec_file: path("SPEC_FILE"),
         verbose: var("VERBOSE").map(|(name, value)| number(name, value)).transpose()?,
     })
 }

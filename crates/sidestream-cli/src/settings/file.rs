@@ -64,6 +64,7 @@ fn from_folder(layer: Layer, folder: &Path) -> Layer {
         confdir: layer.confdir.map(place),
         json: layer.json.map(place),
         session: layer.session.map(place),
+        spec_file: layer.spec_file.map(place),
         ..layer
     }
 }

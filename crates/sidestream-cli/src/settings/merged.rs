@@ -13,6 +13,8 @@ use crate::redact::Redact;
 pub struct Settings {
     /// Files with roots that servers are trusted by, beside the system's.
     pub ca: Vec<PathBuf>,
+    /// Whether the user vouches for the root being trusted by the captured programs.
+    pub ca_trusted: bool,
     /// The folder of the root key, if not the platform's.
     pub confdir: Option<PathBuf>,
     /// Which version of HTTP each side speaks.
@@ -25,10 +27,14 @@ pub struct Settings {
     pub detail: Detail,
     /// Header fields that are hidden everywhere.
     pub redact: Vec<String>,
+    /// Whether connections that chosen processes have already are ended.
+    pub reset_existing: bool,
     /// Where the session is recorded.
     pub session: Option<PathBuf>,
     /// Whether secrets are shown on the screen.
     pub show_secrets: bool,
+    /// The file that holds the spec of mode local.
+    pub spec_file: Option<PathBuf>,
 }
 
 impl From<Layer> for Settings {
@@ -45,14 +51,17 @@ impl From<Layer> for Settings {
         };
         Self {
             ca: layer.ca.unwrap_or_default(),
+            ca_trusted: layer.ca_trusted.unwrap_or_default(),
             confdir: layer.confdir,
             http,
             insecure: layer.insecure.unwrap_or_default(),
             json: layer.json,
             detail,
             redact: layer.redact.unwrap_or_default(),
+            reset_existing: layer.reset_existing.unwrap_or_default(),
             session: layer.session,
             show_secrets: layer.show_secrets.unwrap_or_default(),
+            spec_file: layer.spec_file,
         }
     }
 }

@@ -6,7 +6,7 @@ use sidestream_testkit::is_root;
 
 use crate::harness::{ANSWER, Bench, program};
 
-const SOURCE: &str = r#"
+pub(crate) const SOURCE: &str = r#"
 package main
 
 import (

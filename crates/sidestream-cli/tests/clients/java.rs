@@ -2,7 +2,7 @@
 
 use crate::harness::{ANSWER, Bench, program};
 
-const SOURCE: &str = r#"
+pub(crate) const SOURCE: &str = r#"
 import java.net.URI;
 import java.net.http.*;
 

@@ -10,6 +10,7 @@ mod go;
 mod harness;
 mod http2;
 mod java;
+mod local;
 mod modern;
 mod node;
 mod outputs;

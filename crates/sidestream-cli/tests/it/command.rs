@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
+use insta::assert_snapshot;
 use sidestream_testkit::sidestream_binary;
 
 /// The command in an environment of its own.
@@ -34,11 +35,57 @@ fn bad_command_lines_exit_with_2_and_say_what_would_do() {
     check_error(&["--mode", "regular@x"], 2, "\"x\" is not a port");
     check_error(&["--mode", "local:a,"], 2, "a,\n  ^ an item is missing");
     check_error(&["--mode", "socks5"], 2, "mode socks5 is not built yet");
-    check_error(&["--mode", "osproxy:curl"], 2, "mode local is not built yet");
     check_error(&["--mode", "regular", "--mode", "Regular@8080"], 2, "both listen on");
     check_error(&["--mode", "local", "--mode", "osproxy"], 2, "given twice");
     check_error(&["--mode", "regular", "run", "--", "true"], 2, "--mode stands alone");
+    check_error(&["--mode", "regular", "--ca-trusted"], 2, "--ca-trusted is for --mode local");
+    check_error(&["--reset-existing"], 2, "--reset-existing is for --mode local");
+    check_error(
+        &["--mode", "local:a", "--spec-file", "b"],
+        2,
+        "--spec-file is given beside a spec",
+    );
     check_error(&["--config", "/nonexistent", "doctor"], 2, "cannot read the configuration");
+}
+
+#[test]
+fn a_spec_file_is_looked_at_before_anything_is_started() {
+    let spec_file = ["--mode", "local", "--spec-file", "/nonexistent"];
+    check_error(&spec_file, 2, "cannot read the spec from /nonexistent");
+}
+
+#[test]
+fn a_helper_that_is_not_there_is_named() {
+    let mut command = sidestream(&["--mode", "local:nobody-has-this-name", "--confdir", "/proc"]);
+    let command = command.env("SIDESTREAM_HELPER", "/nonexistent/helper");
+    let (status, out, err) = words(&command.output().unwrap());
+    assert_eq!((status, &out[..]), (Some(1), ""), "{err}");
+    let expected = if cfg!(target_os = "linux") {
+        "there is no helper at /nonexistent/helper"
+    } else {
+        "not on this system yet"
+    };
+    assert!(err.contains(expected), "{err}");
+}
+
+#[test]
+fn the_state_of_the_helper_is_told() {
+    let mut command = sidestream(&["helper", "status"]);
+    let command = command.env("SIDESTREAM_HELPER", "/nonexistent/helper");
+    let (status, out, err) = words(&command.output().unwrap());
+    assert_eq!(status, Some(1), "{out}{err}");
+    assert!(out.starts_with("helper  not found"), "{out}");
+    assert!(out.contains("\nrights  "), "{out}");
+}
+
+#[test]
+fn only_root_installs_the_helper() {
+    if sidestream_testkit::is_root() {
+        // It must not be tried: it would change this machine.
+        return;
+    }
+    check_error(&["helper", "install"], 1, "this takes root: sudo sidestream helper install");
+    check_error(&["helper", "uninstall"], 1, "this takes root: sudo sidestream helper uninstall");
 }
 
 #[test]
@@ -121,5 +168,24 @@ fn doctor_speaks_json_too() {
     let (_, out, err) = words(&sidestream(&["doctor", "--json"]).output().unwrap());
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(report["version"], env!("CARGO_PKG_VERSION"), "{err}");
-    assert!(report["drivers"].is_array());
+    assert_snapshot!(
+        shape(&report),
+        @"confdir, drivers { capabilities, findings { outcome, reason, remedy, what }, mode, name, usable }, helper { group, in_group, path, reason, remedy, rights }, is_root, leftovers, local, root { text, well }, run, system, version"
+    );
+}
+
+/// Lists the members of an object and of those in it, the first of a list standing for all.
+fn shape(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| match shape(value) {
+                inner if inner.is_empty() => name.clone(),
+                inner => format!("{name} {{ {inner} }}"),
+            });
+            members.collect::<Vec<_>>().join(", ")
+        }
+        Value::Array(items) => items.first().map(shape).unwrap_or_default(),
+        _ => String::new(),
+    }
 }

@@ -9,7 +9,7 @@ fn check(text: &str, expected: &str) {
         Err(error) => error.to_string(),
         Ok(mode) => {
             let data = match &mode.kind {
-                Kind::Local(spec) => format!(" {spec}"),
+                Kind::Local(Some(spec)) => format!(" {spec}"),
                 Kind::Reverse(server) | Kind::Upstream(server) => {
                     format!(" {:?} {} {}", server.scheme, server.host, server.port)
                 }
@@ -33,7 +33,7 @@ fn takes_every_mode_of_the_family() {
     check("wireguard:/etc/wg.key", "wireguard Some(\"/etc/wg.key\") on 127.0.0.1:51820");
     check("tun", "tun None");
     check("tun:tun0", "tun Some(\"tun0\")");
-    check("local", "local !0");
+    check("local", "local");
     check("local:", "local ");
     check("local:curl,!4711", "local curl,!4711");
     check("osproxy:curl", "local curl");

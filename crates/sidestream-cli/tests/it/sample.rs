@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use sidestream::flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport};
+use sidestream::flow::{
+    Container, ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User,
+};
 use sidestream::record::{
     Alteration, Book, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord, Entry, Event,
     Failure, Fields, Finished, Opened, Part, Protocol, RequestHead, ResponseHead, Tls, TlsVersion,
@@ -19,11 +21,15 @@ pub(crate) struct Play {
 
 impl Play {
     pub(crate) fn new(flow: u64, transport: Transport, server: &str, via: &str) -> Self {
+        Self::by(process(), flow, transport, server, via)
+    }
+
+    fn by(process: Process, flow: u64, transport: Transport, server: &str, via: &str) -> Self {
         // 2026-01-02 03:04:05 UTC.
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045);
         let client = "10.0.0.2:40000".parse().unwrap();
         let key = FlowKey { transport, client, server: server.parse().unwrap() };
-        let process = Some(Arc::new(process()));
+        let process = Some(Arc::new(process));
         let mut play = Self { flow: FlowId(flow), at, entries: Vec::new() };
         play.tell(Event::Opened(Opened { key, process, via: via.into() }));
         play
@@ -56,6 +62,27 @@ fn process() -> Process {
     Process { parent, ..program(42, "curl", &["curl", "-sS", "https://example.test/a"]) }
 }
 
+/// The same process, where everything is known of it.
+fn known_process() -> Process {
+    let user = |uid, name: &str| Some(User { uid, name: Some(name.into()) });
+    Process {
+        started: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_323_044_990)),
+        cwd: Some("/srv".into()),
+        user: user(0, "root"),
+        effective_user: user(33, "www-data"),
+        cgroup: Some("/system.slice/web.service".into()),
+        unit: Some("web.service".into()),
+        container: Some(Container {
+            id: "3f6785b9e4a1c0d2f8e7b6a5948372615f0e9d8c7b6a594837261504f3e2d1c0".into(),
+            name: Some("shop".into()),
+            runtime: Some("docker".into()),
+        }),
+        netns: Some(4_026_531_840),
+        package: Some("curl".into()),
+        ..process()
+    }
+}
+
 fn fields(lines: &[(&str, &[u8])]) -> Fields {
     let mut fields = Fields::default();
     for (name, value) in lines {
@@ -85,7 +112,7 @@ fn response(status: u16, reason: &str, lines: &[(&str, &[u8])]) -> ResponseHead 
 /// An upload over TLS with everything that there is to show.
 pub(crate) fn https() -> Play {
     let exchange = ExchangeId(1);
-    let mut play = Play::new(1, Transport::Tcp, "192.0.2.1:443", "run");
+    let mut play = Play::by(known_process(), 1, Transport::Tcp, "192.0.2.1:443", "run");
     play.tell(Event::Connected { server: 0, addr: "192.0.2.1:443".parse().unwrap() });
     play.tell(Event::Named { host: "example.test".into() });
     play.tell(Event::Secured(Tls {

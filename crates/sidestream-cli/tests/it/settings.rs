@@ -15,29 +15,35 @@ fn env<'a>(vars: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> 
 fn the_environment_says_what_options_say() {
     let vars = [
         ("SIDESTREAM_CA", "a.pem:b.pem"),
+        ("SIDESTREAM_CA_TRUSTED", "yes"),
         ("SIDESTREAM_CLIENT_HTTP", "2"),
         ("SIDESTREAM_CONFDIR", "/conf"),
         ("SIDESTREAM_INSECURE", "1"),
         ("SIDESTREAM_JSON", "out.json"),
         ("SIDESTREAM_QUIET", "no"),
         ("SIDESTREAM_REDACT", "x-a, x-b,"),
+        ("SIDESTREAM_RESET_EXISTING", "0"),
         ("SIDESTREAM_SERVER_HTTP", "mirror"),
         ("SIDESTREAM_SESSION", ""),
         ("SIDESTREAM_SHOW_SECRETS", "true"),
+        ("SIDESTREAM_SPEC_FILE", "spec"),
         ("SIDESTREAM_VERBOSE", "2"),
     ];
     let layer = settings::from_env(&env(&vars)).unwrap();
     let expected = Layer {
         ca: Some(vec!["a.pem".into(), "b.pem".into()]),
+        ca_trusted: Some(true),
         client_http: Some(Http::Http2),
         confdir: Some("/conf".into()),
         insecure: Some(true),
         json: Some("out.json".into()),
         quiet: Some(false),
         redact: Some(vec!["x-a".into(), "x-b".into()]),
+        reset_existing: Some(false),
         server_http: Some(Http::Mirror),
         session: None,
         show_secrets: Some(true),
+        spec_file: Some("spec".into()),
         verbose: Some(2),
     };
     assert_eq!(layer, expected);
@@ -66,15 +72,18 @@ fn a_file_says_what_options_say_and_its_paths_begin_beside_it() {
     let path = folder.path().join("config.toml");
     fs::write(
         &path,
-        "verbose = 1\nca = ['lab.pem']\nclient-http = 1\nserver-http = '2'\nshow-secrets = true\n",
+        "verbose = 1\nca = ['lab.pem']\nca-trusted = true\nclient-http = 1\nserver-http = '2'\n\
+         spec-file = 'spec'\nshow-secrets = true\n",
     )
     .unwrap();
     let layer = settings::read(&path, true).unwrap();
     let expected = Layer {
         ca: Some(vec![folder.path().join("lab.pem")]),
+        ca_trusted: Some(true),
         client_http: Some(Http::Http1),
         server_http: Some(Http::Http2),
         show_secrets: Some(true),
+        spec_file: Some(folder.path().join("spec")),
         verbose: Some(1),
         ..Layer::default()
     };
@@ -101,7 +110,7 @@ fn an_unknown_key_is_an_error_with_its_place() {
       |
     2 | colour = true
       | ^^^^^^
-    unknown field `colour`, expected one of `ca`, `client-http`, `confdir`, `insecure`, `json`, `quiet`, `redact`, `server-http`, `session`, `show-secrets`, `verbose`
+    unknown field `colour`, expected one of `ca`, `ca-trusted`, `client-http`, `confdir`, `insecure`, `json`, `quiet`, `redact`, `reset-existing`, `server-http`, `session`, `show-secrets`, `spec-file`, `verbose`
     ");
 }
 

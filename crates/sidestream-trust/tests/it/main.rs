@@ -8,6 +8,7 @@ mod hash;
 mod java;
 mod machine;
 mod plans;
+mod trusted;
 mod user;
 
 use machine::Machine;

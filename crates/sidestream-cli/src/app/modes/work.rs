@@ -1,0 +1,114 @@
+//! Serving what the modes take until it ends or is ended.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sidestream::Handle;
+use sidestream::capture::Control;
+use sidestream::proxy::{ServeError, Served};
+use sidestream::spec::Spec;
+use tokio::sync::Notify;
+
+use super::chosen::{Chosen, words};
+use super::signals::{Asked, Signals};
+use crate::print::Detail;
+use crate::say::{self, say};
+
+/// Proxies at work on what the modes take.
+pub(super) struct Work {
+    /// On what the modes that listen take.
+    pub(super) listening: Option<Handle>,
+    /// On what mode `local` takes.
+    pub(super) local: Option<Handle>,
+    /// How it is told which processes are chosen.
+    pub(super) control: Option<Arc<dyn Control>>,
+    /// The file that says so.
+    pub(super) file: Option<PathBuf>,
+    /// How much is told to the user.
+    pub(super) detail: Detail,
+}
+
+impl Work {
+    /// Works until all has ended, at the first signal gracefully, at the second at once; a
+    /// capture that ends by itself ends the rest. Returns whether none did; if one did, that has
+    /// been told.
+    pub(super) async fn run(mut self, mut signals: Signals) -> bool {
+        let reload = self.reload_on_notice();
+        let (mut stopping, mut as_asked) = (false, true);
+        while self.listening.is_some() || self.local.is_some() {
+            let ended = tokio::select! {
+                ended = ended(&mut self.listening) => Some(ended),
+                ended = ended(&mut self.local) => Some(ended),
+                asked = signals.next() => match asked {
+                    Asked::End => None,
+                    Asked::Reload if stopping => continue,
+                    Asked::Reload => {
+                        reload.notify_one();
+                        continue;
+                    }
+                }
+            };
+            match ended {
+                None => {}
+                Some(Ok(_)) if stopping => continue,
+                Some(broke) => {
+                    as_asked = false;
+                    // Told at once, as what is under way may take its time to end.
+                    match broke {
+                        Ok(_) => say("the capture ended by itself"),
+                        Err(error) => say::error(&error.into()),
+                    }
+                    if stopping {
+                        continue;
+                    }
+                }
+            }
+            stopping = true;
+            self.stop();
+        }
+        as_asked
+    }
+
+    /// Asks all to end; the second time at once.
+    fn stop(&self) {
+        for handle in [&self.listening, &self.local].into_iter().flatten() {
+            handle.stop();
+        }
+    }
+
+    /// Reads the file again whenever it is notified: one reading after the other.
+    fn reload_on_notice(&self) -> Arc<Notify> {
+        let notice = Arc::new(Notify::new());
+        if let (Some(file), Some(control)) = (self.file.clone(), self.control.clone()) {
+            let (noticed, detail) = (Arc::clone(&notice), self.detail);
+            tokio::spawn(async move {
+                loop {
+                    noticed.notified().await;
+                    match reload(&file, &*control).await {
+                        Ok(spec) if detail > Detail::Quiet => {
+                            say(format_args!("now intercepting {}", words(&spec)));
+                        }
+                        Ok(_) => {}
+                        Err(error) => say::error(&error.context("the old spec stays")),
+                    }
+                }
+            });
+        }
+        notice
+    }
+}
+
+/// Puts into force what the file says now.
+async fn reload(file: &std::path::Path, control: &dyn Control) -> anyhow::Result<Spec> {
+    let spec = Chosen::read(file)?.spec;
+    control.set_spec(spec.clone()).await?;
+    Ok(spec)
+}
+
+/// Waits for the end of a proxy, once; of none, for ever.
+async fn ended(handle: &mut Option<Handle>) -> Result<Served, ServeError> {
+    let Some(running) = handle else { return std::future::pending().await };
+    let ended = running.ended().await;
+    *handle = None;
+    ended
+}
