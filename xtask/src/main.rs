@@ -38,6 +38,8 @@ Usage: cargo xtask VERB
   bpf [--check]          builds the eBPF object; --check compares it with the one that is there
   bench [UNIT…] [--quick] [--rounds N] [--setup NAME]… [--json FILE]
                          what Sidestream costs, beside a plain relay and nginx
+  bench soak [--connections N]
+                         very many connections of short-lived processes, as root
 ";
 
 fn main() -> ExitCode {

@@ -46,6 +46,14 @@ pub enum Job {
         /// How many.
         count: u32,
     },
+    /// `connect`s to the first server, one after the other, each with a pause after it; nothing is
+    /// sent.
+    Connect {
+        /// How many.
+        count: u32,
+        /// Whether sockets are for datagrams, so that nothing goes out but the call itself.
+        udp: bool,
+    },
     /// `GET`s of 1 KiB, one after the other on one connection over HTTP/1.1.
     Latency {
         /// How many.
@@ -76,7 +84,7 @@ pub struct Prepared {
 pub struct Done {
     /// How long it took.
     pub elapsed_us: u64,
-    /// How long half of the requests took at most; 0 where that was not asked for.
+    /// How long half of the requests or connects took at most; 0 where that was not asked for.
     pub p50_ns: u64,
     /// How long 99 of a hundred took at most; 0 where that was not asked for.
     pub p99_ns: u64,

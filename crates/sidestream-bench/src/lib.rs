@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod captured;
 pub mod client;
 pub mod compare;
 mod counters;
@@ -8,9 +9,11 @@ mod noise;
 mod origin;
 mod relay;
 mod serve;
+pub mod soak;
 mod stats;
 mod sys;
 
+pub use captured::until_captured;
 pub use counters::{Cost, Meter, Reading, Source};
 pub use job::{Done, Group, Job, Prepared};
 pub use noise::Noise;

@@ -8,17 +8,19 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use lexopt::prelude::*;
 use sidestream_bench::client::{Client, Route, roots};
-use sidestream_bench::{compare, serve_client, serve_origin, serve_relay};
+use sidestream_bench::{compare, serve_client, serve_origin, serve_relay, soak, until_captured};
 
 const USAGE: &str = "\
 Usage: sidestream-bench compare --sidestream PROGRAM [UNIT…] [OPTIONS]
+       sidestream-bench soak --sidestream PROGRAM [--connections N]
 
   --quick         little of everything, within a minute
   --rounds N      how often everything is measured in turn (5; quick 3)
-  --setup NAME    only beside this (repeatable): relay, nginx, run, regular
+  --setup NAME    only beside this (repeatable): relay, nginx, run, regular, local, passed, beside
   --json FILE     the figures for machines
 
-What it starts: client ADDR ADDR [--proxy ADDR] [--ca FILE]…, origin FOLDER, relay ADDR…
+What it starts: client ADDR ADDR [--captured] [--proxy ADDR] [--ca FILE]…, origin FOLDER, relay ADDR…,
+dial PORT FIRST COUNT [threads], dial-plan PORT CONNECTIONS
 ";
 
 fn main() -> ExitCode {
@@ -37,6 +39,16 @@ fn run() -> anyhow::Result<ExitCode> {
     let words: Vec<OsString> = words.collect();
     match verb.to_str() {
         Some("compare") => return compare::run(words),
+        Some("soak") => return soak::run(words),
+        Some("dial") => {
+            let numbers: Vec<u32> = numbers(&words[..words.len().min(3)])?;
+            let [port, first, count] = numbers[..] else { bail!("say dial PORT FIRST COUNT") };
+            soak::dial(port.try_into()?, first, count, words.len() > 3)
+        }
+        Some("dial-plan") => {
+            let [port, connections] = numbers(&words)?[..] else { bail!("say dial-plan PORT N") };
+            soak::dial_plan(port.try_into()?, connections)
+        }
         Some("client") => serve(serve_client(client(words)?)),
         Some("origin") => {
             let folder = words.first().map(PathBuf::from);
@@ -56,8 +68,10 @@ fn run() -> anyhow::Result<ExitCode> {
 fn client(words: Vec<OsString>) -> anyhow::Result<Client> {
     let mut parser = lexopt::Parser::from_args(words);
     let (mut to, mut proxy, mut given) = (Vec::new(), None, Vec::new());
+    let mut captured = false;
     while let Some(word) = parser.next()? {
         match word {
+            Long("captured") => captured = true,
             Long("ca") => given.push(PathBuf::from(parser.value()?)),
             Long("proxy") => proxy = Some(parser.value()?.parse()?),
             Value(addr) => to.push(addr.parse()?),
@@ -66,7 +80,16 @@ fn client(words: Vec<OsString>) -> anyhow::Result<Client> {
     }
     let [classic, hybrid] = to[..] else { bail!("say where to connect to: client ADDR ADDR") };
     let route = |to| Route { to, proxy };
+    if captured {
+        // The root is there then as well.
+        until_captured()?;
+    }
     Ok(Client { classic: route(classic), hybrid: route(hybrid), roots: roots(&given)? })
+}
+
+fn numbers(words: &[OsString]) -> anyhow::Result<Vec<u32>> {
+    let number = |word: &OsString| Ok(word.parse_with(str::parse)?);
+    words.iter().map(number).collect()
 }
 
 fn serve(part: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! The load generator.
 
 mod connection;
+mod connects;
 mod dial;
 mod ready;
 mod tls;

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::Speech;
 use super::connection::Connection;
+use super::connects;
 use crate::origin::HOST;
 use crate::{Done, Job, percentile};
 
@@ -46,7 +47,7 @@ impl Ready {
                     }
                 }
             }
-            Job::Connections { .. } | Job::Idle { .. } => {
+            Job::Connect { .. } | Job::Connections { .. } | Job::Idle { .. } => {
                 this.open.clear();
                 let opened = this.open_many(WARM_UP, 1, None, true).await?;
                 drop(opened);
@@ -79,6 +80,11 @@ impl Ready {
             }
             Job::Idle { count } => {
                 self.open = self.open_many(count, IDLE_PARALLEL, None, false).await?;
+            }
+            Job::Connect { count, udp } => {
+                let to = self.speech.route.to;
+                let task = tokio::task::spawn_blocking(move || connects::time(to, count, udp));
+                times = task.await??;
             }
             Job::Latency { count } => times = self.time_each(count).await?,
         }
@@ -172,6 +178,6 @@ fn take(left: &AtomicU32) -> Option<u32> {
     left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).ok().map(|left| left - 1)
 }
 
-fn nanoseconds(time: Duration) -> u64 {
+pub(super) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use super::hooks::Hooks;
 use super::part::Part;
 use super::setup::{Place, Session};
 use super::unit::{Metric, Unit};
@@ -45,6 +46,10 @@ pub(super) fn load(
     };
     let before = meter.as_mut().map(rest).transpose()?.unwrap_or_default();
     let resident = meter.as_ref().map_or(0, Meter::resident_kb);
+    let hooks = match &meter {
+        Some(meter) if unit == Unit::Hook => Some(Hooks::begin(meter.pids())?),
+        _ => None,
+    };
     let done: Done = session.client.ask(&"go")?;
     let after = meter.as_mut().map(rest).transpose()?.unwrap_or_default();
     let seen: Seen = origin.ask(&"seen")?;
@@ -55,19 +60,30 @@ pub(super) fn load(
         None => BTreeMap::new(),
     };
     match job {
-        Job::Latency { .. } => {
+        Job::Latency { .. } | Job::Connect { .. } => {
             figures.insert(Metric::P50Us, done.p50_ns as f64 / 1e3);
             figures.insert(Metric::P99Us, done.p99_ns as f64 / 1e3);
         }
         Job::Idle { .. } => {
             if let Some(meter) = &meter {
                 let more = meter.resident_kb().saturating_sub(resident);
-                figures.insert(Metric::Kb, more as f64 / count);
+                let (metric, value) = match unit {
+                    Unit::Open => {
+                        let all = resident as f64 + more as f64 * 10_000.0 / count;
+                        (Metric::Mb, all / 1024.0)
+                    }
+                    _ => (Metric::Kb, more as f64 / count),
+                };
+                figures.insert(metric, value);
             }
         }
         Job::Requests { .. } | Job::Connections { .. } | Job::Transfer { .. } => {
             figures.insert(Metric::PerSecond, count * 1e6 / done.elapsed_us as f64);
         }
+    }
+    if let Some(hooks) = hooks {
+        // The counting itself takes time from those who connect.
+        figures = hooks.end(count)?;
     }
     Ok(Sample { figures, agreed: agreed(&prepared, &seen) })
 }

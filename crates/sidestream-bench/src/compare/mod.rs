@@ -1,5 +1,7 @@
 //! The comparison: the same load through everything that is compared, in turns.
 
+mod hooks;
+mod local;
 mod machine;
 mod measure;
 mod nginx;
@@ -7,7 +9,7 @@ mod options;
 mod part;
 mod report;
 mod setup;
-mod space;
+pub(crate) mod space;
 mod table;
 mod unit;
 
@@ -24,8 +26,10 @@ pub use self::options::Options;
 pub use self::setup::Setup;
 pub use self::unit::{Metric, Unit};
 
+pub(crate) use self::part::{Part, Process};
+pub(crate) use self::setup::ended_with_us;
+
 use self::measure::Sample;
-use self::part::Part;
 use self::report::{Report, Skipped};
 use self::setup::Place;
 use crate::{Hello, Source};
@@ -41,7 +45,7 @@ type Samples = BTreeMap<(Unit, Setup), Vec<Sample>>;
 pub fn run(words: Vec<OsString>) -> anyhow::Result<ExitCode> {
     let options = Options::parse(words.clone())?;
     if !options.inside {
-        let code = space::enter(words)?;
+        let code = space::enter("compare", words)?;
         let code = code.and_then(|code| u8::try_from(code).ok());
         return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
     }
@@ -72,7 +76,8 @@ fn compare(options: &Options) -> anyhow::Result<Report> {
     };
     let mut skipped = Vec::new();
     let mut setups = options.setups.clone();
-    setups.retain(|setup| match setup.missing() {
+    let can_capture = can_capture();
+    setups.retain(|setup| match setup.missing(can_capture) {
         Some(reason) => {
             skipped.push(Skipped { setup: *setup, reason });
             false
@@ -114,18 +119,14 @@ fn one_round(
     let mut taken = BTreeMap::new();
     let mut order = setups.to_vec();
     order.rotate_left(round % setups.len());
-    let can = |unit: &Unit, setup| unit.refused_by(setup).is_none() && *unit != Unit::Start;
     for setup in order {
-        // What is idle is measured by memory, so it has a process that held nothing before.
-        let (idle, busy): (Vec<Unit>, Vec<Unit>) = options
-            .units
-            .iter()
-            .filter(|unit| can(unit, setup))
-            .partition(|unit| **unit == Unit::Idle);
-        for units in [idle, busy].into_iter().filter(|units| !units.is_empty()) {
+        let with_job = |unit: &Unit| Some((*unit, unit.job(options.quick, round)?));
+        let units = options.units.iter().filter(|unit| unit.is_for(setup)).filter_map(with_job);
+        let (space, busy): (Vec<_>, Vec<_>) = units.partition(|(unit, _)| unit.is_space());
+        let alone = space.into_iter().map(|one| vec![one]);
+        for units in alone.chain([busy]).filter(|units| !units.is_empty()) {
             let mut session = setup.start(place)?;
-            for unit in units {
-                let Some(job) = unit.job(options.quick, round) else { continue };
+            for (unit, job) in units {
                 let sample = measure::load(unit, &job, &mut session, origin, source);
                 let sample =
                     sample.with_context(|| format!("{} by {}", unit.name(), setup.name()))?;
@@ -135,20 +136,26 @@ fn one_round(
             complaints.extend(said.into_iter().map(|line| format!("{}: {line}", setup.name())));
         }
     }
-    if options.units.contains(&Unit::Start) && setups.contains(&Setup::Run) {
-        let pairs = if options.quick { 5 } else { 15 };
-        taken.insert((Unit::Start, Setup::Run), measure::start(place, pairs, source)?);
+    let times = if options.quick { 5 } else { 15 };
+    let wanted = |unit, setup| options.units.contains(&unit) && setups.contains(&setup);
+    if wanted(Unit::Start, Setup::Run) {
+        taken.insert((Unit::Start, Setup::Run), measure::start(place, times, source)?);
+    }
+    if wanted(Unit::Capture, Setup::Local) {
+        let sample = place.capture_time(times).context("starting to capture")?;
+        taken.insert((Unit::Capture, Setup::Local), sample);
     }
     Ok(taken)
 }
 
-/// Tells what each setup adds to the time that a request takes directly.
+/// Tells what each setup adds to the time that a request or a connect takes directly.
 fn add_latency(taken: &mut BTreeMap<(Unit, Setup), Sample>) {
-    let Some(direct) = taken.get(&(Unit::Latency, Setup::Direct)).cloned() else { return };
+    let direct = |(&(unit, setup), sample): (&(Unit, Setup), &Sample)| {
+        (setup == Setup::Direct).then(|| (unit, sample.clone()))
+    };
+    let direct: BTreeMap<Unit, Sample> = taken.iter().filter_map(direct).collect();
     for ((unit, setup), sample) in taken {
-        if *unit != Unit::Latency || *setup == Setup::Direct {
-            continue;
-        }
+        let Some(direct) = direct.get(unit).filter(|_| *setup != Setup::Direct) else { continue };
         for (of, added) in
             [(Metric::P50Us, Metric::AddedP50Us), (Metric::P99Us, Metric::AddedP99Us)]
         {
@@ -158,4 +165,10 @@ fn add_latency(taken: &mut BTreeMap<(Unit, Setup), Sample>) {
             }
         }
     }
+}
+
+/// Whether this is root not only of a user namespace.
+fn can_capture() -> bool {
+    let ids = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    sidestream_testkit::is_root() && ids.split_whitespace().eq(["0", "0", "4294967295"])
 }

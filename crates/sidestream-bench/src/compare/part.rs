@@ -18,14 +18,14 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// A process that ends no later than this value.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     name: String,
 }
 
 /// A process of ours that answers line by line.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(crate) struct Part {
     // Dropped first, which is how the process is told to end.
     input: Option<ChildStdin>,
     lines: Receiver<String>,
@@ -33,17 +33,17 @@ pub(super) struct Part {
 }
 
 impl Process {
-    pub(super) fn start(name: &str, command: &mut Command) -> anyhow::Result<Self> {
+    pub(crate) fn start(name: &str, command: &mut Command) -> anyhow::Result<Self> {
         let child = command.spawn().with_context(|| format!("starting {name}"))?;
         Ok(Self { child, name: name.to_owned() })
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Fails if it has ended.
-    pub(super) fn check(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
             Some(status) => bail!("{} has ended: {status}", self.name),
             None => Ok(()),
@@ -51,12 +51,15 @@ impl Process {
     }
 
     /// Asks it to end, and waits for a while.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
+        // One that does not is ended when it is dropped.
+        _ = self.end_within(GRACE);
+    }
+
+    /// Asks it to end; whether it does in time.
+    pub(crate) fn end_within(&mut self, patience: Duration) -> bool {
         let asked = Command::new("kill").arg(self.pid().to_string()).status();
-        // One that cannot be asked is ended when it is dropped.
-        if asked.is_ok_and(|status| status.success()) {
-            _ = self.wait(GRACE);
-        }
+        asked.is_ok_and(|status| status.success()) && self.wait(patience)
     }
 
     fn wait(&mut self, patience: Duration) -> bool {
@@ -81,7 +84,7 @@ impl Drop for Process {
 
 impl Part {
     /// Starts a process whose standard input and output are ours to talk through.
-    pub(super) fn start(name: &str, command: &mut Command) -> anyhow::Result<Self> {
+    pub(crate) fn start(name: &str, command: &mut Command) -> anyhow::Result<Self> {
         let mut process =
             Process::start(name, command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
         let output = process.child.stdout.take().context("standard output was asked for")?;
@@ -96,12 +99,12 @@ impl Part {
         Ok(Self { input: process.child.stdin.take(), lines, process })
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
     }
 
     /// Waits for the next line.
-    pub(super) fn hear<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
+    pub(crate) fn hear<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
         let name = &self.process.name;
         let line = match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => line,
@@ -112,7 +115,7 @@ impl Part {
     }
 
     /// Says something and waits for the answer.
-    pub(super) fn ask<T: DeserializeOwned>(&mut self, what: &impl Serialize) -> anyhow::Result<T> {
+    pub(crate) fn ask<T: DeserializeOwned>(&mut self, what: &impl Serialize) -> anyhow::Result<T> {
         let mut line = serde_json::to_vec(what)?;
         line.push(b'\n');
         if let Some(input) = &mut self.input {

@@ -78,7 +78,7 @@ impl Report {
             let figures: BTreeMap<Metric, Spread> = spreads
                 .filter_map(|(metric, values)| Some((metric, Spread::of(&values)?)))
                 .collect();
-            let target = unit.target().filter(|_| setup == Setup::Run);
+            let target = unit.target(setup);
             let target = target.map(|(metric, at_most)| {
                 let median = figures.get(&metric).map(|spread| spread.median);
                 Target { metric, at_most, median }

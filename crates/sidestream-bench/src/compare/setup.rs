@@ -31,6 +31,12 @@ pub enum Setup {
     Run,
     /// `sidestream --mode regular`, recording.
     Regular,
+    /// `sidestream --mode local`, recording, which decrypts.
+    Local,
+    /// The same where the root is not trusted: TLS is passed on as it is.
+    Passed,
+    /// The same, when the client is not among the chosen processes.
+    Beside,
 }
 
 /// What all setups of a comparison share.
@@ -51,15 +57,24 @@ pub(super) struct Session {
     /// The process to measure, and the one of its descendants that is not part of it.
     pub(super) proxy: Option<(u32, Option<u32>)>,
     /// Kept until the end.
-    relay: Option<Part>,
-    server: Option<Process>,
+    pub(super) relay: Option<Part>,
+    pub(super) server: Option<Process>,
     /// Where Sidestream's complaints go.
-    said: Option<PathBuf>,
+    pub(super) said: Option<PathBuf>,
 }
 
 impl Setup {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Direct, Self::Relay, Self::Nginx, Self::Run, Self::Regular];
+    pub const ALL: [Self; 8] = [
+        Self::Direct,
+        Self::Relay,
+        Self::Nginx,
+        Self::Run,
+        Self::Regular,
+        Self::Local,
+        Self::Passed,
+        Self::Beside,
+    ];
 
     /// Its name on the command line and in tables.
     pub fn name(self) -> &'static str {
@@ -69,13 +84,23 @@ impl Setup {
             Self::Nginx => "nginx",
             Self::Run => "run",
             Self::Regular => "regular",
+            Self::Local => "local",
+            Self::Passed => "passed",
+            Self::Beside => "beside",
         }
     }
 
     /// Says what is missing for it.
-    pub(super) fn missing(self) -> Option<String> {
-        let nginx = self == Self::Nginx && nginx::program().is_none();
-        nginx.then(|| "no nginx here; apt-get install --no-install-recommends nginx".to_owned())
+    pub(super) fn missing(self, can_capture: bool) -> Option<String> {
+        match self {
+            Self::Nginx if nginx::program().is_none() => {
+                Some("no nginx here; apt-get install --no-install-recommends nginx".to_owned())
+            }
+            Self::Local | Self::Passed | Self::Beside if !can_capture => {
+                Some("only root of the machine captures all of it".to_owned())
+            }
+            _ => None,
+        }
     }
 
     /// Starts it, with a load generator that waits for jobs.
@@ -86,6 +111,9 @@ impl Setup {
             Self::Nginx => place.nginx(),
             Self::Run => place.run(),
             Self::Regular => place.regular(),
+            Self::Local => place.local(&["--ca-trusted"]),
+            Self::Passed => place.local(&[]),
+            Self::Beside => place.beside(),
         };
         started.with_context(|| format!("starting the setup {}", self.name()))
     }
@@ -171,13 +199,13 @@ impl Place {
     }
 
     /// Has what the command complains of written down.
-    fn complaints(&self, command: &mut Command) -> anyhow::Result<Option<PathBuf>> {
+    pub(super) fn complaints(&self, command: &mut Command) -> anyhow::Result<Option<PathBuf>> {
         let path = self.folder.join("complaints");
         command.stderr(File::create(&path).context("making a file for complaints")?);
         Ok(Some(path))
     }
 
-    fn client(&self, to: [SocketAddr; 2]) -> Command {
+    pub(super) fn client(&self, to: [SocketAddr; 2]) -> Command {
         let mut command = Command::new(&self.bench);
         command.arg("client").args(to.map(|addr| addr.to_string()));
         command
@@ -201,11 +229,11 @@ impl Place {
         Ok(path)
     }
 
-    fn ca(&self) -> PathBuf {
+    pub(super) fn ca(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
-    fn conf(&self) -> PathBuf {
+    pub(super) fn conf(&self) -> PathBuf {
         self.folder.join("conf")
     }
 
@@ -222,7 +250,7 @@ impl Place {
 }
 
 /// Makes a command that ends when this process does, however that is.
-fn ended_with_us(program: &Path) -> Command {
+pub(crate) fn ended_with_us(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]).arg(program).stdin(Stdio::null());
     command

@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::Context;
 use sidestream_testkit::is_root;
 
-/// What is done inside before the comparison: descriptors as many as there may be, loopback up.
-const PREPARE: &str = r#"ulimit -n "$(ulimit -Hn)"; ip link set lo up && exec "$0" "$@""#;
+/// What is done inside before anything else: descriptors as many as there may be, loopback up.
+const PREPARE: &str = r#"ulimit -n 200000 2>/dev/null || ulimit -n "$(ulimit -Hn)"; ip link set lo up && exec "$0" "$@""#;
 
 /// Starts this program again in a network namespace of its own, and returns its exit code.
 ///
@@ -18,13 +18,13 @@ const PREPARE: &str = r#"ulimit -n "$(ulimit -Hn)"; ip link set lo up && exec "$
 /// # Errors
 ///
 /// util-linux's `unshare` is not there.
-pub(super) fn enter(words: Vec<OsString>) -> anyhow::Result<Option<i32>> {
+pub(crate) fn enter(verb: &str, words: Vec<OsString>) -> anyhow::Result<Option<i32>> {
     let mut command = Command::new("unshare");
     if !is_root() {
         command.args(["--user", "--map-root-user"]);
     }
     command.args(["--net", "sh", "-c", PREPARE]).arg(env::current_exe()?);
-    command.args(["compare", "--inside"]).args(words);
+    command.args([verb, "--inside"]).args(words);
     let status = command.status().context("starting unshare, of util-linux")?;
     Ok(status.code())
 }

@@ -78,11 +78,15 @@ fn load(row: &Row) -> Vec<String> {
 fn other(row: &Row) -> Vec<Vec<String>> {
     let shown = [
         (Metric::Kb, "KB", ""),
+        (Metric::Mb, "MB", ""),
         (Metric::P50Us, "µs", ", p50"),
         (Metric::P99Us, "µs", ", p99"),
         (Metric::AddedP50Us, "µs", ", p50 added"),
         (Metric::AddedP99Us, "µs", ", p99 added"),
+        (Metric::HookNs, "ns", ", connect hooks"),
+        (Metric::AllHooksNs, "ns", ", all hooks"),
         (Metric::AddedMs, "ms", ", added"),
+        (Metric::Ms, "ms", ""),
     ];
     let figure = |metric, show: fn(f64) -> String| {
         row.figures.get(&metric).map(|spread| show(spread.median))
@@ -91,7 +95,10 @@ fn other(row: &Row) -> Vec<Vec<String>> {
     let cost = cost.unwrap_or_else(dash);
     let line = |(metric, unit, suffix): (Metric, &str, &str)| {
         let spread = row.figures.get(&metric)?;
-        let number = |value: f64| format!("{value:.1}");
+        let number = |value: f64| match unit {
+            "µs" if value < 20.0 => format!("{value:.2}"),
+            _ => format!("{value:.1}"),
+        };
         let aims = row.target.is_some_and(|target| target.metric == metric);
         Some(vec![
             format!("{}{suffix}", row.unit.words()),
@@ -109,6 +116,7 @@ fn target(row: &Row) -> String {
     let Some(target) = row.target else { return String::new() };
     let show = |value: f64| match target.metric {
         Metric::Instructions => count(value),
+        _ if value < 1.0 => format!("{value}"),
         _ => format!("{value:.0}"),
     };
     let at_most = show(target.at_most);

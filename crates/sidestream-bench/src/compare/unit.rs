@@ -30,10 +30,20 @@ pub enum Unit {
     Upload,
     /// A connection that stays open.
     Idle,
+    /// Ten thousand connections that stay open.
+    Open,
     /// What is added to the time of a request.
     Latency,
+    /// What is added to `connect` of TCP.
+    Connect,
+    /// What is added to `connect` of UDP, which is the call alone.
+    ConnectUdp,
+    /// How long eBPF programs run for a `connect` of TCP.
+    Hook,
     /// What `run` adds to the start of a command.
     Start,
+    /// How long it takes from the start of `--mode local` until connections are captured.
+    Capture,
 }
 
 /// What a figure says.
@@ -48,7 +58,9 @@ pub enum Metric {
     PerSecond,
     /// KB of resident memory a unit.
     Kb,
-    /// Half of the requests took at most so many microseconds.
+    /// MB of resident memory in all.
+    Mb,
+    /// Half of the requests or connects took at most so many microseconds.
     P50Us,
     /// 99 of a hundred requests took at most so many microseconds.
     P99Us,
@@ -56,13 +68,19 @@ pub enum Metric {
     AddedP50Us,
     /// Microseconds more than the direct way in the same round.
     AddedP99Us,
+    /// Nanoseconds in the programs that see connects, for each of the client's.
+    HookNs,
+    /// Nanoseconds in all eBPF programs of ours, for each of the client's connects.
+    AllHooksNs,
     /// Milliseconds more than without.
     AddedMs,
+    /// Milliseconds.
+    Ms,
 }
 
 impl Unit {
     /// All of them, in the order in which they are measured.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Http1,
         Self::Http2,
         Self::Connection,
@@ -71,8 +89,13 @@ impl Unit {
         Self::Download,
         Self::Upload,
         Self::Idle,
+        Self::Open,
         Self::Latency,
+        Self::Connect,
+        Self::ConnectUdp,
+        Self::Hook,
         Self::Start,
+        Self::Capture,
     ];
 
     /// Its name on the command line.
@@ -86,8 +109,13 @@ impl Unit {
             Self::Download => "download",
             Self::Upload => "upload",
             Self::Idle => "idle",
+            Self::Open => "open",
             Self::Latency => "latency",
+            Self::Connect => "connect",
+            Self::ConnectUdp => "connect-udp",
+            Self::Hook => "hook",
             Self::Start => "start",
+            Self::Capture => "capture",
         }
     }
 
@@ -103,40 +131,67 @@ impl Unit {
             Self::Upload => "GiB up",
             Self::Idle => "idle connection",
             Self::Latency => "request's time",
+            Self::Connect => "connect of TCP",
+            Self::ConnectUdp => "connect of UDP",
+            Self::Hook => "connect in eBPF",
+            Self::Open => "10,000 open connections",
             Self::Start => "start of a command",
+            Self::Capture => "start to capturing",
         }
     }
 
-    /// What Sidestream is to keep below, recording.
-    pub fn target(self) -> Option<(Metric, f64)> {
-        match self {
-            Self::Http1 | Self::Http2 => Some((Metric::Instructions, 130e3)),
-            Self::Connection => None,
-            Self::FirstSeen | Self::FirstSeenHybrid => Some((Metric::Instructions, 6_000e3)),
-            Self::Download | Self::Upload => Some((Metric::Instructions, 2.5e9)),
-            Self::Idle => Some((Metric::Kb, 50.0)),
-            Self::Latency => Some((Metric::AddedP50Us, 150.0)),
-            Self::Start => Some((Metric::AddedMs, 60.0)),
-        }
-    }
-
-    /// Whether that setup can do it; else why not.
-    pub(super) fn refused_by(self, setup: Setup) -> Option<&'static str> {
+    /// What Sidestream is to keep below, recording, where the setup is one that is judged.
+    pub fn target(self, setup: Setup) -> Option<(Metric, f64)> {
         match (self, setup) {
-            (Self::FirstSeen | Self::FirstSeenHybrid, Setup::Nginx) => {
-                Some("it has one certificate for all")
+            (Self::Http1 | Self::Http2, Setup::Run | Setup::Local) => {
+                Some((Metric::Instructions, 130e3))
             }
-            (Self::Start, Setup::Direct | Setup::Relay | Setup::Nginx | Setup::Regular) => {
-                Some("it starts no command")
+            (Self::FirstSeen | Self::FirstSeenHybrid, Setup::Run | Setup::Local) => {
+                Some((Metric::Instructions, 6_000e3))
             }
+            (Self::Download | Self::Upload, Setup::Run | Setup::Local) => {
+                Some((Metric::Instructions, 2.5e9))
+            }
+            (Self::Idle, Setup::Run | Setup::Local) => Some((Metric::Kb, 50.0)),
+            (Self::Open, Setup::Passed) => Some((Metric::Mb, 100.0)),
+            (Self::Latency, Setup::Run | Setup::Local) => Some((Metric::AddedP50Us, 150.0)),
+            (Self::Connect | Self::ConnectUdp, Setup::Beside) => Some((Metric::AddedP50Us, 0.6)),
+            (Self::Hook, Setup::Beside) => Some((Metric::HookNs, 600.0)),
+            (Self::Hook, Setup::Passed) => Some((Metric::HookNs, 1_200.0)),
+            (Self::Start, Setup::Run) => Some((Metric::AddedMs, 60.0)),
+            (Self::Capture, Setup::Local) => Some((Metric::Ms, 150.0)),
             _ => None,
         }
+    }
+
+    /// Whether it is measured in that setup.
+    pub(super) fn is_for(self, setup: Setup) -> bool {
+        match self {
+            // It has one certificate for all.
+            Self::FirstSeen | Self::FirstSeenHybrid => {
+                !matches!(setup, Setup::Nginx | Setup::Beside)
+            }
+            Self::Open => matches!(setup, Setup::Local | Setup::Passed),
+            Self::Connect | Self::ConnectUdp => {
+                matches!(setup, Setup::Direct | Setup::Passed | Setup::Beside)
+            }
+            Self::Hook => matches!(setup, Setup::Passed | Setup::Beside),
+            Self::Start => setup == Setup::Run,
+            Self::Capture => setup == Setup::Local,
+            _ => setup != Setup::Beside,
+        }
+    }
+
+    /// Whether it is shown by memory, and so wants processes that held nothing before.
+    pub(super) fn is_space(self) -> bool {
+        matches!(self, Self::Idle | Self::Open)
     }
 
     /// How many units the job has.
     pub(super) fn count(self, job: &Job) -> f64 {
         match *job {
             Job::Requests { count, .. }
+            | Job::Connect { count, .. }
             | Job::Connections { count, .. }
             | Job::Idle { count }
             | Job::Latency { count } => f64::from(count),
@@ -173,8 +228,13 @@ impl Unit {
             Self::Download => Job::Transfer { up: false, bytes: BODY },
             Self::Upload => Job::Transfer { up: true, bytes: BODY },
             Self::Idle => Job::Idle { count: size(2_000, 200) },
+            // Each takes two descriptors of the proxy, of which there may be 20,000 only.
+            Self::Open => Job::Idle { count: size(9_000, 3_000) },
             Self::Latency => Job::Latency { count: size(3_000, 500) },
-            Self::Start => return None,
+            Self::Connect => Job::Connect { count: size(10_000, 2_000), udp: false },
+            Self::ConnectUdp => Job::Connect { count: size(20_000, 5_000), udp: true },
+            Self::Hook => Job::Connect { count: size(10_000, 2_000), udp: false },
+            Self::Start | Self::Capture => return None,
         })
     }
 }

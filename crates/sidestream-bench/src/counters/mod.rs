@@ -130,6 +130,11 @@ impl Meter {
         Ok(sum)
     }
 
+    /// Gives the processes that were there when it was attached.
+    pub fn pids(&self) -> &[u32] {
+        &self.pids
+    }
+
     /// Gives what the processes hold of memory, in KB of 1,024 bytes.
     pub fn resident_kb(&self) -> u64 {
         self.pids.iter().map(|&pid| sys::resident_kb(pid)).sum()
@@ -149,7 +154,7 @@ impl Sub for Reading {
 }
 
 /// Finds `root` and its descendants among processes and their parents, without `except` and its own.
-fn tree(processes: &[(u32, u32)], root: u32, except: Option<u32>) -> Vec<u32> {
+pub(crate) fn tree(processes: &[(u32, u32)], root: u32, except: Option<u32>) -> Vec<u32> {
     let mut found = vec![root];
     let mut at = 0;
     while let Some(&parent) = found.get(at) {

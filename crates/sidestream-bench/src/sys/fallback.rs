@@ -1,9 +1,11 @@
 //! Systems without counters of ours.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
 use crate::counters::Source;
+use crate::sys::Program;
 
 /// The counters of a thread, which cannot be had.
 #[derive(Debug)]
@@ -39,4 +41,35 @@ pub(crate) fn cpu_time(_pid: u32) -> Duration {
 /// Knows nothing.
 pub(crate) fn resident_kb(_pid: u32) -> u64 {
     0
+}
+
+/// Knows nothing.
+pub(crate) fn descriptors(_pid: u32) -> usize {
+    0
+}
+
+/// The counting of eBPF programs, which there are none of.
+#[derive(Debug)]
+pub(crate) enum Counting {}
+
+impl Counting {
+    /// Refuses.
+    pub(crate) fn begin() -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Knows none.
+pub(crate) fn held_programs(_pids: &[u32]) -> BTreeSet<u32> {
+    BTreeSet::new()
+}
+
+/// Knows none.
+pub(crate) fn programs(_ids: &BTreeSet<u32>) -> Vec<Program> {
+    Vec::new()
+}
+
+/// Knows none.
+pub(crate) fn maps(_pids: &[u32]) -> BTreeMap<String, u64> {
+    BTreeMap::new()
 }

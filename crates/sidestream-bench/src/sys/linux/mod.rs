@@ -1,5 +1,7 @@
 //! Linux: `perf_event_open` by thread, and `/proc`.
 
+mod bpf;
+
 use std::time::Duration;
 use std::{fs, io};
 
@@ -8,6 +10,8 @@ use perf_event::{Builder, Counter};
 
 use crate::counters::Source;
 use crate::counters::proc::{Stat, resident};
+
+pub(crate) use self::bpf::{Counting, held_programs, maps, programs};
 
 /// The counters of a thread, and of all threads and processes that it starts from now on.
 #[derive(Debug)]
@@ -69,6 +73,11 @@ pub(crate) fn cpu_time(pid: u32) -> Duration {
 pub(crate) fn resident_kb(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status"));
     status.ok().and_then(|status| resident(&status)).unwrap_or(0)
+}
+
+/// Gives how many descriptors a process has open.
+pub(crate) fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
 fn stat(pid: u32) -> Option<Stat> {
