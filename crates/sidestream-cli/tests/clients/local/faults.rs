@@ -1,6 +1,9 @@
 //! Whatever is killed: programs go on by themselves, and the machine is as it was.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
+
+use sidestream_testkit::Origin;
 
 use super::machine::{Held, lasting};
 use super::{Capturing, can_capture, check_output, command, copy, signal, unique, wait_until};
@@ -69,6 +72,51 @@ fn both_killed_leave_nothing() {
         signal("KILL", capturing.pid());
         signal("KILL", helper);
     });
+}
+
+#[test]
+fn without_room_for_more_new_connections_are_left_alone() {
+    let test = "without_room_for_more_new_connections_are_left_alone";
+    if !can_capture(test) {
+        return;
+    }
+    let (bench, name) = (Bench::new(), unique("room"));
+    let Some(curl) = copy(test, &bench, "curl", &name) else { return };
+    let python = bench.path(&format!("{name}-holder"));
+    std::fs::copy("/usr/bin/python3", &python).unwrap();
+    let (origin, silent) =
+        (http(), Origin::tcp(|wire| std::io::copy(wire, &mut std::io::sink()).map(drop)));
+    let fetch = || {
+        let url = format!("http://{}/", origin.addr());
+        command(&bench, &curl, ["-sS", "--max-time", "10", &url]).output().unwrap()
+    };
+    let capture = bench.sidestream(&["--mode", &format!("local:{name}"), "--json"]);
+    let mut limited = command(&bench, "/bin/sh", ["-c", "ulimit -n 256; exec \"$0\" \"$@\""]);
+    limited.arg(capture.get_program()).args(capture.get_args()).arg(bench.path("flows.json"));
+    for (name, value) in capture.get_envs() {
+        limited.env(name, value.unwrap_or_default());
+    }
+    let mut capturing = Capturing::spawn(&mut limited);
+    check_output(&fetch(), ANSWER);
+    // It opens connections until it is told to end.
+    let hold = "import socket, sys, time
+held = []
+for _ in range(400):
+    held.append(socket.create_connection(('127.0.0.1', int(sys.argv[1]))))
+    time.sleep(0.005)
+sys.stdin.read()";
+    let mut holder = command(&bench, &python, ["-c", hold, &silent.addr().port().to_string()]);
+    let mut holder = holder.stdin(Stdio::piped()).spawn().unwrap();
+    capturing.wait_for("new connections are left alone");
+    wait_until("a program connects directly", || fetch().status.success());
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+    let before = bench.lines().iter().filter(|line| line["kind"] == "http").count();
+    wait_until("it captures again", || {
+        check_output(&fetch(), ANSWER);
+        bench.lines().iter().filter(|line| line["kind"] == "http").count() > before
+    });
+    capturing.finish(&bench);
 }
 
 #[test]

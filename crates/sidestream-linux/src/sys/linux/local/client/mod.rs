@@ -7,6 +7,7 @@ mod handshake;
 mod passing;
 mod processes;
 mod reader;
+mod room;
 mod told;
 mod udp;
 mod writer;
@@ -33,6 +34,7 @@ use control::SpecControl;
 use flows::Flows;
 use passing::{Passed, Passing};
 use reader::Reader;
+use room::Room;
 use told::Told;
 use writer::{Outbox, Writer};
 
@@ -93,12 +95,13 @@ impl LocalCapture {
             _ = notices.send(LocalNotice::OwnProcesses);
         }
         let (yields, incoming) = mpsc::channel(MAX_WAITING);
-        let taken = Arc::default();
-        let (outbox, writer) = Writer::new(sender, yields.clone(), Arc::clone(&taken));
+        let (taken, room) = (Arc::default(), Room::default());
+        let (outbox, writer) =
+            Writer::new(sender, yields.clone(), Arc::clone(&taken), room.clone());
         let control = Arc::new(SpecControl::new(outbox.clone(), options.reset_existing));
         let (passing, passed) = Passing::new(Arc::new(LocalDial::default()));
         let flows = Flows::new(passing.clone(), options.idle_timeout);
-        let reader = Reader::new(receiver, yields, Arc::clone(&control), told_of, flows);
+        let reader = Reader::new(receiver, yields, Arc::clone(&control), told_of, flows, room);
         let capture = Self {
             incoming,
             outbox,

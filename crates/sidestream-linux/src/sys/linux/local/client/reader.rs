@@ -1,7 +1,7 @@
 //! Reads what the helper sends, until it ends.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use sidestream_capture::Incoming;
@@ -12,6 +12,7 @@ use super::super::channel::{ChannelError, Receiver};
 use super::control::SpecControl;
 use super::flows::Flows;
 use super::handshake::name;
+use super::room::Room;
 use super::told::Told;
 
 /// Turns messages into flows.
@@ -21,6 +22,7 @@ pub(super) struct Reader {
     control: Arc<SpecControl>,
     told: Told,
     flows: Flows,
+    room: Room,
 }
 
 impl Reader {
@@ -30,8 +32,9 @@ impl Reader {
         control: Arc<SpecControl>,
         told: Told,
         flows: Flows,
+        room: Room,
     ) -> Self {
-        Self { receiver, yields, control, told, flows }
+        Self { receiver, yields, control, told, flows, room }
     }
 
     /// Reads until the helper has gone or nobody takes flows any more.
@@ -57,6 +60,7 @@ impl Reader {
             Message::Flow(flow) => {
                 // The transport counts the descriptors.
                 let Some(socket) = descriptors.into_iter().next() else { return Ok(()) };
+                let number = socket.as_raw_fd();
                 let process = flow.process.and_then(|key| self.told.process(key));
                 match self.flows.open(flow, process, socket) {
                     // Waits while there are too many; the capture may be stopped meanwhile.
@@ -64,6 +68,7 @@ impl Reader {
                     Ok(None) => {}
                     Err(error) => tracing::debug!(%error, "a flow was gone before it was taken"),
                 }
+                self.room.wait(number).await;
             }
             Message::Datagram { flow, payload } => self.flows.datagram(flow, payload),
             Message::Closed { flow } => self.flows.close(flow),

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::super::channel::Sender;
+use super::room::Room;
 
 /// The helper takes a proxy for dead that was silent for a second.
 const BEAT: Duration = Duration::from_millis(250);
@@ -35,6 +36,7 @@ pub(super) struct Writer {
     yields: mpsc::Sender<io::Result<Incoming>>,
     /// Counts those that were taken.
     taken: Arc<AtomicU64>,
+    room: Room,
 }
 
 impl Writer {
@@ -42,9 +44,10 @@ impl Writer {
         sender: Sender,
         yields: mpsc::Sender<io::Result<Incoming>>,
         taken: Arc<AtomicU64>,
+        room: Room,
     ) -> (Outbox, Self) {
         let (sends, outbox) = mpsc::unbounded_channel();
-        (Outbox(sends), Self { sender, outbox, yields, taken })
+        (Outbox(sends), Self { sender, outbox, yields, taken, room })
     }
 
     /// Sends until the helper has gone; that it has is told by the reader.
@@ -62,8 +65,8 @@ impl Writer {
                     let taken = self.taken.load(Ordering::Relaxed);
                     let is_stuck = self.yields.capacity() == 0 && taken == taken_before;
                     taken_before = taken;
-                    // Whoever serves flows takes none, and more are better not captured.
-                    if is_stuck {
+                    // More are better not captured than kept waiting.
+                    if is_stuck || self.room.is_short() {
                         continue;
                     }
                     Message::Beat
