@@ -76,6 +76,29 @@ impl Message {
             _ => 0,
         }
     }
+
+    /// Returns the name of its kind, for people.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Beat => "beat",
+            Self::Closed { .. } => "closed",
+            Self::Datagram { .. } => "datagram",
+            Self::Flow(_) => "flow",
+            Self::Forget { .. } => "forget",
+            Self::Hello(_) => "hello",
+            Self::Knock(_) => "knock",
+            Self::Knocked => "knocked",
+            Self::Log { .. } => "log",
+            Self::Notice(_) => "notice",
+            Self::Process(_) => "process",
+            Self::Refused(_) => "refused",
+            Self::SetSpec(_) => "set spec",
+            Self::SpecSet { .. } => "spec set",
+            Self::Start(_) => "start",
+            Self::Started(_) => "started",
+            Self::Stop => "stop",
+        }
+    }
 }
 
 impl From<ProcessRecord> for Message {

@@ -88,29 +88,5 @@ impl From<ChannelError> for StartError {
 }
 
 fn out_of_turn(message: &Message) -> StartError {
-    StartError::OutOfTurn(name(message))
-}
-
-/// Names a message.
-pub(super) const fn name(message: &Message) -> &'static str {
-    match message {
-        Message::Beat => "beat",
-        Message::Closed { .. } => "closed",
-        Message::Datagram { .. } => "datagram",
-        Message::Flow(_) => "flow",
-        Message::Forget { .. } => "forget",
-        Message::Hello(_) => "hello",
-        Message::Knock(_) => "knock",
-        Message::Knocked => "knocked",
-        Message::Log { .. } => "log",
-        Message::Notice(_) => "notice",
-        Message::Process(_) => "process",
-        Message::Refused(_) => "refused",
-        Message::SetSpec(_) => "set spec",
-        Message::SpecSet { .. } => "spec set",
-        Message::Start(_) => "start",
-        Message::Started(_) => "started",
-        Message::Stop => "stop",
-        _ => "something new",
-    }
+    StartError::OutOfTurn(message.name())
 }

@@ -11,7 +11,6 @@ use tokio::sync::mpsc;
 use super::super::channel::{ChannelError, Receiver};
 use super::control::SpecControl;
 use super::flows::Flows;
-use super::handshake::name;
 use super::room::Room;
 use super::told::Told;
 
@@ -78,7 +77,7 @@ impl Reader {
                 return Err(io::Error::other(format!("{what}{remedy}")));
             }
             other => {
-                let words = format!("the helper sent `{}` out of turn", name(&other));
+                let words = format!("the helper sent `{}` out of turn", other.name());
                 return Err(io::Error::new(io::ErrorKind::InvalidData, words));
             }
         }

@@ -84,24 +84,5 @@ pub(super) fn channel(error: super::super::channel::ChannelError) -> ServeError 
 }
 
 pub(super) fn out_of_turn(message: &Message) -> ServeError {
-    ServeError::OutOfTurn {
-        message: match message {
-            Message::Closed { .. } => "closed",
-            Message::Datagram { .. } => "datagram",
-            Message::Flow(_) => "flow",
-            Message::Forget { .. } => "forget",
-            Message::Hello(_) => "hello",
-            Message::Knock(_) => "knock",
-            Message::Knocked => "knocked",
-            Message::Log { .. } => "log",
-            Message::Notice(_) => "notice",
-            Message::Process(_) => "process",
-            Message::Refused(_) => "refused",
-            Message::SetSpec(_) => "set spec",
-            Message::SpecSet { .. } => "spec set",
-            Message::Start(_) => "start",
-            Message::Started(_) => "started",
-            _ => "something new",
-        },
-    }
+    ServeError::OutOfTurn { message: message.name() }
 }
