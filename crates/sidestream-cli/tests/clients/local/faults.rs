@@ -90,7 +90,7 @@ fn without_room_for_more_new_connections_are_left_alone() {
         let url = format!("http://{}/", origin.addr());
         command(&bench, &curl, ["-sS", "--max-time", "10", &url]).output().unwrap()
     };
-    let capture = bench.sidestream(&["--mode", &format!("local:{name}"), "--json"]);
+    let capture = bench.sidestream(["--mode", &format!("local:{name}"), "--json"]);
     let mut limited = command(&bench, "/bin/sh", ["-c", "ulimit -n 256; exec \"$0\" \"$@\""]);
     limited.arg(capture.get_program()).args(capture.get_args()).arg(bench.path("flows.json"));
     for (name, value) in capture.get_envs() {
