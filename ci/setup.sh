@@ -32,6 +32,43 @@ needs openjdk-17-jdk-headless java javac keytool
 needs bind9-dnsutils dig
 needs tmux tmux
 needs chromium chromium
+needs libnss3-tools certutil
+# What the conformance suites come with, and their servers: `cargo xtask conformance`.
+needs npm npm
+needs nghttp2-client h2load
+PATH=$PATH:/usr/sbin needs nghttp2-server nghttpd
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+needs mptcpize mptcpize
+needs wireguard-go wireguard-go
+needs wireguard-tools wg
+needs zbar-tools zbarimg
+# The proxies that others wrote.
+PATH=$PATH:/usr/sbin needs squid-openssl squid
+needs microsocks microsocks
+PATH=$PATH:/usr/sbin needs dante-server danted
+[[ -e /usr/include/liburing.h ]] || missing+=(liburing-dev)
+# What gives an ordinary user the helper.
+needs sudo sudo
+needs pkexec pkexec
+needs dbus dbus-daemon
+# What keeps a desktop's settings, and a client that reads them.
+needs "libglib2.0-bin dconf-gsettings-backend gsettings-desktop-schemas" gsettings
+needs libkf5config-bin kreadconfig5 kwriteconfig5
+needs "libproxy-tools libproxy1-plugin-gsettings libproxy1-plugin-kconfig" proxy
+[[ -e /usr/share/glib-2.0/schemas/org.gnome.system.proxy.gschema.xml ]] || missing+=(gsettings-desktop-schemas)
+compgen -G '/usr/lib/*/gio/modules/libdconfsettings.so' >/dev/null || missing+=(dconf-gsettings-backend)
+compgen -G '/usr/lib/*/libproxy/*/modules/config_kde.so' >/dev/null || missing+=(libproxy1-plugin-gsettings libproxy1-plugin-kconfig)
+# The grounds of the lab: servers that are none of ours, containers, other kernels.
+PATH=$PATH:/usr/sbin needs nginx-light nginx
+PATH=$PATH:/usr/sbin needs dnsmasq-base dnsmasq
+PATH=$PATH:/usr/sbin needs docker.io dockerd
+PATH=$PATH:/usr/sbin needs iptables iptables
+# Its own release's qemu-utils with it: a newer one is in the way.
+needs "qemu-system-x86 qemu-utils/$(. /etc/os-release; echo "$VERSION_CODENAME")" qemu-system-x86_64
+[[ -e /usr/share/seabios/bios-256k.bin ]] || missing+=(seabios)
+PATH=$PATH:/usr/sbin needs kmod depmod
+needs vagrant vagrant
+PATH=$PATH:/usr/sbin needs tcpdump tcpdump
 # What makes and looks at the eBPF object.
 needs clang-19 clang-19
 needs llvm-19 llvm-strip-19
@@ -50,7 +87,10 @@ if ((${#missing[@]})); then
     ((EUID == 0)) || as_root=(sudo)
     export DEBIAN_FRONTEND=noninteractive
     "${as_root[@]}" apt-get update -qq
-    "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    # An entry may be several packages.
+    # shellcheck disable=SC2068
+    "${as_root[@]}" apt-get install -y -qq --no-install-recommends --allow-downgrades \
+        ${missing[@]} >/dev/null
 fi
 
 # The conformance suite of HTTP/2.

@@ -9,25 +9,32 @@ use anyhow::{Result, bail, ensure};
 use crate::command::{built, limited, run as run_command};
 use crate::counts::Counts;
 use crate::suite::{Outcome, Suite, Which};
+use crate::sys::free_space;
 use crate::user::User;
 use crate::workspace::Workspace;
-use crate::{bpf, conclude, fixtures, floors, sizes, test};
+use crate::{bench, bpf, conclude, conformance, cross, fixtures, floors, fuzz, lab, sizes, test};
+
+/// How much the conformance suite of drivers carries where it may take its time.
+const FULL_SIZE: [(&str, &str); 2] =
+    [("SIDESTREAM_TRANSFER_BYTES", "1073741824"), ("SIDESTREAM_FLOWS", "5000")];
 
 type Job = fn(&Workspace, &mut Counts) -> Result<()>;
 
-/// The jobs, quick ones first.
-const JOBS: [(&str, Job); 11] = [
+/// The jobs that run where none is named, quick ones first.
+const JOBS: [(&str, Job); 12] = [
     ("floors", |workspace, _| floors::run(workspace)),
     ("sizes", |workspace, _| sizes::run(workspace)),
     ("fixtures", |workspace, _| fixtures::run(workspace, false)),
     ("bpf", |workspace, _| bpf::run(workspace, true)),
     ("fmt", |_, _| cargo(&["fmt", "--all", "--check"])),
-    ("clippy", |_, _| {
-        cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
-    }),
-    ("doc", |_, _| {
+    ("clippy", |workspace, _| {
         let mut cargo = limited("cargo", 30);
-        cargo.args(["doc", "--no-deps", "--workspace", "--quiet"]);
+        cargo.args(["clippy", "--all-targets", "--quiet"]).args(workspace.members());
+        run_command(cargo.args(["--", "-D", "warnings"]))
+    }),
+    ("doc", |workspace, _| {
+        let mut cargo = limited("cargo", 30);
+        cargo.args(["doc", "--no-deps", "--quiet"]).args(workspace.members());
         run_command(cargo.env("RUSTDOCFLAGS", "-D warnings"))
     }),
     ("test", |workspace, counts| {
@@ -41,6 +48,40 @@ const JOBS: [(&str, Job); 11] = [
         let as_caller = judge(workspace, &User::caller()?, outcome, counts);
         as_nobody(workspace, Which::Clients, counts).and(as_caller)
     }),
+    ("lab", lab),
+];
+
+/// Jobs that have to be named: they take long, or need a machine of their own.
+const ASKED_FOR: [(&str, Job); 4] = [
+    ("cross", cross::run),
+    ("fuzz", |workspace, _| fuzz::run(workspace, &fuzz::Options::nightly())),
+    ("conformance", conforms),
+    ("bench", |workspace, _| {
+        let words = ["--quick", "--json", "target/bench.json"];
+        bench::run(workspace, words.map(Into::into).to_vec())
+    }),
+];
+
+/// Names for several jobs: those of each workflow.
+const GROUPS: [(&str, &[&str]); 3] = [
+    (
+        "linux",
+        &[
+            "floors",
+            "sizes",
+            "fixtures",
+            "bpf",
+            "fmt",
+            "clippy",
+            "doc",
+            "test",
+            "unprivileged",
+            "demo",
+            "clients",
+        ],
+    ),
+    ("windows", &["clippy", "test"]),
+    ("macos", &["clippy", "test"]),
 ];
 
 /// Runs all jobs, or the named ones; each runs although one before it failed.
@@ -48,16 +89,12 @@ const JOBS: [(&str, Job); 11] = [
 /// The last line is the sum over all test runs, `N passed, N failed, N skipped`,
 /// also where a job failed: then the exit code alone says so after it.
 pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<ExitCode> {
-    if let Some(unknown) = names.iter().find(|name| JOBS.iter().all(|(job, _)| job != name)) {
-        bail!("no job {unknown:?}; there are {}", JOBS.map(|(name, _)| name).join(", "));
-    }
+    let wanted = wanted(names)?;
     let mut counts = Counts::default();
     let mut stages = Vec::new();
     let mut failed = 0;
-    for (name, job) in JOBS {
-        if !names.is_empty() && !names.iter().any(|wanted| wanted == name) {
-            continue;
-        }
+    println!("begun{}", room(workspace));
+    for (name, job) in wanted {
         println!("\n=== {name}");
         let started = Instant::now();
         let result = job(workspace, &mut counts);
@@ -66,13 +103,41 @@ pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<ExitCode> {
             println!("{name}: {error:#}");
             failed += 1;
         }
-        let stage =
-            format!("{name:13} {verdict:6} {:5.1} min", started.elapsed().as_secs_f64() / 60.0);
+        let minutes = started.elapsed().as_secs_f64() / 60.0;
+        let stage = format!("{name:13} {verdict:6} {minutes:5.1} min{}", room(workspace));
         println!("=== {stage}");
         stages.push(stage);
     }
     println!("\n{}\n{failed} jobs failed\n\n{counts}", stages.join("\n"));
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the disk has left, as the end of a line: a full one makes tests fail for no fault of theirs.
+fn room(workspace: &Workspace) -> String {
+    let gigabytes = |bytes: u64| format!(", {:5.1} GB of disk left", bytes as f64 / 1e9);
+    free_space(&workspace.root).map_or_else(String::new, gigabytes)
+}
+
+/// Finds the jobs of these names, groups taken apart; the usual ones where there is none.
+fn wanted(names: &[String]) -> Result<Vec<(&'static str, Job)>> {
+    if names.is_empty() {
+        return Ok(JOBS.to_vec());
+    }
+    let mut wanted = Vec::new();
+    for name in names {
+        let group = GROUPS.iter().find(|(group, _)| group == name).map(|(_, jobs)| *jobs);
+        for job in group.unwrap_or(&[name.as_str()]) {
+            match JOBS.iter().chain(&ASKED_FOR).find(|(known, _)| known == job) {
+                Some(found) => wanted.push(*found),
+                None => {
+                    let jobs = JOBS.iter().chain(&ASKED_FOR).map(|(name, _)| *name);
+                    let known: Vec<_> = jobs.chain(GROUPS.iter().map(|(name, _)| *name)).collect();
+                    bail!("no job {name:?}; there are {}", known.join(", "));
+                }
+            }
+        }
+    }
+    Ok(wanted)
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {
@@ -113,6 +178,34 @@ fn judge(
         conclude("skips", &outcome.skips.refused(&workspace.root, user)?)?;
     }
     Ok(())
+}
+
+/// Runs the lab on every usual ground, and as nobody what an ordinary user can.
+fn lab(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
+    let as_caller = lab::run(workspace, &lab::Options::required())
+        .inspect(|outcome| *counts += outcome.counts)
+        .inspect_err(|_| *counts += Counts::NOT_RUN)
+        .and_then(lab::Outcome::conclude);
+    // Only root has every ground, and only root can step down.
+    let Some(user) = User::nobody(&workspace.root)? else { return as_caller };
+    let as_nobody = judge(workspace, &user, lab::run_as(workspace, &user), counts);
+    let killed = lab::prove_killed(workspace);
+    match killed.is_ok() {
+        true => counts.passed += 1,
+        false => counts.failed += 1,
+    }
+    as_caller.and(as_nobody).and(killed)
+}
+
+/// Runs the conformance suites: every driver's at its full size, and the usual ones of others.
+fn conforms(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
+    let mut cargo = limited("cargo", 60);
+    cargo.args(["test", "--package", "sidestream-helper", "--test", "conforms"]);
+    run_command(cargo.envs(FULL_SIZE))?;
+    let mut cargo = limited("cargo", 60);
+    cargo.args(["test", "--package", "sidestream-linux", "--test", "it", "conforms"]);
+    run_command(cargo.envs(FULL_SIZE))?;
+    conformance::ci(workspace, counts)
 }
 
 /// Runs the demo of a release build, as the caller and, from root, as nobody.

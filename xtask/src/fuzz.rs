@@ -17,6 +17,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Ten minutes for every target.
+    pub(crate) fn nightly() -> Self {
+        Self { target: None, seconds: 600, replay: false }
+    }
+
     /// Reads the rest of the command line.
     pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Self> {
         let mut options = Self { target: None, seconds: 60, replay: false };
@@ -58,8 +63,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         println!("fuzz: {target}");
         let mut cargo = Command::new("cargo");
         // The first folder takes what is found: the seeds stay the few that were chosen.
-        let corpora = [fuzz.join("target/corpus").join(target), fuzz.join("corpus").join(target)];
+        let mut corpora = vec![fuzz.join("target/corpus").join(target)];
         std::fs::create_dir_all(&corpora[0])?;
+        // Not every target has seeds.
+        corpora.extend(Some(fuzz.join("corpus").join(target)).filter(|seeds| seeds.is_dir()));
         cargo.args(["fuzz", "run", target]).args(corpora);
         cargo.args(["--", &limit, "-print_final_stats=1"]);
         // The sanitizer's flags are unstable; this lets the stable compiler take them.

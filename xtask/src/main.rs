@@ -5,15 +5,19 @@ mod bench;
 mod bpf;
 mod ci;
 mod command;
+mod conformance;
 mod counts;
+mod cross;
 mod fixtures;
 mod floors;
 mod fuzz;
+mod lab;
 mod nextest;
 mod sizes;
 mod skips;
 mod source;
 mod suite;
+mod sys;
 mod test;
 mod user;
 mod workspace;
@@ -40,6 +44,9 @@ Usage: cargo xtask VERB
                          what Sidestream costs, beside a plain relay and nginx
   bench soak [--connections N]
                          very many connections of short-lived processes, as root
+  conformance [SUITE…] [--all] [--list] [--json] [--bless]
+                         suites that others wrote, through Sidestream
+  lab VERB               client, Sidestream and server together, on every ground: `lab --help`
 ";
 
 fn main() -> ExitCode {
@@ -66,10 +73,12 @@ fn run() -> Result<ExitCode> {
     match verb.as_str() {
         "bench" => bench::run(&workspace, parser.raw_args()?.collect()),
         "bpf" => bpf::run(&workspace, flag(parser, "check")?),
+        "conformance" => conformance::main(&workspace, strings(parser.raw_args()?)?),
         "ci" => return ci::run(&workspace, &words(parser)?),
         "fixtures" => fixtures::run(&workspace, flag(parser, "update")?),
         "floors" => none_left(parser).and_then(|()| floors::run(&workspace)),
         "fuzz" => fuzz::run(&workspace, &fuzz::Options::parse(parser)?),
+        "lab" => lab::main(&workspace, strings(parser.raw_args()?)?),
         "sizes" => none_left(parser).and_then(|()| sizes::run(&workspace)),
         "test" => none_left(parser).and_then(|()| test::run(&workspace)),
         other => bail!("no verb {other:?}\n\n{USAGE}"),
@@ -104,6 +113,10 @@ fn words(mut parser: lexopt::Parser) -> Result<Vec<String>> {
         }
     }
     Ok(words)
+}
+
+fn strings(words: lexopt::RawArgs<'_>) -> Result<Vec<String>> {
+    words.map(|word| Ok(word.string()?)).collect()
 }
 
 fn flag(mut parser: lexopt::Parser, name: &str) -> Result<bool> {

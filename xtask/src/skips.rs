@@ -77,19 +77,15 @@ impl Skips {
             if reason.is_empty() {
                 bail!("{ALLOWED}: no reason for {name}");
             }
-            if name.ends_with('*') && (who != "nobody" || !name.ends_with("::*")) {
-                bail!("{ALLOWED}: only for nobody, and only for a package as a whole: {name}");
+            let is_part = |part: &str| part == "*" || !part.contains('*');
+            if name.contains('*') && (who != "nobody" || !name.split("::").all(is_part)) {
+                bail!("{ALLOWED}: only for nobody, and only for whole parts of a name: {name}");
             }
             if who == user || who == "any" {
                 names.push(name);
             }
         }
-        let is_allowed = |name: &str| {
-            names.iter().any(|allowed| match allowed.strip_suffix('*') {
-                Some(package) => name.starts_with(package),
-                None => name == *allowed,
-            })
-        };
+        let is_allowed = |name: &str| names.iter().any(|allowed| covers(allowed, name));
         let refused = self.0.iter().filter(|(name, _)| !is_allowed(name));
         Ok(refused
             .map(|(name, reason)| {
@@ -97,6 +93,22 @@ impl Skips {
             })
             .collect())
     }
+}
+
+/// Tells whether a name is that one; a `*` stands for one part of it, and at its end for the rest.
+fn covers(allowed: &str, name: &str) -> bool {
+    let mut parts = name.split("::");
+    let mut wanted = allowed.split("::").peekable();
+    while let Some(want) = wanted.next() {
+        let Some(part) = parts.next() else { return false };
+        if want == "*" && wanted.peek().is_none() {
+            return true;
+        }
+        if want != "*" && want != part {
+            return false;
+        }
+    }
+    parts.next().is_none()
 }
 
 #[cfg(test)]
@@ -120,6 +132,10 @@ mod tests {
         check("nobody | linux::* | needs root\n", "nobody", 0);
         check("nobody | other::* | needs root\n", "nobody", 1);
         assert!(skips.refused_by("root | linux::* | never here\n", "root").is_err());
+        assert!(skips.refused_by("nobody | linux::makes* | needs root\n", "nobody").is_err());
+        check("nobody | *::makes_a_table | needs root\n", "nobody", 0);
+        check("nobody | *::makes_a_table::more | needs root\n", "nobody", 1);
+        check("nobody | linux::makes_a_table::* | needs root\n", "nobody", 1);
         check("any | other::makes_a_table | never here\n", "root", 1);
         check("any | linux::makes_a_table | never here\n", "root", 0);
         assert!(skips.refused_by("any | linux::makes_a_table |\n", "root").is_err());

@@ -39,7 +39,7 @@ pub(crate) fn run_as_caller(workspace: &Workspace, which: Which) -> Result<Outco
 fn doc_examples(workspace: &Workspace) -> Result<Counts> {
     println!("\n-- examples in the docs");
     let mut cargo: Command = limited("cargo", 30);
-    cargo.args(["test", "--workspace", "--doc", "--quiet", "--no-fail-fast"]);
+    cargo.args(["test", "--doc", "--quiet", "--no-fail-fast"]).args(workspace.members());
     cargo.current_dir(&workspace.root);
     run_harness(cargo, &workspace.target)
 }

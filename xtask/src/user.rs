@@ -2,14 +2,14 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::command::{find, limited, output};
+use crate::sys;
 use crate::workspace::files;
 
 /// The user as whom a program runs.
@@ -34,8 +34,7 @@ pub(crate) struct Stage {
 impl User {
     /// Gives the caller.
     pub(crate) fn caller() -> Result<Self> {
-        let uid = output(Command::new("id").arg("-u"))?;
-        Ok(Self::Caller { root: uid.trim() == "0" })
+        Ok(Self::Caller { root: sys::is_root()? })
     }
 
     /// Steps down to nobody, which only root can: gives `None` to others.
@@ -120,7 +119,7 @@ impl Stage {
         for name in ["", "bin", "examples", "src", "home", "home/tmp"] {
             let path = stage.folder.join(name);
             fs::create_dir_all(&path)?;
-            fs::set_permissions(&path, Permissions::from_mode(0o755))?;
+            sys::set_mode(&path, 0o755)?;
         }
         stage.own(&stage.folder.join("home"))?;
         stage.own(&stage.folder.join("home/tmp"))?;
@@ -129,7 +128,7 @@ impl Stage {
     }
 
     fn own(&self, path: &Path) -> Result<()> {
-        chown(path, Some(self.uid), Some(self.gid))
+        sys::own(path, self.uid, self.gid)
             .with_context(|| format!("giving {} to nobody", path.display()))
     }
 
@@ -140,11 +139,11 @@ impl Stage {
             let parent = copy.parent().context("a file lies in a folder")?;
             fs::create_dir_all(parent)?;
             for made in parent.ancestors().take_while(|made| *made != to) {
-                fs::set_permissions(made, Permissions::from_mode(0o755))?;
+                sys::set_mode(made, 0o755)?;
             }
             fs::copy(&from, &copy).with_context(|| format!("copying {}", from.display()))?;
-            let mode = fs::metadata(&from)?.permissions().mode();
-            fs::set_permissions(&copy, Permissions::from_mode(0o644 | (mode & 0o111)))?;
+            let mode = sys::mode(&fs::metadata(&from)?);
+            sys::set_mode(&copy, 0o644 | (mode & 0o111))?;
         }
         Ok(())
     }
@@ -155,7 +154,7 @@ impl Stage {
         // Debug and release builds have one name: the last one asked for counts.
         drop(fs::remove_file(&copy));
         fs::copy(program, &copy).with_context(|| format!("copying {}", program.display()))?;
-        fs::set_permissions(&copy, Permissions::from_mode(0o755))?;
+        sys::set_mode(&copy, 0o755)?;
         Ok(copy)
     }
 
@@ -204,7 +203,7 @@ fn reachable_path() -> OsString {
 /// Whether every user may pass through a folder and all above it.
 fn open_to_all(folder: &Path) -> bool {
     let Ok(folder) = folder.canonicalize() else { return false };
-    folder.ancestors().all(|folder| {
-        fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
-    })
+    folder
+        .ancestors()
+        .all(|folder| fs::metadata(folder).is_ok_and(|metadata| sys::mode(&metadata) & 0o001 != 0))
 }

@@ -54,6 +54,8 @@ pub(crate) struct House {
     /// Whether it is a tool of this workspace and never published.
     #[serde(default)]
     pub(crate) tool: bool,
+    /// The one system for which it is meant, as targets name it; every one where there is none.
+    pub(crate) only: Option<String>,
 }
 
 impl Workspace {
@@ -67,6 +69,20 @@ impl Workspace {
         ensure!(asked.status.success(), "cargo metadata failed: {complaint}");
         serde_json::from_slice(&asked.stdout).context("reading what cargo metadata says")
     }
+
+    /// Gives the words that name to cargo every member that is meant for a target or a system.
+    pub(crate) fn members_for<'a>(&'a self, system: &str) -> Vec<&'a str> {
+        let mut words = vec!["--workspace"];
+        for package in self.packages.iter().filter(|package| !package.house().suits(system)) {
+            words.extend(["--exclude", &package.name]);
+        }
+        words
+    }
+
+    /// Gives the words that name to cargo every member that is meant for this system.
+    pub(crate) fn members(&self) -> Vec<&str> {
+        self.members_for(std::env::consts::OS)
+    }
 }
 
 impl Package {
@@ -78,6 +94,12 @@ impl Package {
     /// Gives where the crate stands in the house.
     pub(crate) fn house(&self) -> House {
         self.metadata.clone().unwrap_or_default().sidestream
+    }
+}
+
+impl House {
+    fn suits(&self, system: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| system.contains(only.as_str()))
     }
 }
 

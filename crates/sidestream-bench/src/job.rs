@@ -41,6 +41,20 @@ pub enum Job {
         /// Its length.
         bytes: u64,
     },
+    /// That many bytes on one connection, in a protocol that nobody knows.
+    Raw {
+        /// Whether they go; else they come.
+        up: bool,
+        /// How many.
+        bytes: u64,
+    },
+    /// New connections of that protocol, each with 1 KiB that comes, and an end.
+    RawConnections {
+        /// How many in all.
+        count: u32,
+        /// How many at once.
+        parallel: u32,
+    },
     /// Connections that have had one request and stay open until the next job.
     Idle {
         /// How many.

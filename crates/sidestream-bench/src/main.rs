@@ -16,7 +16,8 @@ Usage: sidestream-bench compare --sidestream PROGRAM [UNIT…] [OPTIONS]
 
   --quick         little of everything, within a minute
   --rounds N      how often everything is measured in turn (5; quick 3)
-  --setup NAME    only beside this (repeatable): relay, nginx, run, regular, local, passed, beside
+  --setup NAME    only beside this (repeatable): relay, nginx, run, regular, local, passed, beside,
+                  tun, tun-1500
   --json FILE     the figures for machines
 
 What it starts: client ADDR ADDR [--captured] [--proxy ADDR] [--ca FILE]…, origin FOLDER, relay ADDR…,

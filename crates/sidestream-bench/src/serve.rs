@@ -1,6 +1,6 @@
 //! The parts as processes: they say hello, do what each line of standard input asks, and end with it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -75,9 +75,11 @@ pub async fn serve_client(client: Client) -> anyhow::Result<()> {
 ///
 /// It cannot listen, or the folder for its certificates cannot be written to.
 pub async fn serve_origin(folder: &Path) -> anyhow::Result<()> {
-    let origin = Origin::start(TestCa::new()).await?;
+    // It is asked for by other addresses as well, of a network that is the comparison's own.
+    let origin = Origin::start_at(TestCa::new(), Ipv4Addr::UNSPECIFIED).await?;
     origin.write(folder)?;
-    let mut talk = Talk::begin(vec![origin.classic, origin.hybrid]).await?;
+    let here = |addr: SocketAddr| (Ipv4Addr::LOCALHOST, addr.port()).into();
+    let mut talk = Talk::begin(vec![here(origin.classic), here(origin.hybrid)]).await?;
     while talk.hear().await?.is_some() {
         talk.say(&origin.take_seen()).await?;
     }

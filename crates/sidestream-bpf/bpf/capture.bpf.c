@@ -26,7 +26,9 @@ ADDRESS_HOOK(getsockname6, restore_source(ctx, AF_INET6))
 SEC("cgroup/sock_release")
 int sock_release(struct bpf_sock *ctx)
 {
-	end_slots(closed_socket_cookie(ctx));
+	__u64 key = closed_socket_key(ctx);
+	if (key && has_neighbors(key))
+		end_slots(key);
 	return PROCEED;
 }
 

@@ -14,6 +14,7 @@ enum outcome { DENY, PROCEED, REWRITE };
 /* A connect or a send, while it is judged. */
 struct call {
 	struct bpf_sock_addr *ctx;
+	struct state *state;
 	int family;
 	bool is_send;
 	bool is_udp;
@@ -21,8 +22,15 @@ struct call {
 	__u16 port;
 	struct address destination;
 	struct address chosen; /* The source of this one datagram. */
+	struct address source; /* Of the route. */
 	struct address fake;
 	__u16 fake_port;
+	__u32 pid;
+	__u32 tid;
+	__u32 verdict;
+	__u64 netns;
+	__u32 routes; /* Whose routes count. */
+	__u64 key; /* Of the socket. */
 };
 
 static __always_inline enum outcome pass(__u32 counter)
@@ -37,11 +45,9 @@ static __always_inline bool take_knock(struct call *call, __u32 slot, __u32 inde
 	struct knock *knock = bpf_map_lookup_elem(&knocks, &index);
 	if (!knock || !knock->expected || knock->slot != slot || knock->port != call->port)
 		return false;
-	struct task_struct *task = current_task();
-	learn_pid_view(task);
-	__u32 pid = process_id(task);
-	__u64 started = started_ns(task);
-	bpf_map_update_elem(&own, &pid, &started, BPF_ANY);
+	learn_pid_view();
+	__u32 pid = process_id((void *)bpf_get_current_task());
+	make_own(pid, current_task());
 	knock->netns_cookie = bpf_get_netns_cookie(call->ctx);
 	knock->pid = pid;
 	knock->expected = 0;
@@ -60,7 +66,7 @@ static __always_inline enum outcome judge_fake(struct call *call, __u32 slot)
 	if (!ports ||
 	    call->port != listener_port(ports, call->is_udp, call->kind & IS_V4))
 		return PROCEED;
-	if (call->is_send && is_slot_of(slot, socket_cookie(call->ctx)))
+	if (call->is_send && slot_of_socket(slot, socket_key(call->ctx)))
 		return PROCEED;
 	count(DENIED);
 	return DENY;
@@ -71,11 +77,13 @@ static __always_inline bool find_source(struct call *call, struct address *sourc
 	struct address *addr = &call->destination;
 	struct route *route;
 	if (call->kind & IS_V4) {
-		struct route_key4 key = { 32, addr->words[3] };
+		struct route_key4 key = { 64, call->routes, addr->words[3] };
 		route = bpf_map_lookup_elem(&routes4, &key);
 	} else {
-		struct route_key6 key = { 128, { addr->words[0], addr->words[1], addr->words[2],
-						 addr->words[3] } };
+		struct route_key6 key = { 160,
+					  call->routes,
+					  { addr->words[0], addr->words[1], addr->words[2],
+					    addr->words[3] } };
 		route = bpf_map_lookup_elem(&routes6, &key);
 	}
 	if (!route || !route->reachable)
@@ -87,8 +95,8 @@ static __always_inline bool find_source(struct call *call, struct address *sourc
 /* Reads the source address that the program chose, by bind or for this datagram. */
 static __always_inline bool read_bound(struct call *call, struct sock *sk, struct address *bound)
 {
-	*bound = local_address(sk, call->family);
-	if (is_bound(sk))
+	*bound = local_address(call->ctx->sk, call->family);
+	if (!(address_kind(HALVES(*bound)) & IS_UNSPECIFIED) && is_bound(sk))
 		return true;
 	if (address_kind(HALVES(call->chosen)) & IS_UNSPECIFIED || is_same(&call->chosen, bound))
 		return false;
@@ -96,125 +104,189 @@ static __always_inline bool read_bound(struct call *call, struct sock *sk, struc
 	return true;
 }
 
-static __always_inline void read_socket(struct call *call, struct origin *origin)
+static __always_inline void read_socket(struct call *call, struct sock *sk, struct origin *origin)
 {
-	struct sock *sk = kernel_socket(call->ctx);
+	__u8 flags = HAS_SOURCE;
 	if (read_bound(call, sk, &origin->bound))
-		origin->flags |= HAS_BOUND;
-	if (!call->is_udp && is_mptcp(sk))
-		origin->flags |= IS_MPTCP;
+		flags |= HAS_BOUND;
+	if (call->key >> 63)
+		flags |= IS_MPTCP;
 	if (FIELD(call->ctx, family) == AF_INET6 && (call->kind & IS_V4))
-		origin->flags |= IS_V4_MAPPED;
+		flags |= IS_V4_MAPPED;
+	origin->flags = flags;
 	origin->path_mtu_discovery = path_mtu_discovery(sk, call->kind & IS_V4);
 }
 
-static __always_inline void read_process(struct task_struct *task, struct origin *origin)
+/* Writes down whose the call is. Not static, so that it is verified once and for itself. */
+__noinline int describe_process(__u32 at, __u32 tid)
 {
-	origin->started_ns = started_ns(task);
+	__u32 zero = 0;
+	struct task_struct *task = current_task();
+	struct origin *origin = bpf_map_lookup_elem(&slots, &at);
+	struct state *view = bpf_map_lookup_elem(&state, &zero);
+	if (!origin || !view)
+		return 0;
+	origin->started_ns = current_started_ns(task);
 	origin->cgroup_id = bpf_get_current_cgroup_id();
-	origin->tid = thread_id(task);
-	origin->uid = real_uid(task);
-	origin->parent = parent_id(task);
-	BPF_CORE_READ_INTO(&origin->comm, task, comm);
+	origin->tid = tid;
+	origin->uid = current_uid();
+	origin->parent = current_parent_id(task, view);
+	read_comm(task, origin->comm);
 	read_exe(task, origin->exe);
+	return 0;
+}
+
+/* Gives the call a new slot; NO_SLOT if there is none. */
+static __always_inline __u32 new_slot(struct call *call, struct sock *sk)
+{
+	__u32 at = cell_for(call->key, call->is_udp);
+	struct origin *origin = bpf_map_lookup_elem(&slots, &at);
+	if (!origin)
+		return NO_SLOT;
+	origin->destination = call->destination;
+	origin->source = call->source;
+	origin->netns_cookie = call->netns;
+	origin->socket_key = call->key;
+	origin->pid = call->pid;
+	origin->verdict = call->verdict;
+	origin->next = NO_SLOT;
+	origin->port = call->port;
+	origin->protocol = call->is_udp ? IPPROTO_UDP : IPPROTO_TCP;
+	read_socket(call, sk, origin);
+	describe_process(at, call->tid);
+	return settle(at);
+}
+
+static __always_inline enum outcome pass_told(struct call *call, __u32 reason, __u64 whom,
+					      __u32 counter)
+{
+	tell_passed(reason, whom, HALVES(call->destination), call->port);
+	return pass(counter);
+}
+
+/* Takes a place among the connections that wait to be accepted, if there is one. The kernel
+ * would have a connection wait for a second if the listener could keep no more. */
+__noinline bool enter_queue(__u32 family, __u32 backlog)
+{
+	struct queue *queue = bpf_map_lookup_elem(&queues, &family);
+	if (!queue)
+		return false;
+	__sync_fetch_and_add(&queue->diverted, 1);
+	__s64 waiting = *(volatile __u64 *)&queue->diverted - *(volatile __u64 *)&queue->accepted;
+	if (!backlog || waiting <= (__s64)backlog)
+		return true;
+	__sync_fetch_and_add(&queue->diverted, -1);
+	return false;
+}
+
+static __always_inline void leave_queue(__u32 family)
+{
+	struct queue *queue = bpf_map_lookup_elem(&queues, &family);
+	if (queue)
+		__sync_fetch_and_add(&queue->diverted, -1);
 }
 
 /* Gives the call a slot, and with it a fake address. */
-static __always_inline enum outcome assign(struct call *call, struct origin *origin, __u16 port)
+static __always_inline enum outcome assign(struct call *call, __u32 backlog)
 {
-	__u32 slot = NO_SLOT;
-	if (call->is_udp)
-		slot = known_slot(origin);
+	__u32 slot = NO_SLOT, family = call->kind & IS_V4 ? 0 : 1;
+	struct sock *sk = kernel_socket(call->ctx);
+	call->key = connecting_key(call->ctx, sk);
+	bool has_some = has_neighbors(call->key);
+	if (has_some && call->is_udp)
+		slot = known_slot(call->key, HALVES(call->destination), call->port);
 	if (slot == NO_SLOT) {
-		struct task_struct *task = current_task();
-		read_process(task, origin);
-		read_socket(call, origin);
-		slot = allocate_slot(origin);
+		/* An earlier connection of the same socket is over. */
+		if (has_some && !call->is_udp)
+			end_slots(call->key);
+		if (!call->is_udp && !enter_queue(family, backlog))
+			return pass_told(call, REASON_BACKLOG, call->pid, PASSED_BACKLOG);
+		slot = new_slot(call, sk);
 		if (slot == NO_SLOT) {
-			tell_passed(REASON_FULL, origin->pid, HALVES(call->destination), call->port);
-			return pass(PASSED_FULL);
+			if (!call->is_udp)
+				leave_queue(family);
+			return pass_told(call, REASON_FULL, call->pid, PASSED_FULL);
 		}
 		count(call->is_udp ? CAPTURED_UDP : CAPTURED_TCP);
-		if (origin->verdict == VERDICT_UNDECIDED)
+		if (call->verdict == VERDICT_UNDECIDED)
 			count(CAPTURED_UNDECIDED);
 	}
 	call->fake = fake_address(slot, call->kind & IS_V4);
-	call->fake_port = port;
 	return REWRITE;
 }
 
 /* Judges where a selected process connects to. */
-static __always_inline enum outcome judge_target(struct call *call, struct origin *origin,
-						 __u16 port)
+static __always_inline enum outcome judge_target(struct call *call, __u32 backlog)
 {
 	struct bpf_sock *socket = call->ctx->sk;
 	__u32 device = FIELD(socket, bound_dev_if);
-	if (FIELD(socket, mark)) {
-		tell_passed(REASON_MARKED, origin->pid, HALVES(call->destination), call->port);
-		return pass(PASSED_MARKED);
-	}
-	if (device && device != LOOPBACK_INDEX) {
-		tell_passed(REASON_BOUND_DEVICE, origin->pid, HALVES(call->destination), call->port);
-		return pass(PASSED_BOUND_DEVICE);
-	}
+	if (FIELD(socket, mark))
+		return pass_told(call, REASON_MARKED, call->pid, PASSED_MARKED);
+	if (device && device != LOOPBACK_INDEX)
+		return pass_told(call, REASON_BOUND_DEVICE, call->pid, PASSED_BOUND_DEVICE);
 	if (call->kind & IS_SPECIAL)
 		return pass(PASSED_SPECIAL);
-	if (!find_source(call, &origin->source))
+	if (!find_source(call, &call->source))
 		return pass(PASSED_NO_ROUTE);
-	return assign(call, origin, port);
+	return assign(call, backlog);
 }
 
-/* Judges whose call it is. */
-static __always_inline enum outcome judge_process(struct call *call, struct state *state)
+/* Gives the ports of a network namespace: nearly always it is the same one. */
+static __always_inline struct ports *ports_in(__u64 netns, struct state *state)
 {
-	struct task_struct *task = current_task();
-	__u32 pid = process_id(task);
-	__u64 netns = bpf_get_netns_cookie(call->ctx);
-	struct ports *ports = bpf_map_lookup_elem(&nets, &netns);
-	__u16 port = ports ? listener_port(ports, call->is_udp, call->kind & IS_V4) : 0;
-	__u32 verdict = verdict_on(pid, task, state->epoch);
-	if (!port) {
-		if (!ports && !is_own(pid, task) && !is_other_user(task) && verdict != VERDICT_PASS)
-			tell_passed(REASON_FOREIGN_NETNS, netns, HALVES(call->destination), call->port);
-		return pass(PASSED_FOREIGN_NETNS);
-	}
-	if (is_own(pid, task))
-		return pass(PASSED_OWN);
-	if (is_other_user(task))
-		return pass(PASSED_OTHER_USER);
-	if (verdict == VERDICT_PASS || is_kernel_thread(task) ||
-	    (verdict >= VERDICT_RULES &&
-	     !is_wanted(verdict - VERDICT_RULES, HALVES(call->destination), call->port)))
-		return pass(PASSED_NOT_SELECTED);
-
-	struct origin origin = {};
-	origin.destination = call->destination;
-	origin.netns_cookie = netns;
-	origin.socket_cookie = socket_cookie(call->ctx);
-	origin.pid = pid;
-	origin.verdict = verdict;
-	origin.port = call->port;
-	origin.protocol = call->is_udp ? IPPROTO_UDP : IPPROTO_TCP;
-	origin.flags = HAS_SOURCE;
-	return judge_target(call, &origin, port);
+	if (state->net == netns)
+		return &state->ports;
+	return bpf_map_lookup_elem(&nets, &netns);
 }
 
-/* Judges a connect or a send to a named address. */
+/* Judges a call of a process that may be selected. */
+static __always_inline enum outcome judge_selected(struct call *call, struct task_struct *task)
+{
+	struct ports *ports = ports_in(call->netns, call->state);
+	call->fake_port = ports ? listener_port(ports, call->is_udp, call->kind & IS_V4) : 0;
+	if (is_own(call->pid, task))
+		return pass(PASSED_OWN);
+	if (is_other_user())
+		return pass(PASSED_OTHER_USER);
+	if (!ports)
+		return pass_told(call, REASON_FOREIGN_NETNS, call->netns, PASSED_FOREIGN_NETNS);
+	if (!call->fake_port)
+		return pass(PASSED_FOREIGN_NETNS);
+	if (is_kernel_thread(task) ||
+	    (call->verdict >= VERDICT_RULES &&
+	     !is_wanted(call->verdict - VERDICT_RULES, HALVES(call->destination), call->port)))
+		return pass(PASSED_NOT_SELECTED);
+	call->routes = ports->net;
+	return judge_target(call, ports->backlog);
+}
+
+/* Judges a connect or a send to a named address. Most processes are not selected, so that is
+ * found out first. */
 static __always_inline enum outcome judge(struct call *call)
 {
 	__u32 zero = 0, slot = slot_of(HALVES(call->destination));
 	call->kind = address_kind(HALVES(call->destination));
 	if (slot != NO_SLOT)
 		return judge_fake(call, slot);
-	/* An unspecified destination means this very host. */
-	if (call->kind & IS_UNSPECIFIED)
-		call->destination.words[3] = bpf_htonl(call->kind & IS_V4 ? 0x7f000001 : 1);
 	struct state *now = bpf_map_lookup_elem(&state, &zero);
 	if (!now || !now->beat_ns)
 		return PROCEED;
-	if (bpf_ktime_get_ns() - now->beat_ns > HEARTBEAT_NS)
+	struct task_struct *task = current_task();
+	call->state = now;
+	__u64 ids = current_ids(now);
+	call->pid = ids >> 32;
+	call->tid = ids;
+	call->verdict = verdict_on(call->pid, task, now->epoch);
+	if (call->verdict == VERDICT_PASS)
+		return pass(PASSED_NOT_SELECTED);
+	__u64 time_ns = is_typed ? bpf_ktime_get_coarse_ns() : bpf_ktime_get_ns();
+	if (time_ns > now->beat_ns && time_ns - now->beat_ns > HEARTBEAT_NS)
 		return pass(PASSED_STALE);
-	return judge_process(call, now);
+	/* An unspecified destination means this very host. */
+	if (call->kind & IS_UNSPECIFIED)
+		call->destination.words[3] = bpf_htonl(call->kind & IS_V4 ? 0x7f000001 : 1);
+	call->netns = bpf_get_netns_cookie(call->ctx);
+	return judge_selected(call, task);
 }
 
 static __always_inline int divert(struct bpf_sock_addr *ctx, int family, bool is_send)
@@ -243,10 +315,7 @@ static __always_inline struct origin *origin_of(struct bpf_sock_addr *ctx,
 	__u32 slot = slot_of(HALVES(*addr));
 	if (slot == NO_SLOT)
 		return 0;
-	struct origin *origin = bpf_map_lookup_elem(&slots, &slot);
-	if (!origin || origin->socket_cookie != socket_cookie(ctx))
-		return 0;
-	return origin;
+	return slot_of_socket(slot, socket_key(ctx));
 }
 
 /* Shows the program the peer that it means. */

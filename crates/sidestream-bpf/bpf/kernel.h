@@ -84,6 +84,15 @@ struct signal_struct {
 	atomic_t live;
 };
 
+struct net {
+	struct ns_common ns;
+	__u64 net_cookie; /* Before Linux 5.12 it was of another type, and not there until asked for. */
+};
+
+struct nsproxy {
+	struct net *net_ns;
+};
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
@@ -97,6 +106,7 @@ struct task_struct {
 	struct fs_struct *fs;
 	struct signal_struct *signal;
 	struct mm_struct *mm;
+	struct nsproxy *nsproxy;
 };
 
 struct in6_addr {
@@ -124,12 +134,16 @@ struct inet_sock {
 	__u8 pmtudisc;
 };
 
+struct inet_connection_sock {
+	void *icsk_ulp_data;
+};
+
 struct tcp_sock {
 	__u8 is_mptcp;
 };
 
-struct mptcp_sock {
-	struct sock *first;
+struct mptcp_subflow_context {
+	struct sock *conn;
 };
 
 /* What the context of the address hooks is inside of the kernel. */

@@ -10,6 +10,11 @@
 const volatile __u32 default_verdict = VERDICT_UNDECIDED;
 const volatile __u32 only_uid = 0;
 const volatile __u32 is_uid_limited = 0;
+/* Whether the kernel gives the calling task with its type: then what it leads to is read without
+ * a call for each field. */
+const volatile __u32 is_typed = 0;
+/* The number of cells, which is a power of two, less one. */
+const volatile __u32 cell_mask = 0;
 
 #define HASH(NAME, KEY, VALUE, SIZE, FLAGS)       \
 	struct {                                  \
@@ -28,19 +33,28 @@ const volatile __u32 is_uid_limited = 0;
 		__type(value, VALUE);             \
 	} NAME SEC(".maps")
 
+/* One that the loader has in its memory. */
+#define SHARED(NAME, VALUE, SIZE)                     \
+	struct {                                      \
+		__uint(type, BPF_MAP_TYPE_ARRAY);     \
+		__uint(max_entries, SIZE);            \
+		__uint(map_flags, BPF_F_MMAPABLE);    \
+		__type(key, __u32);                   \
+		__type(value, VALUE);                 \
+	} NAME SEC(".maps")
+
 #define ROUTES(NAME, KEY)                              \
 	struct {                                       \
 		__uint(type, BPF_MAP_TYPE_LPM_TRIE);   \
-		__uint(max_entries, 16384);            \
+		__uint(max_entries, 65536);            \
 		__uint(map_flags, BPF_F_NO_PREALLOC);  \
 		__type(key, KEY);                      \
 		__type(value, struct route);           \
 	} NAME SEC(".maps")
 
-ARRAY(state, struct state, 1);
+SHARED(state, struct state, 1);
+SHARED(counters, __u64, COUNTERS * STRIPES);
 ARRAY(knocks, struct knock, KNOCKS);
-ARRAY(pid_view, struct pid_view, 1);
-ARRAY(counters, __u64, COUNTERS);
 ARRAY(rules, struct rules, MAX_RULE_SETS);
 
 /* For even and for odd epochs. */
@@ -56,14 +70,28 @@ ROUTES(routes6, struct route_key6);
 HASH(own, __u32, __u64, 256, 0);
 HASH(procs, __u32, struct verdicts, 32768, 0);
 
-/* By slot: where it leads; whether it was looked up; when it was closed before that. */
-HASH(slots, __u32, struct origin, 262144, BPF_F_NO_PREALLOC);
-HASH(accepted, __u32, __u8, 262144, BPF_F_NO_PREALLOC);
-HASH(unclaimed, __u32, __u64, 262144, BPF_F_NO_PREALLOC);
+/* Which of 64 kinds of pids some of `own` are of: most others need not be looked for there. */
+struct own_kinds {
+	__u8 is_any[64];
+};
+ARRAY(own_kinds, struct own_kinds, 1);
 
-/* By socket cookie: its last slot. And the slot of each destination of a UDP socket. */
-HASH(sockets, __u64, __u32, 262144, BPF_F_NO_PREALLOC);
-HASH(udp_flows, struct udp_flow, __u32, 262144, BPF_F_NO_PREALLOC);
+/* By cell: what is in it, and where that leads. */
+SHARED(cells, struct cell, 65536);
+ARRAY(slots, struct origin, 65536);
+SHARED(ended, struct ended, 1);
+
+/* The slots of UDP sockets with many destinations, by destination; and who changes a chain. */
+HASH(udp_flows, struct udp_flow, __u32, 65536, BPF_F_NO_PREALLOC);
+
+#define CHAIN_LOCKS 16
+struct chain_lock {
+	struct bpf_spin_lock lock;
+};
+ARRAY(chain_locks, struct chain_lock, CHAIN_LOCKS);
+
+/* Of IPv4 and of IPv6. */
+SHARED(queues, struct queue, 2);
 
 /* What was told already, so that it is told once. */
 struct told {
@@ -85,7 +113,8 @@ struct {
 
 static __always_inline void count(__u32 counter)
 {
-	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
+	__u32 index = counter + bpf_get_smp_processor_id() % STRIPES * COUNTERS;
+	__u64 *value = bpf_map_lookup_elem(&counters, &index);
 	if (value)
 		__sync_fetch_and_add(value, 1);
 }

@@ -28,11 +28,12 @@ static __always_inline int on_fork(struct task_struct *parent, struct task_struc
 	event->padding = 0;
 	event->child_started_ns = started;
 	bpf_ringbuf_submit(event, 0);
+	tell_net(child, child_pid);
 	return 0;
 }
 
 /* Decides about a process that runs another program; its entry outlives that otherwise. */
-static __always_inline void decide(struct task_struct *task, struct exec_scratch *scratch)
+static __always_inline void decide(struct exec_scratch *scratch)
 {
 	struct exec_event *event = &scratch->event;
 	__u32 zero = 0, pid = event->pid;
@@ -51,7 +52,7 @@ static __always_inline void decide(struct task_struct *task, struct exec_scratch
 		entry.own = default_verdict;
 	if (entry.child == VERDICT_UNDECIDED)
 		entry.child = default_verdict;
-	if (is_other_user(task) || bpf_map_update_elem(&procs, &pid, &entry, BPF_ANY)) {
+	if (is_other_user() || bpf_map_update_elem(&procs, &pid, &entry, BPF_ANY)) {
 		event->is_decided = 0;
 		bpf_map_delete_elem(&procs, &pid);
 	}
@@ -69,12 +70,13 @@ static __always_inline int on_exec(struct task_struct *task)
 	event->started_ns = started_ns(task);
 	event->cgroup_id = bpf_get_current_cgroup_id();
 	event->parent = parent_id(task);
-	event->uid = real_uid(task);
+	event->uid = current_uid();
 	event->args_len = 0;
 	bpf_probe_read_kernel(event->comm, COMM_LEN, task->comm);
 	event->is_path_whole = read_path(scratch, task);
-	decide(task, scratch);
+	decide(scratch);
 	tell_exec(scratch, task);
+	tell_net(task, event->pid);
 	return 0;
 }
 

@@ -42,8 +42,12 @@ enum counter {
 	PASSED_FULL,
 	LOST_EVENTS,
 	CAPTURED_UNDECIDED,
-	COUNTERS,
+	PASSED_BACKLOG,
+	COUNTERS = 16,
 };
+
+/* Processors count in different places, so that they do not wait for each other. */
+#define STRIPES 8
 
 /* An address of either family; IPv4 is mapped into IPv6. In network byte order. */
 struct address {
@@ -63,31 +67,76 @@ struct origin {
 	__u64 started_ns;
 	__u64 cgroup_id;
 	__u64 netns_cookie;
-	__u64 socket_cookie;
+	__u64 socket_key; /* The cookie, or the address of a Multipath TCP socket. */
 	__u32 pid;
 	__u32 tid;
 	__u32 uid;
 	__u32 parent;
-	__u32 verdict;
-	__u32 next; /* The slot that the same socket had before, or NO_SLOT. */
+	__u32 slot;
+	__u32 next; /* The next one of the same socket that is far from its home, or NO_SLOT. */
 	__u16 port; /* In host byte order, as every port here. */
+	__u16 verdict;
 	__u8 protocol;
 	__u8 flags;
 	__u8 path_mtu_discovery;
-	__u8 closed;
-	__u8 padding[2];
+	__u8 padding;
 	char comm[COMM_LEN];
 	char exe[NAME_LEN];
 };
 _Static_assert(sizeof(struct origin) == 192, "origin");
 
-/* The proxy's state. */
+/* The state of the place of a slot: how many claim it, how far from home it is, and these. */
+enum cell_state {
+	CLAIM = 1,
+	DISTANCE_SHIFT = 16,
+	FAR = 0xff, /* A distance: it has no home. */
+	IS_CLOSED = 1 << 24,
+	IS_ACCEPTED = 1 << 25, /* Set by the loader, who frees what is both. */
+	IS_USED = 1 << 26,
+	HAS_CHAIN = 1 << 27,
+	WAITS_AT_V4 = 1 << 28, /* Or has waited at that listener. */
+	WAITS_AT_V6 = 1 << 29,
+};
+
+struct cell {
+	__u32 state;
+	__u32 homed; /* How many slots have their home here. */
+};
+_Static_assert(sizeof(struct cell) == 8, "cell");
+
+/* How many slots were ended by their sockets. */
+struct ended {
+	__u64 count;
+};
+
+/* What came to the listeners of a family, and what was accepted; the latter is the loader's. */
+struct queue {
+	__u64 diverted;
+	__u64 accepted;
+};
+_Static_assert(sizeof(struct queue) == 16, "queue");
+
+struct ports {
+	__u16 tcp4;
+	__u16 udp4;
+	__u16 tcp6;
+	__u16 udp6;
+	__u32 backlog; /* How many connections may wait at a listener; 0: any number. */
+	__u32 net;     /* Whose routes count there. */
+};
+_Static_assert(sizeof(struct ports) == 16, "ports");
+
+/* The proxy's state, and the pid namespace of the loader, in whose numbers processes are told. */
 struct state {
 	__u64 beat_ns; /* CLOCK_MONOTONIC */
 	__u32 epoch;
-	__u32 padding;
+	__u32 view_level; /* 0: that of all pids. */
+	__u32 view_inum;  /* 0: not known. */
+	__u32 net_inum;   /* Of the loader's network namespace; 0: not known. */
+	__u64 net; /* The namespace with these ports: one that need not be looked up. */
+	struct ports ports;
 };
-_Static_assert(sizeof(struct state) == 16, "state");
+_Static_assert(sizeof(struct state) == 48, "state");
 
 /* A connect that says: this process is ours. The loader itself and the proxy have one each. */
 #define KNOCKS 2
@@ -102,21 +151,6 @@ struct knock {
 };
 _Static_assert(sizeof(struct knock) == 24, "knock");
 
-/* The pid namespace of the loader, in whose numbers processes are told. */
-struct pid_view {
-	__u32 level;
-	__u32 inum; /* 0: not known. */
-};
-_Static_assert(sizeof(struct pid_view) == 8, "pid_view");
-
-struct ports {
-	__u16 tcp4;
-	__u16 udp4;
-	__u16 tcp6;
-	__u16 udp6;
-};
-_Static_assert(sizeof(struct ports) == 8, "ports");
-
 struct verdicts {
 	__u64 started; /* In units of 10 ms. */
 	__u32 epoch;
@@ -128,23 +162,26 @@ struct verdicts {
 };
 _Static_assert(sizeof(struct verdicts) == 32, "verdicts");
 
-/* The key of a UDP flow: the destination of a socket. */
+/* The key of a UDP flow whose slot is far from home: the destination of a socket. */
 struct udp_flow {
-	__u64 socket_cookie;
+	__u64 socket_key;
 	struct address destination;
 	__u16 port;
 	__u8 padding[6];
 };
 _Static_assert(sizeof(struct udp_flow) == 32, "udp_flow");
 
-/* The keys of the routes: what the kernel's longest-prefix-match wants. */
+/* The keys of the routes: what the kernel's longest-prefix-match wants. The prefix begins with the
+ * whole of the number whose routes they are. */
 struct route_key4 {
 	__u32 prefix_len;
+	__u32 net;
 	__u32 addr;
 };
 
 struct route_key6 {
 	__u32 prefix_len;
+	__u32 net;
 	__u32 addr[4];
 };
 
@@ -198,7 +235,14 @@ struct item_set {
 };
 _Static_assert(sizeof(struct item_set) == 8, "item_set");
 
-enum event_kind { EVENT_FORK = 1, EVENT_EXEC, EVENT_EXIT, EVENT_PASSED, EVENT_CLOSED, EVENT_REST };
+enum event_kind {
+	EVENT_FORK = 1,
+	EVENT_EXEC,
+	EVENT_EXIT,
+	EVENT_PASSED,
+	EVENT_CLOSED,
+	EVENT_NET,
+};
 
 struct fork_event {
 	__u32 kind;
@@ -216,7 +260,14 @@ struct exit_event {
 };
 _Static_assert(sizeof(struct exit_event) == 16, "exit_event");
 
-enum pass_reason { REASON_BOUND_DEVICE = 1, REASON_FOREIGN_NETNS, REASON_FULL, REASON_MARKED };
+enum pass_reason {
+	REASON_BOUND_DEVICE = 1,
+	REASON_FOREIGN_NETNS,
+	REASON_FULL,
+	REASON_MARKED,
+	REASON_BACKLOG,
+	TOLD_NET, /* No reason: the namespace itself was told of. */
+};
 
 struct passed_event {
 	__u32 kind;
@@ -228,12 +279,22 @@ struct passed_event {
 };
 _Static_assert(sizeof(struct passed_event) == 96, "passed_event");
 
-/* A slot's socket is closed; as EVENT_REST: so are this one and all linked from it. */
+/* A slot's socket is closed, and with it those that are linked from the slot. */
 struct closed_event {
 	__u32 kind;
 	__u32 slot;
 };
 _Static_assert(sizeof(struct closed_event) == 8, "closed_event");
+
+/* A process is in a network namespace without ports. */
+struct net_event {
+	__u32 kind;
+	__u32 pid;
+	__u32 inum;
+	__u32 padding;
+	__u64 cookie; /* 0: this kernel does not tell it before it is asked for. */
+};
+_Static_assert(sizeof(struct net_event) == 24, "net_event");
 
 /* Followed by the path and the arguments. */
 struct exec_event {

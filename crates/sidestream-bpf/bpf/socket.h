@@ -15,41 +15,6 @@ static __always_inline struct sock *kernel_socket(struct bpf_sock_addr *ctx)
 	return BPF_CORE_READ(kernel, sk);
 }
 
-/* A Multipath TCP socket connects by a TCP socket of its own, which is the one
- * that `connect` shows, but is asked for names and closed itself. */
-static __always_inline __u64 first_subflow_cookie(struct sock *sk)
-{
-	struct mptcp_sock *mptcp = (void *)sk;
-	if (!bpf_core_field_exists(mptcp->first))
-		return 0;
-	return BPF_CORE_READ(mptcp, first, __sk_common.skc_cookie.counter);
-}
-
-/* Gives the cookie by which the socket of a call is known here. */
-static __always_inline __u64 socket_cookie(struct bpf_sock_addr *ctx)
-{
-	if (FIELD(ctx, protocol) == PROTOCOL_MPTCP) {
-		__u64 cookie = first_subflow_cookie(kernel_socket(ctx));
-		if (cookie)
-			return cookie;
-	}
-	return bpf_get_socket_cookie(ctx);
-}
-
-/* Gives the cookie by which a socket that is closed is known here. */
-static __always_inline __u64 closed_socket_cookie(struct bpf_sock *ctx)
-{
-	if (FIELD(ctx, protocol) == PROTOCOL_MPTCP) {
-		/* The context is the socket, but only a plain number may be followed. */
-		struct sock *sk = 0;
-		bpf_probe_read_kernel(&sk, sizeof(sk), &ctx);
-		__u64 cookie = first_subflow_cookie(sk);
-		if (cookie)
-			return cookie;
-	}
-	return bpf_get_socket_cookie(ctx);
-}
-
 static __always_inline bool is_mptcp(struct sock *sk)
 {
 	struct tcp_sock *tcp = (void *)sk;
@@ -57,14 +22,53 @@ static __always_inline bool is_mptcp(struct sock *sk)
 	       BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp);
 }
 
-/* Reads the address that the socket has by now, by bind or by an earlier connect. */
-static __always_inline struct address local_address(struct sock *sk, int family)
+/* Gives the Multipath TCP socket of one of its subflows. */
+static __always_inline struct sock *mptcp_parent(struct sock *sk)
 {
-	struct address addr;
+	struct inet_connection_sock *tcp = (void *)sk;
+	struct mptcp_subflow_context *subflow = BPF_CORE_READ(tcp, icsk_ulp_data);
+	if (!bpf_core_field_exists(subflow->conn))
+		return 0;
+	return BPF_CORE_READ(subflow, conn);
+}
+
+/* Gives the key by which the socket of a call is known here: its cookie, save that a Multipath
+ * TCP socket is known by its address. It connects by a TCP socket of its own, which is the one
+ * that `connect` shows, but is asked for names and closed itself, maybe long after that one. */
+static __always_inline __u64 socket_key(struct bpf_sock_addr *ctx)
+{
+	if (FIELD(ctx, protocol) == PROTOCOL_MPTCP)
+		return (__u64)kernel_socket(ctx);
+	return bpf_get_socket_cookie(ctx);
+}
+
+/* Gives the key of a socket that connects. */
+static __always_inline __u64 connecting_key(struct bpf_sock_addr *ctx, struct sock *sk)
+{
+	struct sock *parent = 0;
+	if (FIELD(ctx, protocol) == IPPROTO_TCP && is_mptcp(sk))
+		parent = mptcp_parent(sk);
+	return parent ? (__u64)parent : socket_key(ctx);
+}
+
+/* Gives the key of a socket that is closed, or zero if it never had one. */
+static __always_inline __u64 closed_socket_key(struct bpf_sock *ctx)
+{
+	/* The context is the socket, but only a plain number may be followed. */
+	struct sock *sk = 0;
+	bpf_probe_read_kernel(&sk, sizeof(sk), &ctx);
+	if (FIELD(ctx, protocol) == PROTOCOL_MPTCP)
+		return (__u64)sk;
+	return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+}
+
+/* Reads the address that the socket has by now, by bind or by an earlier connect. */
+static __always_inline struct address local_address(struct bpf_sock *socket, int family)
+{
 	if (family == AF_INET)
-		return v4_address(BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
-	BPF_CORE_READ_INTO(&addr, sk, __sk_common.skc_v6_rcv_saddr);
-	return addr;
+		return v4_address(FIELD(socket, src_ip4));
+	return (struct address){ .words = { FIELD(socket, src_ip6[0]), FIELD(socket, src_ip6[1]),
+				   FIELD(socket, src_ip6[2]), FIELD(socket, src_ip6[3]) } };
 }
 
 static __always_inline bool is_bound(struct sock *sk)

@@ -29,6 +29,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         thread::sleep(Duration::from_millis(10));
     }
-    println!("{:?}", hooks.counters()?);
+    println!("{:?}", hooks.counters());
     Ok(())
 }

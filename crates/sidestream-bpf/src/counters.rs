@@ -34,4 +34,6 @@ pub struct Counters {
     pub lost_events: u64,
     /// Of those captured, how many while nothing was decided about the process.
     pub undecided: u64,
+    /// Passed, as too many wait to be accepted.
+    pub backlog: u64,
 }

@@ -57,6 +57,16 @@ pub enum Event {
         /// How many since the last such event.
         count: u64,
     },
+    /// A process is in a network namespace for which no ports are set; told once a namespace
+    /// where the cookie is known, else each time that a process begins there.
+    Namespace {
+        /// The process.
+        pid: u32,
+        /// The inode that the namespace is known by in /proc.
+        inum: u32,
+        /// The cookie of the namespace; kernels before 5.12 do not tell it.
+        cookie: Option<u64>,
+    },
     /// A connection of a selected process was left alone.
     Passed {
         /// Why.
@@ -74,6 +84,8 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PassReason {
+    /// Too many connections wait to be accepted; told once a process.
+    Backlog,
     /// The socket is bound to a device; told once a process.
     BoundDevice,
     /// Nobody listens for us in that network namespace; told once a namespace.

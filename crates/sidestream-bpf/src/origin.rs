@@ -32,8 +32,8 @@ pub struct Origin {
     pub cgroup_id: u64,
     /// The network namespace of the socket.
     pub netns_cookie: u64,
-    /// The socket.
-    pub socket_cookie: u64,
+    /// The socket: no other that is open has this number.
+    pub socket_key: u64,
     /// The verdict on the process that held.
     pub verdict: Verdict,
     /// The last component of the path of the executable, cut after 63 bytes.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sidestream_capture::{BoxFuture, Capture, Dial, Direct, Stream};
 
+use crate::Config;
+
 /// Where a driver is tried.
 ///
 /// The suite runs its servers and its relay where the test is. The ground runs the clients
@@ -75,6 +77,10 @@ pub trait Ground: Send + Sync {
     fn is_alone(&self) -> bool {
         false
     }
+
+    /// Makes the checks smaller or more patient, where the way to the clients is slow; the
+    /// configuration of the environment is left alone by default.
+    fn adjust(&self, _config: &mut Config) {}
 
     /// Returns the largest UDP payload that the ground carries over IPv4: 65,507 by default.
     fn max_datagram(&self) -> usize {

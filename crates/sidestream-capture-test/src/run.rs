@@ -64,6 +64,9 @@ macro_rules! suite {
     ($ground:expr $(,)?) => {
         $crate::suite! { before ::std::result::Result::Ok(()); $ground }
     };
+    (before $before:expr; $ground:expr; $($check:ident)+) => {
+        $crate::suite! { @each ($before) ($ground) $($check)+ }
+    };
     ($ground:expr; $($check:ident)+) => {
         $crate::suite! { @each (::std::result::Result::Ok(())) ($ground) $($check)+ }
     };
@@ -87,7 +90,11 @@ pub fn run<G: IntoGround>(
         .expect("the machine has threads for a runtime");
     runtime.block_on(async {
         match ground.await.into_ground() {
-            Ok(mut ground) => check(&mut ground, &Config::from_env()).await,
+            Ok(mut ground) => {
+                let mut config = Config::from_env();
+                ground.adjust(&mut config);
+                check(&mut ground, &config).await;
+            }
             Err(skip) => sidestream_testkit::skip(name, &skip.0),
         }
     });

@@ -118,12 +118,15 @@ pub struct FlowInfo {
 }
 
 /// Where the client of a flow wants to get to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Destination {
-    /// To the server in the flow's key: the client does not know of the proxy.
+    /// To the server in the flow's key.
     #[default]
     Original,
+    /// To the host of that name, at the port in the flow's key, whose address is unspecified: the
+    /// client leaves it to the proxy to look it up.
+    Host(Arc<str>),
     /// To whatever its requests name: the client speaks to the proxy.
     Named,
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use sidestream_record::DialFailure;
+use sidestream_record::{DialFailure, Via};
 
 use crate::{Association, BoxFuture, FlowInfo, Stream};
 
@@ -38,6 +38,20 @@ pub trait Dial: Send + Sync {
         target: &'a Target,
     ) -> BoxFuture<'a, Result<Dialed, DialFailure>>;
 
+    /// Connects over TCP for requests of HTTP without TLS, which another proxy on the way may be
+    /// given in its own form: then [`Via::forwards`] is set.
+    ///
+    /// # Errors
+    ///
+    /// Why the server could not be reached, as the client should see it.
+    fn dial_http<'a>(
+        &'a self,
+        flow: &'a FlowInfo,
+        target: &'a Target,
+    ) -> BoxFuture<'a, Result<Dialed, DialFailure>> {
+        self.dial(flow, target)
+    }
+
     /// Makes a UDP socket that speaks to the target only.
     ///
     /// # Errors
@@ -54,8 +68,10 @@ pub trait Dial: Send + Sync {
 pub struct Dialed {
     /// The connection.
     pub stream: Box<dyn Stream>,
-    /// The address that answered.
+    /// The address that answered; unspecified where only a proxy on the way knows it.
     pub addr: SocketAddr,
+    /// The other proxy that leads there, if one does.
+    pub via: Option<Via>,
 }
 
 impl fmt::Debug for Dialed {
@@ -68,8 +84,10 @@ impl fmt::Debug for Dialed {
 pub struct DialedAssociation {
     /// The association.
     pub association: Box<dyn Association>,
-    /// The server's address.
+    /// The server's address; unspecified where only a proxy on the way knows it.
     pub addr: SocketAddr,
+    /// The other proxy that leads there, if one does.
+    pub via: Option<Via>,
 }
 
 impl fmt::Debug for DialedAssociation {

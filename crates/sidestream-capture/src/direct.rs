@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -12,10 +12,8 @@ use sidestream_record::DialFailure;
 use tokio::io::Interest;
 use tokio::net::{self, TcpSocket};
 
+use crate::datagram::try_datagram;
 use crate::{Association, BoxFuture, Dial, Dialed, DialedAssociation, FlowInfo, Target};
-
-/// The largest UDP payload: a length field of 16 bits less the header (RFC 768).
-const MAX_DATAGRAM: usize = 65_535 - 8;
 
 /// Dials from the network namespace of the proxy, whatever the flow's egress.
 ///
@@ -24,11 +22,13 @@ const MAX_DATAGRAM: usize = 65_535 - 8;
 pub struct Direct {
     /// How long each address may take to answer. 30 s by default.
     pub timeout: Duration,
+    /// The address of this machine that connections leave from. By default the system chooses.
+    pub source: Option<IpAddr>,
 }
 
 impl Default for Direct {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(30) }
+        Self { timeout: Duration::from_secs(30), source: None }
     }
 }
 
@@ -92,12 +92,26 @@ impl Direct {
         };
         // Without it small writes wait for the peer's delayed acknowledgement.
         stream.set_nodelay(true).map_err(DialFailure::from)?;
-        Ok(Dialed { stream: Box::new(stream), addr })
+        Ok(Dialed { stream: Box::new(stream), addr, via: None })
     }
 }
 
-fn tcp_socket(addr: SocketAddr) -> io::Result<TcpSocket> {
-    if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+fn tcp_socket(source: Option<IpAddr>, server: SocketAddr) -> io::Result<TcpSocket> {
+    let v4 = server.is_ipv4();
+    let socket = if v4 { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if let Some(source) = source {
+        socket.bind(source_for(source, server)?)?;
+    }
+    Ok(socket)
+}
+
+/// Returns from where a connection to that server leaves, which has to be of the same IP version.
+fn source_for(source: IpAddr, server: SocketAddr) -> io::Result<SocketAddr> {
+    if source.is_ipv4() != server.is_ipv4() {
+        let what = format!("{source}, which connections leave from, is of another IP version");
+        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, what));
+    }
+    Ok(SocketAddr::new(source, 0))
 }
 
 impl Dial for Direct {
@@ -106,7 +120,10 @@ impl Dial for Direct {
         _: &'a FlowInfo,
         target: &'a Target,
     ) -> BoxFuture<'a, Result<Dialed, DialFailure>> {
-        Box::pin(self.dial_with(target, &tcp_socket))
+        Box::pin(async move {
+            let open = |server: SocketAddr| tcp_socket(self.source, server);
+            self.dial_with(target, &open).await
+        })
     }
 
     fn associate<'a>(
@@ -116,8 +133,12 @@ impl Dial for Direct {
     ) -> BoxFuture<'a, Result<DialedAssociation, DialFailure>> {
         Box::pin(async move {
             let addr = *resolve(target).await?.first().ok_or_else(|| unknown(target))?;
-            let association = UdpSocket::connect(addr).await.map_err(DialFailure::from)?;
-            Ok(DialedAssociation { association: Box::new(association), addr })
+            let association = match self.source {
+                None => UdpSocket::connect(addr).await,
+                Some(source) => UdpSocket::connect_from(source, addr).await,
+            };
+            let association = association.map_err(DialFailure::from)?;
+            Ok(DialedAssociation { association: Box::new(association), addr, via: None })
         })
     }
 }
@@ -145,7 +166,6 @@ fn unknown(target: &Target) -> DialFailure {
 /// A connected UDP socket.
 pub struct UdpSocket {
     socket: Arc<net::UdpSocket>,
-    buf: Box<[u8]>,
     /// Waits for a datagram or for an error, which comes without a datagram.
     waiting: Option<BoxFuture<'static, io::Result<()>>>,
 }
@@ -167,15 +187,27 @@ impl UdpSocket {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
-        let socket = net::UdpSocket::bind(any).await?;
-        socket.connect(addr).await?;
+        Self::between(any, addr).await
+    }
+
+    /// Makes a socket on any port of that address of this machine, that speaks to one server only.
+    ///
+    /// # Errors
+    ///
+    /// The two are of different IP versions, or whatever the system says.
+    pub async fn connect_from(source: IpAddr, server: SocketAddr) -> io::Result<Self> {
+        Self::between(source_for(source, server)?, server).await
+    }
+
+    async fn between(source: SocketAddr, server: SocketAddr) -> io::Result<Self> {
+        let socket = net::UdpSocket::bind(source).await?;
+        socket.connect(server).await?;
         Ok(Self::new(socket))
     }
 
     /// Wraps a socket that is connected already.
     pub fn new(socket: net::UdpSocket) -> Self {
-        let buf = vec![0; MAX_DATAGRAM].into_boxed_slice();
-        Self { socket: Arc::new(socket), buf, waiting: None }
+        Self { socket: Arc::new(socket), waiting: None }
     }
 
     /// Takes an error that came by itself, as ICMP messages do.
@@ -190,10 +222,8 @@ impl UdpSocket {
 impl Association for UdpSocket {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
         loop {
-            match self.socket.try_recv(&mut self.buf) {
-                Ok(len) => {
-                    return Poll::Ready(Ok(Some(Bytes::copy_from_slice(&self.buf[..len]))));
-                }
+            match try_datagram(&self.socket) {
+                Ok(datagram) => return Poll::Ready(Ok(Some(datagram))),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }

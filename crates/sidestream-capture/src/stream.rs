@@ -90,4 +90,8 @@ pub trait Association: Send {
     ///
     /// The datagram was not sent: too large for the path, or refused. The association goes on.
     fn poll_send(&mut self, cx: &mut Context<'_>, datagram: &[u8]) -> Poll<io::Result<()>>;
+
+    /// Tells the peer that nobody took its last datagram, as a host does on which nobody listens,
+    /// where the driver can. The association goes on.
+    fn refuse(&mut self) {}
 }

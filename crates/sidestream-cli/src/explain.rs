@@ -59,7 +59,8 @@ fn given<'a>(args: &'a Explain, known: ProcessFacts<'a>) -> ProcessFacts<'a> {
         Ok(uid) => User { uid: Some(uid), name: None },
         Err(_) => User { uid: None, name: Some(user) },
     });
-    let container = args.container.as_deref().map(|id| Container { id, name: Some(id) });
+    let container =
+        args.container.as_deref().map(|id| Container { id, name: Some(id), image: Some(id) });
     ProcessFacts {
         pid: over(args.pid, known.pid),
         name: over(args.name.as_deref().map(OsStr::new), known.name),

@@ -10,10 +10,11 @@ pub fn user(user: &User) -> String {
     user.name.clone().unwrap_or_else(|| user.uid.to_string())
 }
 
-/// Words a container: `shop (docker)`.
+/// Words a container: `shop (docker, nginx:1.27)`.
 pub fn container(container: &Container) -> String {
-    let Container { id, name, runtime } = container;
+    let Container { id, name, image, runtime } = container;
     let short = id.get(..SHORT_ID_LEN).filter(|_| id.len() > 2 * SHORT_ID_LEN).unwrap_or(id);
     let name = name.as_deref().unwrap_or(short);
-    runtime.as_ref().map_or_else(|| name.to_owned(), |runtime| format!("{name} ({runtime})"))
+    let more: Vec<&str> = [runtime, image].into_iter().flatten().map(String::as_str).collect();
+    if more.is_empty() { name.to_owned() } else { format!("{name} ({})", more.join(", ")) }
 }

@@ -8,12 +8,13 @@ use sidestream::Sidestream;
 use sidestream::ca::Authority;
 use sidestream::flow::Ids;
 use sidestream::os::{Ended, Launched, Notices};
-use sidestream::proxy::{HttpVersions, UpstreamTrust};
+use sidestream::proxy::{Hook, HostRules, HttpVersions, TlsOptions, UpstreamTrust};
 use sidestream::record::Sink;
 use tokio::runtime::Runtime;
 
 use crate::print::Detail;
 use crate::say::{self, say};
+use crate::through::Through;
 
 /// How long flows may go on after the command has ended: what it sent last is on its way.
 const GRACE: Duration = Duration::from_secs(2);
@@ -25,12 +26,20 @@ pub struct Serving {
     pub authority: Arc<Authority>,
     /// Which servers are trusted.
     pub trust: UpstreamTrust,
+    /// How TLS is spoken.
+    pub tls: TlsOptions,
+    /// Which hosts are passed as they are, or treated as bytes.
+    pub hosts: HostRules,
     /// Which version of HTTP each side speaks.
     pub http: HttpVersions,
+    /// What looks at exchanges, and may change them.
+    pub hook: Option<Arc<dyn Hook>>,
     /// What everything is recorded to.
     pub sinks: Vec<Arc<dyn Sink>>,
     /// Where ids come from.
     pub ids: Ids,
+    /// How servers are reached.
+    pub through: Through,
     /// How much is told to the user.
     pub detail: Detail,
 }
@@ -49,7 +58,8 @@ impl Serving {
     /// What is trusted cannot be used.
     pub fn builder(self) -> sidestream::Builder {
         let builder = Sidestream::builder(self.authority);
-        let builder = builder.trust(self.trust).http(self.http).ids(self.ids);
+        let builder = builder.trust(self.trust).tls(self.tls).hosts(self.hosts).http(self.http);
+        let builder = builder.ids(self.ids).hook(self.hook).dial(self.through.direct());
         self.sinks.into_iter().fold(builder, sidestream::Builder::sink)
     }
 }
@@ -82,9 +92,12 @@ pub fn serve(runtime: Runtime, launched: Launched, serving: Serving) -> anyhow::
 
 async fn serve_until_end(launched: Launched, serving: Serving) -> anyhow::Result<Ended> {
     let detail = serving.detail;
+    let through = serving.through.clone();
     let builder = serving.builder();
     let captured = launched.start()?;
-    let mut handle = builder.dial(captured.dial).build()?.serve(captured.capture);
+    through.tell(detail);
+    let dial = through.around_local(captured.dial);
+    let mut handle = builder.dial(dial).build()?.serve(captured.capture);
     let mut running = captured.running;
     let notices = tokio::spawn(tell(captured.notices, detail));
     let ended = running.wait().await;

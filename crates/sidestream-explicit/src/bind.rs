@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use socket2::{Domain, Socket, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 
 /// How many connections may wait to be accepted; the system may allow fewer.
 const BACKLOG: i32 = 4096;
@@ -38,6 +38,21 @@ fn advice(error: &io::Error, addr: &SocketAddr) -> String {
 /// Listens on that address; port 0 takes a free one.
 pub(crate) fn listen(addr: SocketAddr) -> Result<TcpListener, BindError> {
     try_listen(addr).map_err(|source| BindError { addr, source })
+}
+
+/// Makes a socket for datagrams to that address; port 0 takes a free one.
+pub(crate) fn receive(addr: SocketAddr) -> Result<UdpSocket, BindError> {
+    try_receive(addr).map_err(|source| BindError { addr, source })
+}
+
+fn try_receive(addr: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, None)?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    UdpSocket::from_std(socket.into())
 }
 
 fn try_listen(addr: SocketAddr) -> io::Result<TcpListener> {

@@ -2,21 +2,21 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use sidestream_capture::{
     Accepted, Attribution, Capabilities, Capture, Destination, Egress, FlowInfo, Incoming, Kind,
-    Refusal,
+    Refusal, Target,
 };
-use sidestream_flow::{FlowKey, Process, Transport};
-use tokio::net::{TcpListener, TcpStream};
+use sidestream_flow::{FlowKey, Process};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use crate::backoff::Backoff;
-use crate::bind::{BindError, listen};
+use crate::bind::BindError;
+use crate::listeners::{Listeners, is_local};
 
 /// How the flows of this driver are named to the user.
 const VIA: &str = "regular";
@@ -29,9 +29,11 @@ pub type Lookup = dyn Fn(&FlowKey) -> Option<Arc<Process>> + Send + Sync;
 
 /// Listens for clients that speak to a proxy.
 pub struct Explicit {
-    listeners: Vec<TcpListener>,
-    turn: usize,
-    backoff: Backoff,
+    listeners: Listeners,
+    via: &'static str,
+    destination: Destination,
+    /// Where all flows go, if not to whatever their requests name.
+    server: Option<SocketAddr>,
     lookup: Option<Arc<Lookup>>,
     lookups: JoinSet<(TcpStream, FlowKey, Option<Arc<Process>>)>,
 }
@@ -43,13 +45,22 @@ impl Explicit {
     ///
     /// The first address that cannot be had; its message says what to do.
     pub fn bind(addrs: &[SocketAddr]) -> Result<Self, BindError> {
-        Ok(Self {
-            listeners: addrs.iter().map(|addr| listen(*addr)).collect::<Result<_, _>>()?,
-            turn: 0,
-            backoff: Backoff::default(),
-            lookup: None,
-            lookups: JoinSet::new(),
-        })
+        let listeners = Listeners::bind(addrs)?;
+        let (via, destination, lookups) = (VIA, Destination::Named, JoinSet::new());
+        Ok(Self { listeners, via, destination, server: None, lookup: None, lookups })
+    }
+
+    /// Stands in for one server: all flows go there.
+    #[must_use]
+    pub fn with_server(self, server: &Target) -> Self {
+        let (destination, server) = stand_in(server);
+        Self { destination, server: Some(server), ..self }
+    }
+
+    /// Names the flows to the user by another mode than `regular`.
+    #[must_use]
+    pub fn with_via(self, via: &'static str) -> Self {
+        Self { via, ..self }
     }
 
     /// Attributes clients on this machine to the process that `lookup` finds.
@@ -61,50 +72,22 @@ impl Explicit {
 
     /// Returns the addresses on which it listens, with the ports that were taken.
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.listeners.local_addrs()
     }
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<(TcpStream, FlowKey)> {
-        loop {
-            if self.backoff.poll_ready(cx).is_pending() {
-                return Poll::Pending;
-            }
-            let Poll::Ready(accepted) = self.poll_listeners(cx) else { return Poll::Pending };
-            match accepted.and_then(prepare) {
-                Ok(accepted) => {
-                    self.backoff.succeeded();
-                    return Poll::Ready(accepted);
-                }
-                Err(error) if is_of_one_connection(&error) => {}
-                // No descriptors, no memory: flows that end give them back.
-                Err(error) => {
-                    let wait = self.backoff.begin();
-                    warn!(%error, ?wait, "cannot accept");
-                }
-            }
-        }
-    }
-
-    /// Asks each listener, the one after the last that had something first.
-    fn poll_listeners(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let count = self.listeners.len();
-        for step in 0..count {
-            let index = (self.turn + step) % count;
-            if let Poll::Ready(accepted) = self.listeners[index].poll_accept(cx) {
-                self.turn = index + 1;
-                return Poll::Ready(accepted);
-            }
-        }
-        Poll::Pending
+    fn incoming(&self, stream: TcpStream, key: FlowKey, process: Option<Arc<Process>>) -> Incoming {
+        let (destination, egress) = (self.destination.clone(), Egress::default());
+        let key = FlowKey { server: self.server.unwrap_or(key.server), ..key };
+        let info = FlowInfo { key, process, via: self.via, destination, egress, residual: None };
+        Incoming { info, kind: Kind::Tcp(Box::new(Accepted(stream))) }
     }
 
     fn poll_lookups(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
         while let Poll::Ready(Some(found)) = self.lookups.poll_join_next(cx) {
             match found {
-                Ok((stream, key, process)) => return Poll::Ready(incoming(stream, key, process)),
+                Ok((stream, key, process)) => {
+                    return Poll::Ready(self.incoming(stream, key, process));
+                }
                 // The look-up panicked, and took the connection with it.
                 Err(error) => warn!(%error, "a process look-up failed"),
             }
@@ -122,10 +105,12 @@ impl Capture for Explicit {
             if self.lookups.len() >= MAX_LOOKUPS {
                 return Poll::Pending;
             }
-            if self.listeners.is_empty() {
+            if self.listeners.are_closed() {
                 return if self.lookups.is_empty() { Poll::Ready(Ok(None)) } else { Poll::Pending };
             }
-            let Poll::Ready((stream, key)) = self.poll_accept(cx) else { return Poll::Pending };
+            let Poll::Ready((stream, key)) = self.listeners.poll_accept(cx) else {
+                return Poll::Pending;
+            };
             match &self.lookup {
                 Some(lookup) if is_local(&key) => {
                     let lookup = Arc::clone(lookup);
@@ -134,13 +119,13 @@ impl Capture for Explicit {
                         (stream, key, process)
                     });
                 }
-                _ => return Poll::Ready(Ok(Some(incoming(stream, key, None)))),
+                _ => return Poll::Ready(Ok(Some(self.incoming(stream, key, None)))),
             }
         }
     }
 
     fn close(&mut self) -> bool {
-        self.listeners.clear();
+        self.listeners.close();
         true
     }
 
@@ -161,38 +146,13 @@ impl fmt::Debug for Explicit {
     }
 }
 
-fn prepare((stream, client): (TcpStream, SocketAddr)) -> io::Result<(TcpStream, FlowKey)> {
-    // Without it small writes wait for the client's delayed acknowledgement.
-    stream.set_nodelay(true)?;
-    let server = stream.local_addr()?;
-    Ok((stream, FlowKey { transport: Transport::Tcp, client, server }))
-}
-
-/// A client of this machine comes from loopback, or from the very address that it connected to.
-fn is_local(key: &FlowKey) -> bool {
-    key.client.ip().is_loopback() || key.client.ip() == key.server.ip()
-}
-
-/// Returns whether an error of accepting tells only that one client went away meanwhile
-/// (accept(2) passes on network errors of the new connection, and so do its first options).
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::ConnectionAborted
-            | Kind::ConnectionRefused
-            | Kind::ConnectionReset
-            | Kind::HostUnreachable
-            | Kind::Interrupted
-            | Kind::InvalidInput
-            | Kind::NetworkDown
-            | Kind::NetworkUnreachable
-            | Kind::NotConnected
-    )
-}
-
-fn incoming(stream: TcpStream, key: FlowKey, process: Option<Arc<Process>>) -> Incoming {
-    let (destination, egress) = (Destination::Named, Egress::default());
-    let info = FlowInfo { key, process, via: VIA, destination, egress, residual: None };
-    Incoming { info, kind: Kind::Tcp(Box::new(Accepted(stream))) }
+/// Words where all flows go as a flow has it: a name is left to whoever dials.
+pub(crate) fn stand_in(server: &Target) -> (Destination, SocketAddr) {
+    match server {
+        Target::Addr(addr) => (Destination::Original, *addr),
+        Target::Name(name, port) => {
+            let unknown = (Ipv4Addr::UNSPECIFIED, *port).into();
+            (Destination::Host(name.as_str().into()), unknown)
+        }
+    }
 }

@@ -3,6 +3,12 @@
 mod backoff;
 mod bind;
 mod explicit;
+mod listeners;
+mod port;
+pub mod socks;
+mod socks5;
 
 pub use bind::BindError;
 pub use explicit::{Explicit, Lookup};
+pub use port::Port;
+pub use socks5::{Losses, Socks5};

@@ -68,6 +68,8 @@ pub struct Container {
     pub id: String,
     /// The name that people know it by.
     pub name: Option<String>,
+    /// The image that it was made from, as it was named then: `nginx:1.27`.
+    pub image: Option<String>,
     /// What runs it: `docker`, `podman`, `containerd`, `cri-o`, `lxc`, `systemd-nspawn`.
     pub runtime: Option<String>,
 }

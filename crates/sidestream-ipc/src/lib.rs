@@ -10,7 +10,7 @@ mod wire;
 pub use codec::{Decoder, Frame, encode};
 pub use error::{DecodeError, EncodeError};
 pub use message::{
-    Flow, FlowVerdict, Hello, Message, ProcessRecord, Refused, SetSpec, Start, Started,
+    Flow, FlowVerdict, Hello, Message, OpenSocket, ProcessRecord, Refused, SetSpec, Start, Started,
 };
 pub use notice::{Level, Notice, NoticeKind};
 
@@ -18,7 +18,7 @@ pub use notice::{Level, Notice, NoticeKind};
 ///
 /// It changes only when one side would misread the other. New kinds of messages and new fields
 /// leave it as it is: whoever does not know them skips them.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The most bytes of a frame after its length: 16 MiB.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;

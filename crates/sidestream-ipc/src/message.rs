@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use sidestream_flow::{FlowKey, Process};
+use sidestream_flow::{FlowKey, Process, Transport};
 
 use crate::{Level, Notice, VERSION};
 
@@ -23,6 +23,16 @@ pub enum Message {
     Beat,
     /// To the helper: end the capture and leave.
     Stop,
+    /// To the helper: make a socket in the network namespace of a flow.
+    Open(OpenSocket),
+    /// To the proxy: the answer to [`Open`](Self::Open), accompanied by the descriptor of a
+    /// socket that does not wait and is not connected, unless there is an error.
+    Opened {
+        /// The number that the proxy gave to the request.
+        serial: u64,
+        /// The system's number of the reason why there is no socket.
+        error: Option<i32>,
+    },
     /// To the proxy: open a connection to this address, by which the proxy is known from then on.
     Knock(SocketAddr),
     /// To the proxy: the capture runs.
@@ -72,7 +82,7 @@ impl Message {
     /// Returns how many descriptors accompany the message.
     pub fn descriptors(&self) -> usize {
         match self {
-            Self::Flow(_) => 1,
+            Self::Flow(_) | Self::Opened { error: None, .. } => 1,
             _ => 0,
         }
     }
@@ -90,6 +100,8 @@ impl Message {
             Self::Knocked => "knocked",
             Self::Log { .. } => "log",
             Self::Notice(_) => "notice",
+            Self::Open(_) => "open",
+            Self::Opened { .. } => "opened",
             Self::Process(_) => "process",
             Self::Refused(_) => "refused",
             Self::SetSpec(_) => "set spec",
@@ -104,6 +116,12 @@ impl Message {
 impl From<ProcessRecord> for Message {
     fn from(record: ProcessRecord) -> Self {
         Self::Process(Box::new(record))
+    }
+}
+
+impl From<OpenSocket> for Message {
+    fn from(request: OpenSocket) -> Self {
+        Self::Open(request)
     }
 }
 
@@ -197,6 +215,22 @@ pub struct Flow {
     pub bound: Option<IpAddr>,
     /// The program's `IP_MTU_DISCOVER`, which the upstream socket is to have too.
     pub path_mtu_discovery: u8,
+    /// The helper's own number of the program's network namespace, in which the upstream socket is
+    /// to be [opened](Message::Open); `None` where it is the proxy's.
+    pub net: Option<u32>,
+}
+
+/// Which socket is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenSocket {
+    /// A number that the answer carries, so that it can be told which request it is to.
+    pub serial: u64,
+    /// The helper's own number of a network namespace, as a flow told it.
+    pub net: u32,
+    /// What the socket is for.
+    pub transport: Transport,
+    /// Whether it is for IPv6.
+    pub ipv6: bool,
 }
 
 /// What the spec says of a flow.

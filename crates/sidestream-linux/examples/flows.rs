@@ -1,5 +1,5 @@
 //! Runs a command in a sandbox, relays its flows as they are, and prints each of them:
-//! `cargo run --example flows -- curl http://localhost:8000/`.
+//! `cargo run --example flows -- [--seccomp] curl http://localhost:8000/`.
 #![expect(clippy::print_stderr, reason = "an example prints")]
 
 use std::future::poll_fn;
@@ -8,13 +8,15 @@ use std::process::ExitCode;
 use sidestream_capture::{
     Association, Dial, Direct, FlowInfo, Incoming, Kind, Target, next_incoming,
 };
-use sidestream_linux::{Options, Parts, Sandbox};
+use sidestream_linux::{Driver, Options, Parts, Sandbox};
 use tokio::io::copy_bidirectional;
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let command = std::env::args_os().skip(1).skip_while(|arg| arg == "--");
+    let mut args = std::env::args_os().skip(1).peekable();
+    let driver = args.next_if(|arg| arg == "--seccomp").map_or(Driver::Auto, |_| Driver::Seccomp);
+    let options = Options::new(args.skip_while(|arg| arg == "--"));
     // Before the runtime and its threads.
-    let sandbox = Sandbox::launch(Options::new(command))?;
+    let sandbox = Sandbox::launch(Options { driver, ..options })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(sandbox))
 }

@@ -78,6 +78,10 @@ pub enum Feature {
     Tproxy,
     /// Transparent sockets.
     TransparentSockets,
+    /// A seccomp filter that asks a supervisor.
+    Filter,
+    /// Reading the memory of the command.
+    Memory,
 }
 
 impl fmt::Display for Feature {
@@ -90,6 +94,8 @@ impl fmt::Display for Feature {
             Self::Routing => "routes in a network namespace",
             Self::Tproxy => "nftables with tproxy, socket and fib",
             Self::TransparentSockets => "transparent sockets",
+            Self::Filter => "seccomp user notification",
+            Self::Memory => "reading the memory of a child",
         })
     }
 }

@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use sidestream_flow::{Process, Transport};
 use tokio::sync::mpsc;
 
+use crate::Feature;
+
 /// Something that the user of a sandbox should be told, each at most once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,10 +19,27 @@ pub enum Notice {
         /// The variable that names it.
         variable: &'static str,
     },
+    /// Under a filter: a socket that is bound to a device is connected directly.
+    BoundToDevice,
     /// Processes outlived the command and are ended.
     Descendants(Vec<Arc<Process>>),
     /// What the command has Docker start runs outside of the sandbox.
     Docker,
+    /// Namespaces cannot be had, so the command runs under a filter.
+    Fallback {
+        /// What is withheld.
+        feature: Feature,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// Under a filter: a program for another architecture was refused its connections.
+    Foreign,
+    /// Under a filter: a process does not let itself be looked into, and connects directly.
+    Hidden,
+    /// Under a filter: `io_uring` was refused, as nobody would be asked about its connections.
+    IoUring,
+    /// Under a filter: a program cannot supervise others in this way, as we do.
+    NoListener,
     /// Something in the sandbox listens where the host already does; it is reachable from
     /// inside only.
     PortTaken {
@@ -31,6 +50,8 @@ pub enum Notice {
     },
     /// Something other than TCP and UDP was sent, and refused.
     Refused(Refused),
+    /// Under a filter: no descriptor was left for a connection, which went directly.
+    Scarce,
     /// The command is a program that gains rights when it is run; it will not.
     Setuid,
 }
@@ -53,6 +74,9 @@ impl fmt::Display for Notice {
             Self::AbstractSocket { variable } => {
                 write!(f, "{variable} names an abstract socket, which cannot be reached from here")
             }
+            Self::BoundToDevice => {
+                f.write_str("a socket that is bound to a device goes by itself, not captured")
+            }
             Self::Descendants(processes) => {
                 f.write_str("still running after the command, and now ended:")?;
                 processes.iter().enumerate().try_for_each(|(index, process)| {
@@ -61,6 +85,19 @@ impl fmt::Display for Notice {
                 })
             }
             Self::Docker => f.write_str("what Docker starts runs outside and is not captured"),
+            Self::Fallback { feature, remedy } => {
+                write!(f, "captured by seccomp, as {feature} cannot be had: {remedy}")
+            }
+            Self::Foreign => {
+                f.write_str("a program for another architecture was refused its connections")
+            }
+            Self::Hidden => {
+                f.write_str("a process that hides its memory goes by itself, not captured")
+            }
+            Self::IoUring => f.write_str("io_uring is refused, as it cannot be captured here"),
+            Self::NoListener => {
+                f.write_str("a program that supervises others by seccomp is refused that")
+            }
             Self::PortTaken { transport, addr } => {
                 write!(f, "{transport} {addr} is taken on this host, reachable from inside only")
             }
@@ -69,6 +106,9 @@ impl fmt::Display for Notice {
             Self::Refused(Refused::Other) => {
                 f.write_str("a protocol other than TCP and UDP was refused")
             }
+            Self::Scarce => f.write_str(
+                "too many files are open here, so some of it goes by itself, not captured",
+            ),
             Self::Setuid => f.write_str("the command will not gain the rights it usually gains"),
         }
     }

@@ -1,8 +1,32 @@
 //! What to run, and what lies over its files.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The mechanism by which a command's connections are captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Driver {
+    /// By namespaces, or where these cannot be had by seccomp.
+    #[default]
+    Auto,
+    /// Namespaces of its own, in which all that it sends is caught.
+    Namespace,
+    /// A seccomp filter, under which the kernel asks us about its connections.
+    Seccomp,
+}
+
+impl fmt::Display for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Namespace => "namespace",
+            Self::Seccomp => "seccomp",
+        })
+    }
+}
 
 /// What to run and how.
 #[derive(Clone, Debug)]
@@ -15,6 +39,8 @@ pub struct Options {
     pub overlays: Vec<Overlay>,
     /// Whether processes that outlive the command are waited for; else they are ended.
     pub wait: bool,
+    /// By what its connections are captured.
+    pub driver: Driver,
     /// How long a process has to end itself before it is killed. 2 s by default.
     pub grace: Duration,
     /// After how long a silence a UDP flow is over. 60 s by default.
@@ -29,6 +55,7 @@ impl Options {
             environment: Vec::new(),
             overlays: Vec::new(),
             wait: false,
+            driver: Driver::Auto,
             grace: Duration::from_secs(2),
             idle_timeout: Duration::from_secs(60),
         }

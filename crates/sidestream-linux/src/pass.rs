@@ -2,14 +2,14 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use sidestream_capture::{Association, Dial, FlowInfo, Incoming, Kind, Pending, Stream, Target};
-use sidestream_relay::{End, relay};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use sidestream_relay::{Ends, Relay};
+
+const ENDS: Ends<Box<dyn Stream>> =
+    Ends { socket: |stream| stream.socket(), reset: |stream| stream.reset() };
 
 /// Connects a captured flow with the server that its program meant, and moves what they send
 /// until both have ended.
@@ -37,7 +37,8 @@ async fn pass_connection(info: &FlowInfo, client: Box<dyn Pending>, dial: &dyn D
     };
     match client.accept().await {
         Ok(client) => {
-            let relayed = relay(Box::new(Leg(client)), Box::new(Leg(server))).await;
+            let mut relay = Relay::new(client, server, ENDS);
+            let relayed = poll_fn(|cx| relay.poll_relayed(cx)).await;
             tracing::debug!(flow = %info.key, ?relayed, "passed");
         }
         Err(error) => tracing::debug!(flow = %info.key, %error, "the client has gone"),
@@ -90,46 +91,5 @@ impl OneWay {
                 Ok(None) | Err(_) => return Poll::Ready(()),
             }
         }
-    }
-}
-
-/// A connection as one end of a relay.
-struct Leg(Box<dyn Stream>);
-
-impl AsyncRead for Leg {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Leg {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
-
-impl End for Leg {
-    fn reset(self: Box<Self>) {
-        self.0.reset();
-    }
-
-    fn socket(&self) -> Option<&TcpStream> {
-        self.0.socket()
     }
 }

@@ -32,6 +32,8 @@ pub struct Driver {
     pub capabilities: Capabilities,
     /// What it needs, in the order in which it was tried.
     pub findings: Vec<Finding>,
+    /// What of the machine's settings matters to it.
+    pub notes: Vec<String>,
 }
 
 impl Driver {
@@ -72,7 +74,11 @@ pub fn check() -> Report {
     Report {
         system: sys::system(),
         is_root: sys::is_root(),
-        drivers: if sys::IS_LINUX { vec![namespaces(), ebpf()] } else { Vec::new() },
+        drivers: if sys::IS_LINUX {
+            vec![namespaces(), seccomp(), ebpf(), gateway()]
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -107,7 +113,20 @@ fn namespaces() -> Driver {
         .with_attribution(Attribution::Lookup)
         .with_refusal(Refusal::Reset)
         .with_descriptors();
-    Driver { name: "namespaces", mode: "run", capabilities, findings }
+    Driver { name: "namespaces", mode: "run", capabilities, findings, notes: Vec::new() }
+}
+
+fn seccomp() -> Driver {
+    let tried = sidestream_linux::check_seccomp().into_iter();
+    let findings = in_turn(tried.map(|one| (one.feature.to_string(), one.outcome, one.remedy)));
+    // What its capture says of itself, which is there only while a command runs.
+    let capabilities = Capabilities::default()
+        .with_udp()
+        .with_ipv6()
+        .with_attribution(Attribution::Kernel)
+        .with_refusal(Refusal::Reset)
+        .with_descriptors();
+    Driver { name: "seccomp", mode: "run", capabilities, findings, notes: Vec::new() }
 }
 
 fn ebpf() -> Driver {
@@ -140,7 +159,14 @@ fn ebpf() -> Driver {
         .with_refusal(Refusal::Reset)
         .with_spec()
         .with_descriptors();
-    Driver { name: "ebpf", mode: "local", capabilities, findings }
+    Driver { name: "ebpf", mode: "local", capabilities, findings, notes: Vec::new() }
+}
+
+fn gateway() -> Driver {
+    let findings = sidestream_linux::check_gateway().into_iter().map(finding).collect();
+    let capabilities = Capabilities::default().with_udp().with_ipv6().with_descriptors();
+    let notes = sidestream_linux::gateway_notes();
+    Driver { name: "tproxy", mode: "transparent", capabilities, findings, notes }
 }
 
 /// Words what was tried for itself.

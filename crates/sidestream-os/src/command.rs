@@ -6,14 +6,13 @@ use std::io;
 use std::sync::Arc;
 
 use sidestream_capture::{Capture, Dial, Direct};
-use sidestream_linux::{LaunchError, Options, Sandbox};
+use sidestream_linux::{Driver as CommandDriver, LaunchError, Options, Sandbox};
 use sidestream_trust::{Note, ParseRootError, RootCertificate};
 use tokio::sync::watch;
 
 use crate::lasting::Lasting;
-use crate::notice::Source;
 use crate::overlays::Overlays;
-use crate::sys::Signals;
+use crate::sys::{Signals, Source};
 use crate::{Notices, Running};
 
 /// A command to run.
@@ -27,6 +26,8 @@ pub struct Command {
     pub environment: Vec<(OsString, OsString)>,
     /// Whether processes that outlive it are waited for; else they are ended.
     pub wait: bool,
+    /// By what its connections are captured.
+    pub driver: CommandDriver,
 }
 
 /// Why a command was not run. Nothing is left behind.
@@ -72,6 +73,7 @@ impl Command {
         let overlays = Overlays::find(&root, &self.environment)?;
         let mut options = Options::new(self.words);
         options.wait = self.wait;
+        options.driver = self.driver;
         options.overlays = overlays.overlays;
         // What the caller gives comes before what the overlays need.
         let given = |name: &OsString| self.environment.iter().any(|(given, _)| given == name);

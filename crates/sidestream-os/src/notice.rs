@@ -4,8 +4,9 @@ use std::fmt;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
-use sidestream_linux::{LocalNotice, LocalNotices};
-use tokio::sync::mpsc;
+use sidestream_linux::LocalNotice;
+
+use crate::sys::Source;
 
 /// Something that the user should be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,24 +33,6 @@ impl fmt::Display for Notice {
 /// Notices, as they come.
 #[derive(Debug)]
 pub struct Notices(Vec<Source>);
-
-/// Where notices come from.
-#[derive(Debug)]
-pub(crate) enum Source {
-    Command(sidestream_linux::Notices),
-    Helper(mpsc::UnboundedReceiver<Notice>),
-    Local(LocalNotices),
-}
-
-impl Source {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Notice>> {
-        match self {
-            Self::Command(notices) => notices.poll_notice(cx).map(|one| one.map(Notice::Command)),
-            Self::Helper(notices) => notices.poll_recv(cx),
-            Self::Local(notices) => notices.poll_notice(cx).map(|one| one.map(Notice::Local)),
-        }
-    }
-}
 
 impl Notices {
     pub(crate) fn new(sources: impl IntoIterator<Item = Source>) -> Self {

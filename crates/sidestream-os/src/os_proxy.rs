@@ -58,7 +58,8 @@ impl fmt::Debug for OsProxy {
 /// Dropping the future ends what was begun.
 pub async fn start_os_proxy(spec: &Spec, options: &Options) -> Result<OsProxy, StartError> {
     let sys::Started { capture, notices } = sys::start(spec, options).await?;
-    Ok(OsProxy { capture, dial: sys::dial(), notices })
+    let dial = capture.dial();
+    Ok(OsProxy { capture, dial, notices })
 }
 
 /// Ends a capture and waits until everything on the machine is as it was.

@@ -14,7 +14,11 @@ pub fn facts(process: &Process) -> ProcessFacts<'_> {
     let user = process.user.as_ref();
     let user = user.map(|user| User { uid: Some(user.uid), name: user.name.as_deref() });
     let container = process.container.as_ref();
-    let container = container.map(|it| Container { id: &it.id, name: it.name.as_deref() });
+    let container = container.map(|it| Container {
+        id: &it.id,
+        name: it.name.as_deref(),
+        image: it.image.as_deref(),
+    });
     let facts = ProcessFacts {
         pid: process.pid.into(),
         user: Fact::or_absent(user),

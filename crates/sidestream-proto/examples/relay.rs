@@ -7,30 +7,19 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::server::ResolvesServerCertUsingSni;
-use rustls::{ClientConfig, Error, RootCertStore, ServerConfig};
 use sidestream_flow::{FlowKey, Ids, Peer, Transport};
+use sidestream_proto::tls::{Downstream, Upstream};
 use sidestream_proto::{Config, Conn, Input, Output, PassRules, Start};
 
-fn config() -> Result<Config, Error> {
-    let provider = Arc::new(default_provider());
-    let upstream = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
-    let client = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
-    Ok(Config::new(upstream, client))
-}
-
-fn main() -> Result<(), Error> {
+fn main() {
     let (client, server) = (([10, 0, 0, 2], 40000).into(), ([192, 0, 2, 1], 80).into());
     let key = FlowKey { transport: Transport::Tcp, client, server };
+    let provider = Arc::new(default_provider());
+    let config =
+        Config::new(Upstream::trusting_nobody(Arc::clone(&provider)), Downstream::new(provider));
     let start =
         Start { key, named: false, host: None, ids: Ids::default(), pass: PassRules::default() };
-    let mut conn = Conn::new(Arc::new(config()?), start, Instant::now());
+    let mut conn = Conn::new(Arc::new(config), start, Instant::now());
     let request = Bytes::from_static(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
     let response = Bytes::from_static(b"HTTP/1.1 204 No Content\r\n\r\n");
     let inputs = [
@@ -46,10 +35,9 @@ fn main() -> Result<(), Error> {
         loop {
             match conn.poll_output() {
                 Output::Wait(_) => break,
-                Output::Done => return Ok(()),
+                Output::Done => return,
                 output => println!("<< {output:?}"),
             }
         }
     }
-    Ok(())
 }

@@ -3,8 +3,8 @@
 use crate::tls::hello;
 
 /// Which version of HTTP each side speaks, where the user has a say: in TLS, once the client
-/// offers one of them. Without TLS, a client that speaks HTTP/2 is translated for a server that is
-/// to be spoken HTTP/1 to; else both speak what the client does.
+/// offers one of them. Without TLS, a client is translated for a server that is to be spoken the
+/// other version to; else both speak what the client does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HttpVersions {
     /// Towards clients. A client that did not offer that version speaks the other one.

@@ -4,25 +4,38 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::{ClientConfig, ServerConfig};
 use sidestream_flow::{FlowKey, Ids};
 use sidestream_record::Point;
 
-use crate::{HttpVersions, PassRules, endpoint, http1, http2, websocket};
+use crate::hooks::{self, Interest};
+use crate::tls::{Downstream, NoTickets, Tickets, Upstream};
+use crate::{
+    HostRules, HttpVersions, PassRules, ProxyAuth, Reverse, endpoint, http1, http2, websocket,
+};
 
 /// What all flows of a proxy have in common.
 #[derive(Clone)]
 pub struct Config {
-    /// The TLS configuration towards servers: provider, roots, verification. The application
-    /// protocols are set flow by flow.
-    pub upstream_tls: Arc<ClientConfig>,
-    /// The TLS configuration towards clients. The certificate and the application protocols are
-    /// set flow by flow.
-    pub client_tls: Arc<ServerConfig>,
+    /// How servers are spoken to over TLS.
+    pub upstream_tls: Upstream,
+    /// How clients are answered over TLS.
+    pub client_tls: Downstream,
+    /// What keeps tickets, by which TLS is resumed. None are kept by default.
+    pub tickets: Arc<dyn Tickets>,
     /// The points at which every exchange is held until [`Conn::resume`](crate::Conn::resume).
     pub hold: Vec<Point>,
+    /// What hooks want to see; nothing by default.
+    pub hooks: Option<Arc<dyn Interest>>,
+    /// What hooks may hold.
+    pub hook_limits: hooks::Limits,
+    /// Which hosts are passed as they are, or treated as bytes; none by default.
+    pub hosts: HostRules,
     /// Which version of HTTP each side speaks; the same, if it can be, by default.
     pub http: HttpVersions,
+    /// Who may use us as a proxy; everybody, if nobody is named.
+    pub proxy_auth: Option<Arc<ProxyAuth>>,
+    /// The one server of all flows, where clients take us for it.
+    pub reverse: Option<Arc<Reverse>>,
     /// Limits of the HTTP/1 codec.
     pub http1: http1::Limits,
     /// Limits of HTTP/2 connections.
@@ -37,12 +50,18 @@ pub struct Config {
 
 impl Config {
     /// Makes a configuration that holds nothing, and has the default of all else.
-    pub fn new(upstream_tls: ClientConfig, client_tls: ServerConfig) -> Self {
+    pub fn new(upstream_tls: Upstream, client_tls: Downstream) -> Self {
         Self {
-            upstream_tls: Arc::new(upstream_tls),
-            client_tls: Arc::new(client_tls),
+            upstream_tls,
+            client_tls,
+            tickets: Arc::new(NoTickets),
             hold: Vec::new(),
+            hooks: None,
+            hook_limits: hooks::Limits::default(),
+            hosts: HostRules::default(),
             http: HttpVersions::default(),
+            proxy_auth: None,
+            reverse: None,
             http1: http1::Limits::default(),
             http2: http2::Limits::default(),
             endpoint: endpoint::Limits::default(),
@@ -54,9 +73,12 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { hold, http, http1, http2, endpoint, websocket, timeouts, .. } = self;
+        let Self { hold, hooks, hosts, http, http1, http2, endpoint, websocket, timeouts, .. } =
+            self;
         f.debug_struct("Config")
             .field("hold", hold)
+            .field("hooks", hooks)
+            .field("hosts", hosts)
             .field("http", http)
             .field("http1", http1)
             .field("http2", http2)

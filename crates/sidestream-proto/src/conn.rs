@@ -8,11 +8,12 @@ use std::time::Instant;
 use bytes::Bytes;
 use rustls::sign::CertifiedKey;
 use sidestream_flow::{ExchangeId, Peer, Transport};
-use sidestream_record::{Closed, DialFailure, Event, Failure};
+use sidestream_record::{Alteration, Closed, DialFailure, Event, Failure};
 use tracing::trace;
 
 use crate::cx::Cx;
 use crate::datagrams::Datagrams;
+use crate::hooks::Verdict;
 use crate::http::Http;
 use crate::leg::Leg;
 use crate::mediated::Mediated;
@@ -22,8 +23,8 @@ use crate::secure::Secure;
 use crate::sniff::Sniff;
 use crate::timers::{Timer, Timers};
 use crate::translate::Translate;
-use crate::websocket::WebSocket;
-use crate::{Config, Input, Output, SpliceEnd, Start, Target};
+use crate::websocket::{InjectError, Injection, WebSocket};
+use crate::{Config, Input, Output, Reverse, Speaks, SpliceEnd, Start, Target};
 
 /// One intercepted flow.
 ///
@@ -53,7 +54,9 @@ impl Conn {
             key,
             ids,
             host: None,
+            tunnel: None,
             pass,
+            hosts_decided: false,
             shown: None,
             now,
             timers: Timers::default(),
@@ -61,6 +64,7 @@ impl Conn {
             told: VecDeque::new(),
             client: Leg::default(),
             servers: Vec::new(),
+            upstream_tls: None,
             received: 0,
             sent: 0,
         };
@@ -69,10 +73,26 @@ impl Conn {
         }
         let layer = match (named, key.transport) {
             (true, _) => Layer::Sniff(Sniff::proxy(&mut cx)),
-            (false, Transport::Tcp) => Layer::Sniff(Sniff::tunnel(cx.open(Target::Original))),
+            (false, Transport::Tcp) => match cx.config.reverse.clone() {
+                None => Layer::Sniff(Sniff::tunnel(cx.open(Target::Original))),
+                Some(reverse) => Self::stand_in(&reverse, &mut cx),
+            },
             (false, Transport::Udp) => Layer::Datagrams(Datagrams::new(&mut cx)),
         };
         Self { cx, layer, done: false }
+    }
+
+    /// Begins with a client that takes us for its server.
+    fn stand_in(reverse: &Reverse, cx: &mut Cx) -> Layer {
+        let target = match reverse.is_plain_http() {
+            true => Target::Http(reverse.host.clone(), reverse.port),
+            false => Target::Original,
+        };
+        let server = cx.open(target);
+        match reverse.speaks {
+            Speaks::Raw => Layer::Raw(Raw::new(server, cx)),
+            Speaks::Any | Speaks::Http => Layer::Sniff(Sniff::tunnel(server)),
+        }
     }
 
     /// Returns the next thing to do.
@@ -80,7 +100,10 @@ impl Conn {
         match self.cx.outputs.pop_front() {
             Some(output) => output,
             None if self.done => Output::Done,
-            None => Output::Wait(self.cx.timers.next()),
+            None => {
+                self.cx.rest();
+                Output::Wait(self.cx.timers.next())
+            }
         }
     }
 
@@ -147,6 +170,34 @@ impl Conn {
         self.handle_input(Input::Timeout, now);
     }
 
+    /// Sends a message of the user's own to a peer in the WebSocket that an exchange opened.
+    ///
+    /// It waits until the message that is going by has ended; a control frame may stand between the
+    /// fragments of one. What was sent so is recorded as sent by the other peer,
+    /// and marked. After a close that was sent so, that side sends on what its peer still says.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such WebSocket over HTTP/1, if that side of it is closed, or if the message
+    /// is not one that can be sent.
+    pub fn inject(
+        &mut self,
+        exchange: ExchangeId,
+        to: Peer,
+        message: Injection,
+        now: Instant,
+    ) -> Result<(), InjectError> {
+        self.cx.now = now;
+        let injected = match &mut self.layer {
+            Layer::WebSocket(layer) if !self.done => {
+                layer.inject(exchange, to, message, &mut self.cx)
+            }
+            _ => Err(InjectError::NotOpen),
+        };
+        self.cx.flush();
+        injected
+    }
+
     /// Ends the flow now, for a reason that is not its own: what is under way is cut short.
     ///
     /// The outputs that are left tell of it.
@@ -186,6 +237,9 @@ impl Conn {
             Input::Spliced { from_client, from_server, end } => {
                 cx.received += from_client;
                 cx.sent += from_server;
+                if let Layer::Raw(raw) = &mut self.layer {
+                    raw.spliced(from_client, from_server);
+                }
                 self.end(match end {
                     SpliceEnd::Closed => None,
                     SpliceEnd::Reset(peer) => Some(Failure::Reset(peer)),
@@ -193,6 +247,16 @@ impl Conn {
                 });
             }
             Input::Stop => cx.told.push_back(Told::Stop),
+            Input::Verdict(exchange, verdict) => {
+                cx.told.push_back(Told::Verdict(exchange, verdict));
+            }
+            Input::Via { server, via } => {
+                if let Some(leg) = cx.servers.get_mut(server as usize) {
+                    leg.forwards = via.forwards;
+                    let alteration = Alteration::Proxied { proxy: via.proxy.to_string() };
+                    cx.event(Event::Altered { exchange: None, alteration });
+                }
+            }
             Input::Timeout => {
                 while let Some(timer) = cx.timers.expired(cx.now) {
                     cx.told.push_back(Told::Expired(timer));
@@ -232,6 +296,7 @@ pub(crate) enum Told {
     Resumed(ExchangeId),
     Stop,
     TlsFailed(Peer, rustls::Error),
+    Verdict(ExchangeId, Box<Verdict>),
 }
 
 /// What becomes of a layer.
@@ -263,9 +328,10 @@ pub(crate) enum Layer {
 }
 
 impl Layer {
-    /// HTTP/2 on both sides: passed as sent, unless something is to be held.
+    /// HTTP/2 on both sides: passed as sent, unless something may be held or changed.
     pub(crate) fn http2(server: u32, secure: bool, cx: &mut Cx) -> Self {
-        if cx.config.hold.is_empty() {
+        let sets_host = cx.config.reverse.as_ref().is_some_and(|it| it.authority().is_some());
+        if cx.config.hold.is_empty() && cx.config.hooks.is_none() && !sets_host {
             Self::Multiplexed(Box::new(Multiplexed::new(server, secure, cx)))
         } else {
             Self::Mediated(Box::new(Mediated::new(server, secure, cx)))
@@ -288,12 +354,9 @@ impl Layer {
 
     fn wants(&self, peer: Peer) -> bool {
         match self {
-            Self::Datagrams(_)
-            | Self::Mediated(_)
-            | Self::Multiplexed(_)
-            | Self::Raw(_)
-            | Self::WebSocket(_) => true,
+            Self::Datagrams(_) | Self::Multiplexed(_) | Self::Raw(_) | Self::WebSocket(_) => true,
             Self::Http(layer) => layer.wants(peer),
+            Self::Mediated(layer) => layer.wants(peer),
             Self::Secure(layer) => layer.wants(peer),
             Self::Sniff(layer) => layer.wants(peer),
             Self::Translate(layer) => layer.wants(peer),

@@ -6,13 +6,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sidestream_flow::{FlowKey, Ids, Peer, Transport};
-use sidestream_record::Event;
+use sidestream_flow::{ExchangeId, FlowKey, Ids, Peer, Transport};
+use sidestream_record::{Alteration, Event, Forwards};
 
 use crate::conn::Told;
 use crate::leg::{Arrived, Leg};
 use crate::passing::Shown;
 use crate::timers::Timers;
+use crate::tls::Offered;
+use crate::tls::hello::ClientHello;
+use crate::tls::session::Session;
+use crate::translate::Name;
 use crate::{Config, Output, PassRules, Target};
 
 /// What all layers of a flow share.
@@ -22,7 +26,11 @@ pub(crate) struct Cx {
     pub(crate) ids: Ids,
     /// The name of the server, as far as it is known.
     pub(crate) host: Option<String>,
+    /// Where the tunnel leads that the client opened through the proxy.
+    pub(crate) tunnel: Option<(String, u16)>,
     pub(crate) pass: PassRules,
+    /// It was decided by the hosts whether the flow is passed.
+    pub(crate) hosts_decided: bool,
     pub(crate) shown: Option<Shown>,
     pub(crate) now: Instant,
     pub(crate) timers: Timers,
@@ -30,6 +38,8 @@ pub(crate) struct Cx {
     pub(crate) told: VecDeque<Told>,
     pub(crate) client: Leg,
     pub(crate) servers: Vec<Leg>,
+    /// What the client offered, as its further servers are to be offered it.
+    pub(crate) upstream_tls: Option<Box<Offered>>,
     pub(crate) received: u64,
     pub(crate) sent: u64,
 }
@@ -47,12 +57,23 @@ impl Cx {
         self.outputs.push_back(output);
     }
 
+    /// Lets go of the room for what was to be done and told: most of the time a flow waits.
+    pub(crate) fn rest(&mut self) {
+        self.outputs = VecDeque::new();
+        self.told = VecDeque::new();
+    }
+
     /// Remembers and tells the name of the server.
     pub(crate) fn name(&mut self, host: String) {
         if self.host.as_ref() != Some(&host) {
             self.event(Event::Named { host: host.clone() });
             self.host = Some(host);
         }
+    }
+
+    /// Returns the port that the client means to speak to.
+    pub(crate) fn server_port(&self) -> u16 {
+        self.tunnel.as_ref().map_or_else(|| self.key.server.port(), |(_, port)| *port)
     }
 
     /// Asks for a server, and returns its number.
@@ -68,6 +89,25 @@ impl Cx {
             Peer::Client => Some(&mut self.client),
             Peer::Server(server) => self.servers.get_mut(server as usize),
         }
+    }
+
+    /// Returns the `Host` that a server gets in place of that one, and tells of it.
+    pub(crate) fn set_host(
+        &mut self,
+        name: &str,
+        sent: Option<&Bytes>,
+        exchange: ExchangeId,
+    ) -> Option<Bytes> {
+        let to = self.config.reverse.as_ref()?.host_for(sent)?;
+        let (name, from) = (name.to_owned(), sent.cloned());
+        let alteration = Alteration::FieldSet { name, from, to: to.clone() };
+        self.event(Event::Altered { exchange: Some(exchange), alteration });
+        Some(to)
+    }
+
+    /// Returns how a server is given requests by a proxy on the way that takes nothing else.
+    pub(crate) fn forwards(&self, server: u32) -> Option<Forwards> {
+        self.servers.get(server as usize)?.forwards.clone()
     }
 
     pub(crate) fn peers(&self) -> impl Iterator<Item = Peer> + use<> {
@@ -158,6 +198,36 @@ impl Cx {
             leg.feed(wire, &mut arrived);
         }
         self.tell(peer, arrived);
+    }
+
+    /// Begins TLS with a server that is there, offering what the client offered.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be spoken.
+    pub(crate) fn secure(
+        &mut self,
+        server: u32,
+        name: Name,
+        alpn: Vec<Vec<u8>>,
+        hello: Option<&ClientHello>,
+    ) -> Result<(), rustls::Error> {
+        let (mut config, asked) = match &self.upstream_tls {
+            Some(kept) if kept.1.is_for(&name.name) => Offered::clone(kept),
+            _ => {
+                let upstream = &self.config.upstream_tls;
+                let credentials = upstream.credentials(hello, &name.name);
+                let tickets = self.config.tickets.flow(&[], credentials);
+                upstream.config(hello, &tickets)?
+            }
+        };
+        config.alpn_protocols = alpn;
+        config.enable_sni = name.sent;
+        let session = Session::client(config, asked, name.name, hello)?;
+        if let Some(leg) = self.leg(Peer::Server(server)) {
+            leg.push(session);
+        }
+        Ok(())
     }
 
     /// Takes bytes that a layer kept until it had added TLS to the leg.

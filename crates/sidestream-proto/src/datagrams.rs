@@ -6,10 +6,15 @@ use sidestream_record::{DialFailure, Event, Failure, Protocol};
 
 use crate::conn::{Next, Told};
 use crate::cx::Cx;
+use crate::detect;
 use crate::passing;
 use crate::timers::Timer;
 use crate::watch::Watch;
 use crate::{Output, Target};
+
+/// How many datagrams are looked at for a protocol that is known: what sets up a connection may
+/// come before it.
+const MAX_LOOKED_AT: u8 = 16;
 
 /// How many datagrams wait while the server's socket is being made: clients that send more
 /// before an answer lose them, as a full socket buffer would.
@@ -21,6 +26,9 @@ pub(crate) struct Datagrams {
     early: Vec<Bytes>,
     dns: Watch,
     recognized: Option<Protocol>,
+    looked_at: u8,
+    /// It is not looked into.
+    closed: bool,
     /// Nothing of the content is recorded.
     unseen: bool,
 }
@@ -39,6 +47,8 @@ impl Datagrams {
             early: Vec::new(),
             dns: Watch::datagrams(cx.key.server.port()),
             recognized: None,
+            looked_at: 0,
+            closed: passing::is_closed(cx),
             unseen,
         };
         Self::stay_awake(cx);
@@ -66,22 +76,38 @@ impl Datagrams {
             }
             Told::OpenFailed(_, failure) => Next::Fail(Failure::Dial(failure)),
             Told::Reset(Peer::Server(_)) => Next::Fail(Failure::Dial(DialFailure::Refused)),
-            Told::Eof(..) | Told::Expired(_) | Told::Reset(Peer::Client) => Next::Finish,
-            Told::Stop => Next::Fail(Failure::Stopped),
-            Told::Established(_) | Told::Leaf(_) | Told::Resumed(_) | Told::TlsFailed(..) => {
-                Next::Stay
+            // Datagrams have no end of their own: a flow that nobody continues is whole.
+            Told::Eof(..) | Told::Expired(_) | Told::Reset(Peer::Client) | Told::Stop => {
+                Next::Finish
             }
+            Told::Established(_)
+            | Told::Leaf(_)
+            | Told::Resumed(_)
+            | Told::Verdict(..)
+            | Told::TlsFailed(..) => Next::Stay,
         }
     }
 
     fn watch(&mut self, peer: Peer, datagram: &Bytes, cx: &mut Cx) {
         let mut events = Vec::new();
-        let dns = self.dns.see(peer, datagram, &cx.ids, &mut events);
+        let dns = !self.closed && self.dns.see(peer, datagram, &cx.ids, &mut events);
         if self.unseen {
             return learn(events, cx);
         }
-        let protocol = if dns { Protocol::Dns } else { Protocol::Raw };
-        if self.recognized.is_none() {
+        let protocol = match (dns, peer) {
+            (true, _) => Protocol::Dns,
+            (false, Peer::Client) if self.looked_at < MAX_LOOKED_AT && !self.closed => {
+                self.looked_at += 1;
+                detect::of_datagram(datagram).unwrap_or(Protocol::Raw)
+            }
+            (false, _) => Protocol::Raw,
+        };
+        let is_news = match self.recognized {
+            None => true,
+            Some(Protocol::Raw) => !dns && protocol != Protocol::Raw,
+            Some(_) => false,
+        };
+        if is_news {
             self.recognized = Some(protocol);
             cx.event(Event::Recognized(protocol));
         }

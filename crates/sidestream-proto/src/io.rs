@@ -8,8 +8,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
-use sidestream_flow::Peer;
-use sidestream_record::{DialFailure, DnsMessage, Event};
+use sidestream_flow::{ExchangeId, Peer};
+use sidestream_record::{DialFailure, DnsMessage, Event, Via};
+
+use crate::hooks::{Question, Verdict};
 
 /// Something that happened, told to the machine.
 #[derive(Debug)]
@@ -53,6 +55,15 @@ pub enum Input {
     Stop,
     /// The instant of the last [`Output::Wait`] has come.
     Timeout,
+    /// What becomes of a message that [`Output::Ask`] asked about.
+    Verdict(ExchangeId, Box<Verdict>),
+    /// A server is about to be told of as [`Opened`](Self::Opened) that another proxy leads to.
+    Via {
+        /// The server's number.
+        server: u32,
+        /// The proxy.
+        via: Via,
+    },
 }
 
 /// Something that the engine is asked to do.
@@ -60,6 +71,9 @@ pub enum Input {
 pub enum Output {
     /// Reset the connection with a peer; a client that was not accepted yet is refused.
     Abort(Peer),
+    /// Have hooks judge a message that waits meanwhile, and answer with [`Input::Verdict`]. Other
+    /// exchanges go on.
+    Ask(Box<Question>),
     /// Nothing more will come: once what was sent is written, drop every connection.
     Done,
     /// Record an event.
@@ -103,6 +117,9 @@ pub enum SpliceEnd {
 /// What to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
+    /// The same as a name, for requests of HTTP without TLS, which another proxy on the way may be
+    /// given in its own form.
+    Http(String, u16),
     /// A name that is looked up, and a port.
     Name(String, u16),
     /// The flow's original destination.
@@ -112,8 +129,10 @@ pub enum Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Self::Name(host, port) => write!(f, "{host}:{port}"),
+            Self::Http(host, port) | Self::Name(host, port) if host.contains(':') => {
+                write!(f, "[{host}]:{port}")
+            }
+            Self::Http(host, port) | Self::Name(host, port) => write!(f, "{host}:{port}"),
             Self::Original => f.write_str("original destination"),
         }
     }

@@ -1,6 +1,7 @@
 //! One peer's byte stream, through as many layers of TLS as it has.
 
 use bytes::Bytes;
+use sidestream_record::Forwards;
 
 use crate::tls::session::Session;
 
@@ -24,6 +25,8 @@ pub(crate) struct Leg {
     pub(crate) shut: bool,
     /// The connection is gone, or was never there.
     pub(crate) gone: bool,
+    /// The peer is a proxy that takes requests for the server, and nothing else.
+    pub(crate) forwards: Option<Forwards>,
 }
 
 impl Leg {
@@ -39,12 +42,19 @@ impl Leg {
 
     /// Adds a layer of TLS inside those that are there.
     pub(crate) fn push(&mut self, session: Session) {
+        // There is hardly ever more than one, and each is large.
+        self.sessions.reserve_exact(1);
         self.sessions.push(session);
     }
 
     /// Returns the innermost layer of TLS.
     pub(crate) fn top(&self) -> Option<&Session> {
         self.sessions.last()
+    }
+
+    /// Returns the innermost layer of TLS, to be asked for what it tells once.
+    pub(crate) fn top_mut(&mut self) -> Option<&mut Session> {
+        self.sessions.last_mut()
     }
 
     /// Takes bytes from the wire.
@@ -64,7 +74,7 @@ impl Leg {
             }
             return;
         };
-        let fed = session.feed(&bytes);
+        let fed = session.feed(bytes);
         let innermost = level + 1 == self.sessions.len();
         if fed.established && innermost {
             arrived.push(Arrived::Established);
@@ -90,9 +100,10 @@ impl Leg {
         self.sessions.is_empty()
     }
 
-    /// Returns whether it is a plain connection of which neither half has ended.
-    pub(crate) fn is_bare(&self) -> bool {
-        self.is_plain() && !self.eof && !self.shut && !self.gone
+    /// Returns whether the peer has ended and whether we have, of a plain connection that is
+    /// there.
+    pub(crate) fn halves(&self) -> Option<(bool, bool)> {
+        (self.is_plain() && !self.gone).then_some((self.eof, self.shut))
     }
 
     /// Says on the innermost layer that no more will come.

@@ -9,6 +9,7 @@ use sidestream_flow::Peer;
 use sidestream_record::{Event, Failure, Offered, PassReason, Passed};
 use sidestream_spec::{Fact, Facts, Spec, Verdict};
 
+use crate::HttpVersions;
 use crate::conn::Told;
 use crate::cx::Cx;
 use crate::tls::hello::ClientHello;
@@ -36,11 +37,15 @@ pub struct PassRules {
     /// Whether a client that closes right after our certificate without having said anything is
     /// taken for one that refuses it. One that says so by an alert is in any case.
     pub suspect: bool,
+    /// Whether the content of what is passed raw is recorded to its end. If not, as suits where
+    /// nobody keeps content, that of the first 100 KiB is; then only how much it was, and the
+    /// engine is asked to do the rest where it can.
+    pub record_raw: bool,
 }
 
 impl Default for PassRules {
     fn default() -> Self {
-        Self { residual: None, decrypt: true, refused: None, suspect: false }
+        Self { residual: None, decrypt: true, refused: None, suspect: false, record_raw: true }
     }
 }
 
@@ -63,8 +68,48 @@ pub(crate) struct Shown {
     pub(crate) at: Instant,
 }
 
-/// Decides by what is left of the spec, once for a flow; `None` lets it be intercepted.
+/// Returns whether the name that a client asks for in the clear may decide.
+pub(crate) fn depends_on_host(cx: &Cx) -> bool {
+    cx.pass.residual.is_some() || !cx.hosts_decided && cx.config.hosts.decide()
+}
+
+/// Returns where the flow leads, in each form that is known; `host` is what the client asks for.
+fn places(host: Option<&String>, cx: &Cx) -> Vec<String> {
+    let port = cx.server_port();
+    let known = match &cx.tunnel {
+        Some((host, port)) => format!("{host}:{port}"),
+        None => cx.key.server.to_string(),
+    };
+    let names = cx.host.iter().chain(host).map(|host| format!("{host}:{port}"));
+    [known].into_iter().chain(names).collect()
+}
+
+/// Decides by the hosts that the user ignores or allows, once for a flow.
+fn by_hosts(host: Option<&String>, cx: &mut Cx) -> Option<PassReason> {
+    if cx.hosts_decided || !cx.config.hosts.decide() {
+        return None;
+    }
+    cx.hosts_decided = true;
+    let passed = cx.config.hosts.pass(&places(host, cx));
+    passed.then(|| PassReason::Hosts { host: host.or(cx.host.as_ref()).cloned() })
+}
+
+/// Returns whether the flow is not looked into, though it is decrypted.
+pub(crate) fn is_closed(cx: &Cx) -> bool {
+    cx.config.hosts.may_close() && cx.config.hosts.close(cx.key.transport, &places(None, cx))
+}
+
+/// Returns which versions of HTTP are spoken: where nothing is looked into, nothing is translated.
+pub(crate) fn versions(cx: &Cx) -> HttpVersions {
+    if is_closed(cx) { HttpVersions::default() } else { cx.config.http }
+}
+
+/// Decides by the hosts and by what is left of the spec, once for a flow; `None` lets it be
+/// intercepted.
 pub(crate) fn by_spec(host: Option<String>, cx: &mut Cx) -> Option<PassReason> {
+    if let Some(why) = by_hosts(host.as_ref(), cx) {
+        return Some(why);
+    }
     let spec = cx.pass.residual.take()?;
     let host = host.or_else(|| cx.host.clone());
     let facts = Facts {

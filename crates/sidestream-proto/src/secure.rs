@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use rustls::pki_types::ServerName;
-use rustls::server::ResolvesServerCert;
 use rustls::sign::CertifiedKey;
-use rustls::{AlertDescription, CertificateError, ClientConfig};
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
 use sidestream_flow::Peer;
 use sidestream_record::{Alteration, Event, Failure, PassReason};
 
@@ -16,11 +15,14 @@ use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::http::{Http, Place};
 use crate::passing::{self, Shown};
+use crate::raw::Raw;
 use crate::sniff::{Sniff, Way};
 use crate::timers::Timer;
 use crate::tls::hello::ClientHello;
 use crate::tls::ja4::{self, ja4};
-use crate::tls::session::Session;
+use crate::tls::offer::unspoken;
+use crate::tls::session::{Session, lacking};
+use crate::tls::{CertificateFault, FlowTickets};
 use crate::translate::{Name, Translate};
 use crate::{LeafRequest, Output};
 
@@ -31,7 +33,8 @@ pub(crate) struct Secure {
     way: Way,
     sni: Option<String>,
     /// What the client offered.
-    alpn: Vec<Vec<u8>>,
+    hello: Box<ClientHello>,
+    tickets: FlowTickets,
     /// The name by which the server is known.
     name: Option<Name>,
     ja4: String,
@@ -56,21 +59,27 @@ impl Secure {
         {
             return Err(why);
         }
-        if !speaks_our_versions(hello) {
-            return Err(unsupported("TLS before 1.2"));
+        if let Some(what) = unspoken(hello, &cx.config.client_tls.provider) {
+            return Err(unsupported(what));
         }
+        let name = server_name(hello, cx);
+        let judged = name.as_ref().map(|name| name.name.clone());
+        let judged = judged.unwrap_or_else(|| ServerName::IpAddress(cx.key.server.ip().into()));
+        let credentials = cx.config.upstream_tls.credentials(Some(hello), &judged);
+        let tickets = cx.config.tickets.flow(&shown(hello), credentials);
         match way {
-            Way::Proxy => {
-                let host = sni.clone().unwrap_or_else(|| cx.key.server.ip().to_string());
+            Way::Front(_) | Way::Proxy => {
+                let host = sni.clone().unwrap_or_else(|| passing::host_of_leaf(None, cx));
                 cx.output(Output::NeedLeaf(LeafRequest { host, like: None }));
             }
-            Way::Server(server) => open_server(server, hello, cx)?,
+            Way::Server(server) => open_server(server, hello, &tickets, cx)?,
         }
         Ok(Self {
             way,
             sni,
-            alpn: hello.alpn.clone(),
-            name: server_name(hello, cx),
+            hello: Box::new(hello.clone()),
+            tickets,
+            name,
             ja4: ja4(hello, ja4::Transport::Tcp),
             from_client: BytesMut::new(),
             from_server: Vec::new(),
@@ -105,14 +114,16 @@ impl Secure {
             Told::OpenFailed(_, failure) => return Next::Fail(Failure::Dial(failure)),
             Told::Expired(Timer::Handshake) => return self.too_slow(),
             Told::Stop => return Next::Fail(Failure::Stopped),
-            Told::Expired(_) | Told::Opened(_) | Told::Resumed(_) => {}
+            Told::Expired(_) | Told::Opened(_) | Told::Resumed(_) | Told::Verdict(..) => {}
         }
         Next::Stay
     }
 
     fn ask_for_leaf(&mut self, server: u32, cx: &mut Cx) {
         let sni = self.sni.clone();
-        let Some(session) = cx.leg(Peer::Server(server)).and_then(|leg| leg.top()) else { return };
+        let Some(session) = cx.leg(Peer::Server(server)).and_then(|leg| leg.top_mut()) else {
+            return;
+        };
         let tls = session.facts(Peer::Server(server), sni.as_deref(), None);
         let like = session.peer_certificate();
         cx.event(Event::Secured(tls));
@@ -121,18 +132,26 @@ impl Secure {
     }
 
     fn answer_client(&mut self, leaf: Arc<CertifiedKey>, cx: &mut Cx) -> Next {
-        let mut config = (*cx.config.client_tls).clone();
-        config.cert_resolver = Arc::new(Fixed(leaf));
-        config.alpn_protocols = match self.way {
-            Way::Proxy => vec![b"http/1.1".to_vec()],
-            Way::Server(server) => {
-                let versions = cx.config.http;
-                let session = cx.leg(Peer::Server(server)).and_then(|leg| leg.top());
-                let chosen = session.and_then(Session::alpn);
-                alpn::answer(&self.alpn, chosen, versions).into_iter().collect()
-            }
+        let versions = passing::versions(cx);
+        let server = match self.way {
+            Way::Front(_) | Way::Proxy => None,
+            Way::Server(server) => cx.leg(Peer::Server(server)).and_then(|leg| leg.top()),
         };
-        match Session::server(Arc::new(config)) {
+        let chosen = server.map(Session::chosen);
+        let alpn = server.and_then(Session::alpn).map(<[u8]>::to_vec);
+        let ours = &cx.config.client_tls;
+        let config =
+            ours.config(&self.hello, chosen, leaf, &self.tickets).and_then(|mut config| {
+                config.alpn_protocols = match self.way {
+                    Way::Front(_) | Way::Proxy => vec![b"http/1.1".to_vec()],
+                    Way::Server(_) => {
+                        let answer = alpn::answer(&self.hello.alpn, alpn.as_deref(), versions);
+                        answer.into_iter().collect()
+                    }
+                };
+                Session::server(config, ours.request_certificate)
+            });
+        match config {
             Err(error) => Next::Fail(Failure::Internal { reason: error.to_string() }),
             Ok(session) => {
                 self.client_begun = true;
@@ -150,16 +169,21 @@ impl Secure {
 
     fn done(&mut self, cx: &mut Cx) -> Next {
         cx.timers.clear(Timer::Handshake);
-        let Some(session) = cx.client.top() else { return Next::Stay };
+        let Some(session) = cx.client.top_mut() else { return Next::Stay };
         let tls = session.facts(Peer::Client, self.sni.as_deref(), Some(self.ja4.clone()));
         let alpn = tls.alpn.clone().unwrap_or_default();
         cx.event(Event::Secured(tls));
         let place = match self.way {
             Way::Proxy => Place::Proxy,
-            Way::Server(server) => Place::Server { server, secure: true },
+            Way::Front(server) | Way::Server(server) => Place::Server { server, secure: true },
+        };
+        let way = match self.way {
+            Way::Front(server) => Way::Server(server),
+            way @ (Way::Proxy | Way::Server(_)) => way,
         };
         let upstream = self.speaks_http2(cx);
         let layer = match (self.way, alpn.as_str()) {
+            (Way::Server(server), _) if passing::is_closed(cx) => Layer::Raw(Raw::new(server, cx)),
             (Way::Server(server), "h2") if upstream => Layer::http2(server, true, cx),
             (Way::Server(server), "h2") => {
                 Layer::Translate(Translate::from_http2(server, self.name.clone(), cx))
@@ -168,8 +192,12 @@ impl Secure {
                 Layer::Translate(Translate::from_http1(server, true, cx))
             }
             (_, "http/1.0" | "http/1.1") => Layer::Http(Box::new(Http::new(place, cx))),
-            _ => Layer::Sniff(Sniff::inside(self.way, true)),
+            _ => Layer::Sniff(Sniff::inside(way, true)),
         };
+        if !matches!(layer, Layer::Translate(_)) {
+            // No further connection is made.
+            cx.upstream_tls = None;
+        }
         let early = self.from_client.split().freeze();
         let early = (!early.is_empty()).then_some(Told::Data(Peer::Client, early));
         Next::become_with(layer, early.into_iter().chain(self.from_server.drain(..)).collect())
@@ -185,21 +213,16 @@ impl Secure {
     fn too_slow(&self) -> Next {
         let peer = match self.way {
             Way::Server(server) if !self.client_begun => Peer::Server(server),
-            Way::Proxy | Way::Server(_) => Peer::Client,
+            Way::Front(_) | Way::Proxy | Way::Server(_) => Peer::Client,
         };
         Next::Fail(Failure::TimedOut { peer, what: "the TLS handshake".into() })
     }
 }
 
-/// Returns whether the client offers TLS 1.2 or 1.3; older versions are passed as they are.
-fn speaks_our_versions(hello: &ClientHello) -> bool {
-    const TLS12: u16 = 0x0303;
-    const TLS13: u16 = 0x0304;
-    if hello.supported_versions.is_empty() {
-        hello.legacy_version >= TLS12
-    } else {
-        hello.supported_versions.iter().any(|version| matches!(*version, TLS12 | TLS13))
-    }
+/// Lists by what a client says which session it resumes.
+fn shown(hello: &ClientHello) -> Vec<Vec<u8>> {
+    let session = (!hello.session_id.is_empty()).then(|| hello.session_id.clone());
+    hello.tickets.iter().cloned().chain(session).collect()
 }
 
 /// Offers the server what the client offered, as far as it can be spoken and is wanted.
@@ -207,18 +230,20 @@ fn speaks_our_versions(hello: &ClientHello) -> bool {
 /// # Errors
 ///
 /// What of it cannot be spoken.
-fn open_server(server: u32, hello: &ClientHello, cx: &mut Cx) -> Result<(), PassReason> {
-    let offer = Offer::of(&hello.alpn, cx.config.http);
+fn open_server(
+    server: u32,
+    hello: &ClientHello,
+    tickets: &FlowTickets,
+    cx: &mut Cx,
+) -> Result<(), PassReason> {
+    let offer = Offer::of(&hello.alpn, passing::versions(cx));
     let Offer { names, withheld } = offer.ok_or_else(|| unsupported("what is offered inside"))?;
     let no_name = || unsupported("TLS with such a server name");
-    let Name { name, sent } = server_name(hello, cx).ok_or_else(no_name)?;
-    let mut config = ClientConfig::clone(&cx.config.upstream_tls);
-    config.alpn_protocols = names;
-    config.enable_sni = sent;
-    let session = Session::client(Arc::new(config), name);
-    let session = session.map_err(|error| unsupported(&error.to_string()))?;
-    let leg = cx.leg(Peer::Server(server)).ok_or_else(no_name)?;
-    leg.push(session);
+    let name = server_name(hello, cx).ok_or_else(no_name)?;
+    let unsupported_by_us = |error: rustls::Error| unsupported(&error.to_string());
+    let offered = cx.config.upstream_tls.config(Some(hello), tickets).map_err(unsupported_by_us)?;
+    cx.upstream_tls = Some(Box::new(offered));
+    cx.secure(server, name, names, Some(hello)).map_err(unsupported_by_us)?;
     cx.event(Event::Altered { exchange: None, alteration: Alteration::TlsTerminated });
     if !withheld.is_empty() {
         let names = withheld.iter().map(|name| String::from_utf8_lossy(name).into_owned());
@@ -237,6 +262,10 @@ fn unsupported(what: &str) -> PassReason {
 /// A client that sends none may know the server by a name all the same: the one that it looked
 /// up before.
 fn server_name(hello: &ClientHello, cx: &Cx) -> Option<Name> {
+    if let Some(reverse) = &cx.config.reverse {
+        // The client asks for us.
+        return Some(Name { name: ServerName::try_from(reverse.host.clone()).ok()?, sent: true });
+    }
     if let Some(host) = hello.host() {
         return Some(Name { name: ServerName::try_from(host).ok()?, sent: true });
     }
@@ -259,17 +288,23 @@ fn refused_by_client(error: &rustls::Error) -> Next {
 fn tell_client(peer: Peer, error: &rustls::Error, cx: &mut Cx) -> Next {
     let alert = match error {
         rustls::Error::AlertReceived(alert) => *alert,
-        rustls::Error::InvalidCertificate(CertificateError::Expired) => {
-            AlertDescription::CertificateExpired
-        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        ) => AlertDescription::CertificateExpired,
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             AlertDescription::UnknownCA
         }
-        rustls::Error::InvalidCertificate(_) => AlertDescription::CertificateUnknown,
+        rustls::Error::InvalidCertificate(bad) => CertificateFault::of(bad)
+            .map_or(AlertDescription::CertificateUnknown, CertificateFault::alert),
         _ => AlertDescription::HandshakeFailure,
     };
+    let lacks = cx.leg(peer).and_then(|leg| leg.top()).is_some_and(Session::lacks_certificate);
     alert_client(alert, cx);
-    Next::Fail(Failure::Tls { peer, reason: explain(error) })
+    let reason = match error {
+        rustls::Error::AlertReceived(alert) if lacks => lacking(*alert),
+        error => explain(error),
+    };
+    Next::Fail(Failure::Tls { peer, reason })
 }
 
 /// A peer went away during the handshakes.
@@ -289,9 +324,20 @@ fn alert_client(alert: AlertDescription, cx: &mut Cx) {
 }
 
 /// Says what is wrong with a server's certificate, and what the user can do.
-fn explain(error: &rustls::Error) -> String {
+pub(crate) fn explain(error: &rustls::Error) -> String {
     use CertificateError as Bad;
-    let rustls::Error::InvalidCertificate(bad) = error else { return error.to_string() };
+    let bad = match error {
+        rustls::Error::InvalidCertificate(bad) => bad,
+        rustls::Error::InvalidMessage(
+            InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge,
+        ) => {
+            return "its certificates take more than the 64 KiB that are read".into();
+        }
+        error => return error.to_string(),
+    };
+    if let Some(fault) = CertificateFault::of(bad) {
+        return fault.to_string();
+    }
     match bad {
         Bad::Expired | Bad::ExpiredContext { .. } => "its certificate has expired".into(),
         Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
@@ -308,15 +354,5 @@ fn explain(error: &rustls::Error) -> String {
             "its certificate is an authority's own (trust this very one with --ca FILE)".into()
         }
         bad => format!("its certificate is not valid: {bad}"),
-    }
-}
-
-/// Shows one leaf to whoever asks.
-#[derive(Debug)]
-struct Fixed(Arc<CertifiedKey>);
-
-impl ResolvesServerCert for Fixed {
-    fn resolve(&self, _: rustls::server::ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0))
     }
 }

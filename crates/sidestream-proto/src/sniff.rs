@@ -2,15 +2,18 @@
 
 use bytes::BytesMut;
 use sidestream_flow::Peer;
-use sidestream_record::{Event, Failure, PassReason, Protocol};
+use sidestream_record::{DialFailure, Event, Failure, PassReason, Protocol};
 
+use crate::alpn::HTTP2;
 use crate::asking::{Asked, Asking};
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
-use crate::http::{Http, Place};
+use crate::detect::{self, Sign};
+use crate::http::{Http, Place, refuse};
 use crate::passing;
 use crate::raw::Raw;
-use crate::secure::Secure;
+use crate::secure::{self, Secure};
+use crate::stand_in::{self, Securing};
 use crate::timers::Timer;
 use crate::tls::hello::{self, ClientHello, HelloReader};
 use crate::translate::Translate;
@@ -21,14 +24,17 @@ use crate::{Config, HttpChoice, http1, http2};
 pub(crate) enum Way {
     /// To us: the client speaks to a proxy.
     Proxy,
+    /// To that server, for which the client takes us: TLS of the client's ends here, and the
+    /// server is spoken to as it is.
+    Front(u32),
     /// To that server.
     Server(u32),
 }
 
 pub(crate) struct Sniff {
-    way: Way,
+    pub(crate) way: Way,
     /// Inside TLS.
-    secure: bool,
+    pub(crate) secure: bool,
     opened: bool,
     seen: BytesMut,
     /// What a server said first that may be HTTP/2.
@@ -39,6 +45,9 @@ pub(crate) struct Sniff {
     asking: Option<Box<Asking>>,
     /// The host does not come in time.
     late: bool,
+    pub(crate) securing: Securing,
+    /// How the client ended meanwhile.
+    pub(crate) ended: Option<Told>,
 }
 
 impl Sniff {
@@ -54,6 +63,8 @@ impl Sniff {
             hello_bytes: 0,
             asking: None,
             late: false,
+            securing: Securing::No,
+            ended: None,
         }
     }
 
@@ -74,18 +85,35 @@ impl Sniff {
     }
 
     pub(crate) fn wants(&self, peer: Peer) -> bool {
-        self.opened || peer != Peer::Client
+        let waits = self.securing == Securing::UnderWay && self.seen.len() >= stand_in::MAX_WAITING;
+        peer != Peer::Client || self.opened && !waits
     }
 
     pub(crate) fn handle(&mut self, told: Told, cx: &mut Cx) -> Next {
         match told {
             Told::Opened(_) => {
                 self.opened = true;
+                if self.barred(cx).is_some() {
+                    // A client that waits for its server waits in vain.
+                    cx.timers.set(Timer::Sniff, cx.now + cx.config.timeouts.handshake);
+                }
                 Next::Stay
             }
             Told::Data(Peer::Client, bytes) => {
                 self.seen.extend_from_slice(&bytes);
                 self.decide(cx)
+            }
+            Told::Eof(Peer::Client, _) if self.securing == Securing::UnderWay => {
+                self.ended = Some(told);
+                Next::Stay
+            }
+            Told::Established(Peer::Server(server)) if self.securing == Securing::UnderWay => {
+                self.secured(server, cx)
+            }
+            Told::Expired(Timer::Handshake) if self.securing == Securing::UnderWay => {
+                let Way::Server(server) = self.way else { return Next::Stay };
+                let (peer, what) = (Peer::Server(server), "the TLS handshake".into());
+                Next::Fail(Failure::TimedOut { peer, what })
             }
             Told::Data(Peer::Server(_), ref bytes)
                 if self.greeting.is_none() && http2::looks_like_greeting(bytes) =>
@@ -104,27 +132,47 @@ impl Sniff {
             Told::OpenFailed(_, failure) => Next::Fail(Failure::Dial(failure)),
             Told::Reset(peer) => Next::Fail(Failure::Reset(peer)),
             Told::TlsFailed(peer, error) => {
-                Next::Fail(Failure::Tls { peer, reason: error.to_string() })
+                let failure = Failure::Tls { peer, reason: secure::explain(&error) };
+                if self.securing == Securing::UnderWay
+                    && http1::looks_like_request(&self.seen) == http1::Sniff::Yes
+                {
+                    refuse(cx, 502, &failure.to_string());
+                }
+                Next::Fail(failure)
             }
             Told::Stop => Next::Fail(Failure::Stopped),
             Told::Established(_)
             | Told::Expired(Timer::Idle | Timer::RequestHead | Timer::ResponseHead)
             | Told::Leaf(_)
-            | Told::Resumed(_) => Next::Stay,
+            | Told::Resumed(_)
+            | Told::Verdict(..) => Next::Stay,
         }
     }
 
-    fn decide(&mut self, cx: &mut Cx) -> Next {
+    pub(crate) fn decide(&mut self, cx: &mut Cx) -> Next {
         match hello::sniff(&self.seen) {
             hello::Sniff::Tls => return self.read_hello(cx),
             hello::Sniff::NeedMore => return self.wait(cx),
             hello::Sniff::NotTls => {}
         }
+        if self.securing == Securing::UnderWay {
+            return Next::Stay;
+        }
+        if self.way != Way::Proxy && passing::is_closed(cx) {
+            return self.give_up_on(Some(Protocol::Raw), None, cx);
+        }
         if let (Way::Server(server), Some(whole)) = (self.way, http2::preface(&self.seen)) {
             return if whole { self.http2(server, cx) } else { self.wait(cx) };
         }
-        if self.greeting.is_some() {
+        if self.greeting.is_some() && !self.greets_us(cx) {
             return self.give_up(None, cx);
+        }
+        if let Way::Server(_) = self.way {
+            match detect::of_client(&self.seen, cx.server_port()) {
+                Sign::Is(protocol) => return self.give_up_on(Some(protocol), None, cx),
+                Sign::NeedMore => return self.wait(cx),
+                Sign::No => {}
+            }
         }
         match http1::looks_like_request(&self.seen) {
             http1::Sniff::Yes => self.http(cx),
@@ -134,21 +182,34 @@ impl Sniff {
         }
     }
 
+    /// Returns how the flow ends if it is not HTTP, where a proxy on the way takes nothing else.
+    fn barred(&self, cx: &mut Cx) -> Option<Next> {
+        let (Way::Server(server) | Way::Front(server)) = self.way else { return None };
+        let forwards = cx.leg(Peer::Server(server))?.forwards.as_ref()?;
+        Some(Next::Fail(Failure::Dial(forwards.refusal.clone().unwrap_or(DialFailure::Refused))))
+    }
+
     fn wait(&mut self, cx: &mut Cx) -> Next {
         let limit = match self.way {
             Way::Proxy => cx.config.timeouts.head,
-            Way::Server(_) => cx.config.timeouts.sniff,
+            Way::Front(_) | Way::Server(_) => cx.config.timeouts.sniff,
         };
         cx.timers.bring_forward(Timer::Sniff, cx.now + limit);
         Next::Stay
     }
 
     fn read_hello(&mut self, cx: &mut Cx) -> Next {
+        // What is inside may be requests all the same, where TLS ends here.
+        if cx.config.reverse.is_none()
+            && let Some(barred) = self.barred(cx)
+        {
+            return barred;
+        }
         match self.way {
             Way::Proxy => {
                 cx.timers.set(Timer::Sniff, cx.now + cx.config.timeouts.first_request);
             }
-            Way::Server(_) => cx.timers.clear(Timer::Sniff),
+            Way::Front(_) | Way::Server(_) => cx.timers.clear(Timer::Sniff),
         }
         cx.timers.bring_forward(Timer::Handshake, cx.now + cx.config.timeouts.handshake);
         let unread = &self.seen[self.hello_bytes..];
@@ -167,15 +228,28 @@ impl Sniff {
 
     fn secure(&mut self, hello: &ClientHello, cx: &mut Cx) -> Next {
         cx.event(Event::Recognized(Protocol::Tls));
-        if let Some(host) = hello.host() {
-            cx.name(host);
-        }
-        match (Secure::start(self.way, hello, cx), self.way) {
+        let way = match (self.way, cx.config.reverse.clone()) {
+            (Way::Server(server), Some(reverse)) if !self.secure => {
+                if reverse.secure {
+                    self.way
+                } else {
+                    Way::Front(server)
+                }
+            }
+            (way, _) => {
+                if let Some(host) = hello.host() {
+                    cx.name(host);
+                }
+                way
+            }
+        };
+        match (Secure::start(way, hello, cx), way) {
             (Ok(secure), _) => {
                 let replay = vec![Told::Data(Peer::Client, self.seen.split().freeze())];
                 Next::become_with(Layer::Secure(Box::new(secure)), replay)
             }
             (Err(why), Way::Server(server)) => self.pass(server, why, Some(hello), None, cx),
+            (Err(_), Way::Front(_)) => self.give_up(None, cx),
             (Err(_), Way::Proxy) => self.give_up(None, cx),
         }
     }
@@ -184,7 +258,9 @@ impl Sniff {
     /// the flow go on.
     fn ask(&mut self, ask: fn(&Config) -> Asking, cx: &mut Cx) -> Option<Next> {
         let Way::Server(server) = self.way else { return None };
-        cx.pass.residual.as_ref()?;
+        if !passing::depends_on_host(cx) {
+            return None;
+        }
         let asking = match &mut self.asking {
             Some(asking) => asking,
             none => {
@@ -203,25 +279,56 @@ impl Sniff {
     }
 
     fn http(&mut self, cx: &mut Cx) -> Next {
+        if let Some(next) = self.secure_server(Some(b"http/1.1"), cx) {
+            return next;
+        }
         if let Some(next) = self.ask(Asking::http1, cx) {
             return next;
         }
         cx.timers.clear(Timer::Sniff);
         let place = match self.way {
             Way::Proxy => Place::Proxy,
-            Way::Server(server) => Place::Server { server, secure: self.secure },
+            Way::Front(server) | Way::Server(server) => {
+                Place::Server { server, secure: self.secure }
+            }
         };
-        let layer = Layer::Http(Box::new(Http::new(place, cx)));
-        Next::become_with(layer, vec![Told::Data(Peer::Client, self.seen.split().freeze())])
+        let layer = match self.way {
+            // Without TLS nothing is agreed on, so what the user wants decides alone.
+            Way::Server(server) if self.greets_us(cx) => {
+                Layer::Translate(Translate::from_http1(server, false, cx))
+            }
+            Way::Front(_) | Way::Server(_) | Way::Proxy => {
+                Layer::Http(Box::new(Http::new(place, cx)))
+            }
+        };
+        let seen = Told::Data(Peer::Client, self.seen.split().freeze());
+        let replay = [seen].into_iter().chain(self.greeting.take()).collect();
+        Next::become_with(layer, replay)
+    }
+
+    /// Whether a server that speaks HTTP/2 first is one that the user wants spoken to so.
+    fn greets_us(&self, cx: &Cx) -> bool {
+        self.is_clear() && cx.config.http.server == HttpChoice::Http2
+    }
+
+    /// Whether neither side has TLS, by which versions are agreed on.
+    fn is_clear(&self) -> bool {
+        !self.secure && self.securing == Securing::No
     }
 
     fn http2(&mut self, server: u32, cx: &mut Cx) -> Next {
+        if let Some(next) = self.secure_server(Some(HTTP2), cx) {
+            return next;
+        }
+        if let Some(barred) = self.barred(cx) {
+            return barred;
+        }
         if let Some(next) = self.ask(Asking::http2, cx) {
             return next;
         }
         cx.timers.clear(Timer::Sniff);
-        // Without TLS nothing is agreed on, so what the user wants decides alone.
-        let translated = !self.secure && cx.config.http.server == HttpChoice::Http1;
+        // As over HTTP/1.
+        let translated = self.is_clear() && cx.config.http.server == HttpChoice::Http1;
         let layer = if translated {
             Layer::Translate(Translate::from_http2(server, None, cx))
         } else {
@@ -233,7 +340,12 @@ impl Sniff {
     }
 
     /// Passes the stream raw, with what was seen of it.
-    fn give_up(&mut self, last: Option<Told>, cx: &mut Cx) -> Next {
+    pub(crate) fn give_up(&mut self, last: Option<Told>, cx: &mut Cx) -> Next {
+        self.give_up_on(None, last, cx)
+    }
+
+    /// The same for one of a protocol that is known and not decoded here.
+    fn give_up_on(&mut self, protocol: Option<Protocol>, last: Option<Told>, cx: &mut Cx) -> Next {
         cx.timers.clear(Timer::Sniff);
         cx.timers.clear(Timer::Handshake);
         let Way::Server(server) = self.way else {
@@ -245,10 +357,20 @@ impl Sniff {
                 }),
             };
         };
+        if let Some(barred) = self.barred(cx) {
+            return barred;
+        }
+        if let Some(next) = self.secure_server(None, cx) {
+            self.ended = last;
+            return next;
+        }
         if let Some(why) = passing::by_spec(None, cx) {
             return self.pass(server, why, None, last, cx);
         }
-        let raw = Raw::new(server, cx);
+        let raw = match protocol {
+            Some(protocol) => Raw::recognized(protocol, server, cx),
+            None => Raw::unrecognized(server),
+        };
         Next::become_with(Layer::Raw(raw), self.replay(last))
     }
 
@@ -263,6 +385,9 @@ impl Sniff {
     ) -> Next {
         cx.timers.clear(Timer::Sniff);
         cx.timers.clear(Timer::Handshake);
+        if let Some(barred) = self.barred(cx) {
+            return barred;
+        }
         passing::tell(why, hello, cx);
         Next::become_with(Layer::Raw(Raw::unseen(server)), self.replay(last))
     }

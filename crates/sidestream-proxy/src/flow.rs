@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use sidestream_capture::{Destination, FlowInfo, Target};
 use sidestream_flow::FlowId;
@@ -10,6 +10,8 @@ use sidestream_proto::{Conn, Output, PassRules, Start};
 use sidestream_record::{Closed, Entry, Event, Failure, Opened, Sink};
 use tracing::error;
 
+use crate::clock;
+use crate::hooks::Hook;
 use crate::passing::Passing;
 use crate::proxy::Shared;
 
@@ -21,28 +23,38 @@ pub(crate) struct Flow {
     pub(crate) info: Arc<FlowInfo>,
     pub(crate) shared: Arc<Shared>,
     id: FlowId,
+    /// What looks at its exchanges.
+    pub(crate) hook: Option<Arc<dyn Hook>>,
     /// As it was when the flow began.
     passing: Passing,
 }
 
 impl Flow {
     /// Records that the flow was opened.
-    pub(crate) fn open(shared: Arc<Shared>, id: FlowId, info: FlowInfo) -> Self {
-        let FlowInfo { key, ref process, via, destination, ref residual, .. } = info;
+    pub(crate) fn open(shared: Arc<Shared>, id: FlowId, info: Arc<FlowInfo>) -> Self {
+        let FlowInfo { key, ref process, via, ref destination, ref residual, .. } = *info;
         let passing = *shared.passing.read().unwrap_or_else(PoisonError::into_inner);
         let opened = Opened { key, process: process.clone(), via: via.to_owned() };
-        let named = destination == Destination::Named;
-        let host = if named { None } else { shared.names.of(key.server.ip()) };
+        let named = *destination == Destination::Named;
+        let host = match destination {
+            Destination::Named => None,
+            Destination::Host(name) => Some(name.to_string()),
+            _ => shared.names.of(key.server.ip()),
+        };
         let refused = passing.refused.and_then(|_| shared.refusals.of(process.as_deref()));
         let pass = PassRules {
             residual: residual.clone(),
             decrypt: passing.decrypt,
             refused,
             suspect: passing.refused.is_some(),
+            record_raw: shared.sink.wants_content(),
         };
         let start = Start { key, named, host, ids: shared.ids.clone(), pass };
-        let conn = Conn::new(Arc::clone(&shared.config), start, Instant::now());
-        let this = Self { conn, id, info: Arc::new(info), shared, passing };
+        let hooked = shared.hooked.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let config = hooked.as_ref().map_or(&shared.config, |hooked| &hooked.config);
+        let conn = Conn::new(Arc::clone(config), start, clock::now());
+        let hook = hooked.map(|hooked| hooked.hook);
+        let this = Self { conn, id, info, shared, hook, passing };
         this.record(Event::Opened(opened));
         this
     }
@@ -70,8 +82,14 @@ impl Flow {
     /// Returns what a driver's dialler understands.
     pub(crate) fn target(&self, target: sidestream_proto::Target) -> Target {
         match target {
-            sidestream_proto::Target::Name(host, port) => Target::Name(host, port),
-            sidestream_proto::Target::Original => Target::Addr(self.info.key.server),
+            sidestream_proto::Target::Http(host, port)
+            | sidestream_proto::Target::Name(host, port) => Target::Name(host, port),
+            sidestream_proto::Target::Original => match &self.info.destination {
+                Destination::Host(name) => {
+                    Target::Name(name.to_string(), self.info.key.server.port())
+                }
+                _ => Target::Addr(self.info.key.server),
+            },
         }
     }
 

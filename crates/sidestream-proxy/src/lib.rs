@@ -1,8 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod certs;
+mod clock;
 mod flow;
+mod hooks;
+mod key_log;
 mod leaves;
 mod names;
+mod options;
 mod passing;
 mod proxy;
 mod refusals;
@@ -10,13 +15,22 @@ mod side;
 mod splice;
 mod stop;
 mod tcp;
+mod tickets;
 mod tls;
 mod udp;
 mod verifier;
 
-pub use sidestream_proto::{HttpChoice, HttpVersions};
+pub use sidestream_proto::hooks::{Asked, Interest, Question, Verdict, Want};
+pub use sidestream_proto::tls::{ClientCerts, Versions};
+pub use sidestream_proto::{
+    HostPatterns, HostRules, HostsError, HttpChoice, HttpVersions, ProxyAuth, Reverse, Speaks,
+};
 
+pub use certs::{CertificateError, OwnCerts, certified_key};
+pub use hooks::{Hook, RuleHook, RulesError};
+pub use key_log::KeyLogFile;
+pub use options::{ParseCiphersError, SideOptions, TlsOptions, parse_ciphers};
 pub use passing::Passing;
 pub use proxy::{Proxy, ServeError, Served};
 pub use stop::{Stop, Stopper};
-pub use tls::{TlsError, UpstreamTrust, config};
+pub use tls::{TlsError, UpstreamTrust, config, own_client};

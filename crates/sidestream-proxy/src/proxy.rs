@@ -8,11 +8,14 @@ use sidestream_ca::Authority;
 use sidestream_capture::{Capture, Dial, Incoming, Kind, next_incoming};
 use sidestream_flow::Ids;
 use sidestream_proto::Config;
+use sidestream_proto::hooks::Interest;
 use sidestream_record::Sink;
 use tokio::task::JoinSet;
 use tracing::{Instrument as _, error, info_span};
 
+use crate::OwnCerts;
 use crate::flow::Flow;
+use crate::hooks::Hook;
 use crate::leaves::Leaves;
 use crate::names::Names;
 use crate::passing::Passing;
@@ -28,9 +31,17 @@ pub(crate) struct Shared {
     pub(crate) names: Names,
     pub(crate) refusals: Refusals,
     pub(crate) passing: RwLock<Passing>,
+    pub(crate) hooked: RwLock<Option<Hooked>>,
     pub(crate) dial: Arc<dyn Dial>,
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) ids: Ids,
+}
+
+/// A hook, and the configuration of the machines that ask it.
+#[derive(Clone)]
+pub(crate) struct Hooked {
+    pub(crate) config: Arc<Config>,
+    pub(crate) hook: Arc<dyn Hook>,
 }
 
 /// Serves captured flows: each in a task of its own.
@@ -78,6 +89,7 @@ impl Proxy {
             names: Names::default(),
             refusals: Refusals::default(),
             passing: RwLock::default(),
+            hooked: RwLock::default(),
             dial,
             sink,
             ids,
@@ -87,6 +99,23 @@ impl Proxy {
     /// Says what is passed as it is, of the flows that begin from now on.
     pub fn set_passing(&self, passing: Passing) {
         *self.0.passing.write().unwrap_or_else(PoisonError::into_inner) = passing;
+    }
+
+    /// Says what looks at the exchanges of flows that begin from now on.
+    ///
+    /// HTTP/2 connections then end here, and are not passed as they were sent; each says so.
+    pub fn set_hook(&self, hook: Option<Arc<dyn Hook>>) {
+        let hooked = hook.map(|hook| {
+            let interest: Arc<dyn Interest> = Arc::<dyn Hook>::clone(&hook);
+            let config = Config { hooks: Some(interest), ..Config::clone(&self.0.config) };
+            Hooked { config: Arc::new(config), hook }
+        });
+        *self.0.hooked.write().unwrap_or_else(PoisonError::into_inner) = hooked;
+    }
+
+    /// Shows clients those certificates in place of leaves, in the flows that ask from now on.
+    pub fn set_certs(&self, certs: OwnCerts) {
+        self.0.leaves.set_own(certs);
     }
 
     /// Serves what the driver captures until it ends or is stopped, and all flows have ended.
@@ -136,14 +165,20 @@ impl Proxy {
 
     fn spawn(&self, flows: &mut JoinSet<()>, incoming: Incoming, stop: Stop) {
         let Incoming { info, kind } = incoming;
-        let (shared, id) = (Arc::clone(&self.0), self.0.ids.flow());
+        let (shared, id, info) = (Arc::clone(&self.0), self.0.ids.flow(), Arc::new(info));
         let span = info_span!("flow", id = id.0);
         // All that the flow does is done in its task, so that a panic ends that alone.
         let serving = async move {
             let flow = Flow::open(shared, id, info);
             match kind {
-                Kind::Tcp(pending) => Tcp::new(flow, pending).run(stop).await,
-                Kind::Udp(association) => Udp::new(flow, association).run(stop).await,
+                Kind::Tcp(pending) => {
+                    let mut tcp = Tcp::new(flow, pending);
+                    tcp.run(stop).await;
+                }
+                Kind::Udp(association) => {
+                    let mut udp = Udp::new(flow, association);
+                    udp.run(stop).await;
+                }
             }
         };
         flows.spawn(serving.instrument(span));

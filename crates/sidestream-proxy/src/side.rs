@@ -47,6 +47,17 @@ pub(crate) struct Side {
     broken: bool,
 }
 
+/// What a [`Side`] consists of.
+pub(crate) struct Parts {
+    pub(crate) stream: Box<dyn Stream>,
+    /// What waits to be written.
+    pub(crate) waiting: Bytes,
+    /// The peer sends no more.
+    pub(crate) ended: bool,
+    /// The peer was told that no more will come.
+    pub(crate) is_shut: bool,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shut {
     No,
@@ -82,14 +93,19 @@ impl Side {
         }
     }
 
-    /// Returns the connection, and what waits to be written to it.
-    pub(crate) fn into_parts(self) -> (Box<dyn Stream>, Bytes) {
-        let mut queue = self.queue;
+    /// Takes it apart, for somebody else to go on with.
+    pub(crate) fn into_parts(self) -> Parts {
+        let Self { stream, mut queue, ended, shut, .. } = self;
         let waiting = match queue.len() {
             0 | 1 => queue.pop_front().unwrap_or_default(),
             _ => queue.make_contiguous().concat().into(),
         };
-        (self.stream, waiting)
+        Parts { stream, waiting, ended, is_shut: shut == Shut::Done }
+    }
+
+    /// Returns whether it takes no more.
+    pub(crate) const fn is_broken(&self) -> bool {
+        self.broken
     }
 
     pub(crate) fn reset(self) {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
-use rustls::server::ResolvesServerCertUsingSni;
-use rustls::{ClientConfig, Error, ServerConfig};
+use rustls::{ClientConfig, Error};
 use sidestream_proto::Config;
+use sidestream_proto::tls::{Downstream, Upstream};
 
+use crate::tickets::SharedTickets;
 use crate::verifier::Verifier;
 
 /// Which servers are trusted.
@@ -37,18 +38,27 @@ pub enum TlsError {
 ///
 /// What is trusted cannot be used.
 pub fn config(trust: &UpstreamTrust) -> Result<Config, TlsError> {
+    let provider = Arc::new(CryptoProvider {
+        // A client may offer more than most do.
+        kx_groups: aws_lc_rs::ALL_KX_GROUPS.to_vec(),
+        ..aws_lc_rs::default_provider()
+    });
+    let verifier = Arc::new(Verifier::new(trust, &provider)?);
+    let upstream = Upstream::new(Arc::clone(&provider), verifier);
+    let tickets = Arc::new(SharedTickets::default());
+    Ok(Config { tickets, ..Config::new(upstream, Downstream::new(provider)) })
+}
+
+/// Makes the configuration for a server that no client asks for, as another proxy on the way.
+///
+/// # Errors
+///
+/// What is trusted cannot be used.
+pub fn own_client(trust: &UpstreamTrust) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let upstream = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let verifier = Arc::new(Verifier::new(trust, &provider)?);
+    let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(TlsError::Provider)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Verifier::new(trust, &provider)?))
-        .with_no_client_auth();
-    // The machine puts the leaf in, flow by flow.
-    let client = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Provider)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
-    Ok(Config::new(upstream, client))
+        .map_err(TlsError::Provider)?;
+    Ok(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }

@@ -16,6 +16,7 @@ use sidestream_record::DialFailure;
 use tokio::time::{Sleep, sleep};
 use tracing::debug;
 
+use crate::clock;
 use crate::flow::Flow;
 use crate::stop::{Stop, Urgency};
 
@@ -100,17 +101,20 @@ impl Udp {
         }
     }
 
-    pub(crate) async fn run(mut self, mut stop: Stop) {
+    /// Serves it to its end.
+    ///
+    /// Borrowed, for a task would hold twice what is moved into its future.
+    pub(crate) async fn run(&mut self, mut stop: Stop) {
         while let Some(deadline) = self.obey() {
             if let Some(at) = deadline {
                 self.timer.as_mut().reset(at.into());
             }
             let input = tokio::select! {
                 biased;
-                _ = stop.beyond(Urgency::Run) => return,
+                _ = stop.beyond(Urgency::Run) => Input::Stop,
                 input = poll_fn(|cx| self.poll_input(cx, deadline.is_some())) => input,
             };
-            self.flow.conn.handle_input(input, Instant::now());
+            self.flow.conn.handle_input(input, clock::now());
         }
         // What cannot be sent now is lost, as datagrams may be.
         poll_fn(|cx| {
@@ -140,8 +144,9 @@ impl Udp {
                 }
                 Output::Wait(deadline) => return Some(deadline),
                 Output::Learn(message) => self.flow.shared.names.learn(&message),
-                // Datagrams have no connection to be ended, or spliced.
+                // Datagrams have no connection to be ended, or spliced, and no exchanges for hooks.
                 Output::Abort(_)
+                | Output::Ask(_)
                 | Output::NeedLeaf(_)
                 | Output::Shutdown(_)
                 | Output::Splice { .. } => {}
@@ -154,12 +159,19 @@ impl Udp {
             && let Poll::Ready(dialed) = dialing.as_mut().poll(cx)
         {
             return Poll::Ready(match dialed {
-                Ok(DialedAssociation { association, addr }) => {
+                Ok(DialedAssociation { association, addr, via }) => {
+                    if let Some(via) = via {
+                        self.flow.conn.handle_input(Input::Via { server: 0, via }, clock::now());
+                    }
                     self.server = Server::Open(End::new(association));
                     Input::Opened { server: 0, addr }
                 }
                 Err(failure) => {
                     self.server = Server::Waiting;
+                    if let DialFailure::Proxy { .. } | DialFailure::Refused = failure {
+                        // What can do without datagrams does so at once.
+                        self.client.association.refuse();
+                    }
                     Input::OpenFailed { server: 0, failure }
                 }
             });
@@ -168,6 +180,10 @@ impl Udp {
         if let Server::Open(end) = &mut self.server
             && let Poll::Ready(received) = end.poll_recv(cx)
         {
+            let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+            if received.as_ref().is_err_and(refused) {
+                self.client.association.refuse();
+            }
             return Poll::Ready(input(Peer::Server(0), received));
         }
         if let Poll::Ready(received) = self.client.poll_recv(cx) {

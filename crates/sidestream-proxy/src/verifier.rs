@@ -11,6 +11,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
+use sidestream_proto::tls::CertificateFault;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::{TlsError, UpstreamTrust};
@@ -90,6 +91,59 @@ fn additional(
     Ok(built.map_err(|error| TlsError::Root(Error::Other(OtherError(Arc::new(error)))))?)
 }
 
+/// Says more closely what is wrong with a certificate that nobody vouches for.
+fn fault(
+    error: &Error,
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+) -> Option<CertificateFault> {
+    use CertificateError as Bad;
+    let is_strange = match error {
+        Error::InvalidCertificate(Bad::UnknownIssuer) => true,
+        Error::InvalidCertificate(bad) if is_of_signature(bad) => false,
+        _ => return None,
+    };
+    let (_, leaf) = X509Certificate::from_der(end_entity).ok()?;
+    let is_self_signed = leaf.issuer() == leaf.subject();
+    if is_strange && is_self_signed {
+        return Some(CertificateFault::SelfSigned);
+    }
+    let sent = std::iter::once(end_entity).chain(intermediates);
+    let weak = sent.filter_map(|certificate| weak_algorithm(certificate)).next();
+    if let Some(algorithm) = weak {
+        return Some(CertificateFault::WeakSignature { algorithm });
+    }
+    let has_issuer = intermediates.iter().any(|certificate| {
+        X509Certificate::from_der(certificate)
+            .is_ok_and(|(_, sent)| sent.subject() == leaf.issuer())
+    });
+    let issuer = || leaf.issuer().to_string();
+    (is_strange && !has_issuer).then(|| CertificateFault::MissingChain { issuer: issuer() })
+}
+
+/// Returns whether what is wrong is how a certificate is signed.
+fn is_of_signature(error: &CertificateError) -> bool {
+    #[expect(deprecated, reason = "a verifier may still say so")]
+    let plain = matches!(error, CertificateError::UnsupportedSignatureAlgorithm);
+    plain
+        || matches!(
+            error,
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+        )
+}
+
+fn weak_algorithm(certificate: &CertificateDer<'_>) -> Option<&'static str> {
+    const WEAK: [(&str, &str); 3] = [
+        ("1.2.840.113549.1.1.4", "MD5"),
+        ("1.2.840.113549.1.1.5", "SHA-1"),
+        ("1.2.840.10045.4.1", "SHA-1"),
+    ];
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let algorithm = parsed.signature_algorithm.algorithm.to_id_string();
+    WEAK.iter().find(|(id, _)| *id == algorithm).map(|(_, name)| *name)
+}
+
 /// Judges a certificate that was given as it is: by its names and its time.
 fn verify_given(
     certificate: &CertificateDer<'_>,
@@ -135,7 +189,8 @@ impl ServerCertVerifier for Verifier {
                 Err(error) => worst = worst.or(Some(error)),
             }
         }
-        Err(worst.unwrap_or(stranger))
+        let error = worst.unwrap_or(stranger);
+        Err(fault(&error, end_entity, intermediates).map_or(error, Error::from))
     }
 
     fn verify_tls12_signature(

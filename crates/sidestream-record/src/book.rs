@@ -97,8 +97,7 @@ impl Book {
                 vec![Finished::Message(Arc::clone(&page.flow), message)]
             }
             Event::WebSocket(message) => {
-                let opening = page.switched.as_ref().filter(|(id, _)| *id == message.exchange);
-                let url = opening.map_or_else(|| "".into(), |(_, url)| Arc::clone(url));
+                let url = page.url_of(message.exchange);
                 let (flow, message) = (Arc::clone(&page.flow), message.clone());
                 vec![Finished::WebSocket { flow, url, message, at: *at }]
             }
@@ -121,6 +120,16 @@ impl Book {
 impl Page {
     fn new(flow: Arc<Flow>) -> Self {
         Self { flow, exchanges: HashMap::new(), switched: None }
+    }
+
+    /// Returns the URL of the exchange that opened a WebSocket: over HTTP/2 it lasts as long as
+    /// that does, else it has ended. It is empty if it was not seen.
+    fn url_of(&self, opening: ExchangeId) -> Arc<str> {
+        if let Some(exchange) = self.exchanges.get(&opening) {
+            return exchange.url.as_str().into();
+        }
+        let switched = self.switched.as_ref().filter(|(id, _)| *id == opening);
+        switched.map_or_else(|| "".into(), |(_, url)| Arc::clone(url))
     }
 
     fn apply_exchange(

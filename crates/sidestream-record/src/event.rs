@@ -8,7 +8,8 @@ use bytes::Bytes;
 use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process};
 
 use crate::{
-    DnsMessage, Failure, Fields, Passed, RequestHead, ResponseHead, Tls, Version, WebSocketMessage,
+    DnsMessage, Edit, Failure, Fields, Passed, RequestHead, ResponseHead, Tls, Version,
+    WebSocketMessage,
 };
 
 /// One event of one flow, with its time.
@@ -47,7 +48,7 @@ pub enum Event {
         host: String,
     },
     /// A leg was secured by TLS.
-    Secured(Tls),
+    Secured(Box<Tls>),
     /// A request began.
     Request {
         /// The exchange that it begins.
@@ -253,12 +254,26 @@ pub struct Closed {
 pub enum Protocol {
     /// DNS messages.
     Dns,
+    /// DTLS (RFC 6347, RFC 9147).
+    Dtls,
+    /// FTP's control connection (RFC 959).
+    Ftp,
     /// HTTP/1.0 or HTTP/1.1.
     Http1,
     /// HTTP/2 (RFC 9113).
     Http2,
+    /// IMAP (RFC 3501, RFC 9051).
+    Imap,
+    /// POP3 (RFC 1939).
+    Pop3,
+    /// QUIC (RFC 9000), and so most likely HTTP/3.
+    Quic,
     /// Bytes that are passed as they come.
     Raw,
+    /// SMTP, or LMTP (RFC 5321, RFC 2033).
+    Smtp,
+    /// SSH (RFC 4253).
+    Ssh,
     /// TLS, with something inside.
     Tls,
     /// WebSocket messages (RFC 6455).
@@ -266,13 +281,28 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Returns whether the name tells little of what a flow is for, or another line tells more.
+    pub(crate) const fn is_vague(self) -> bool {
+        matches!(
+            self,
+            Self::Dns | Self::Http1 | Self::Http2 | Self::Raw | Self::Tls | Self::WebSocket
+        )
+    }
+
     /// Returns the protocol's usual name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Dns => "DNS",
+            Self::Dtls => "DTLS",
+            Self::Ftp => "FTP",
             Self::Http1 => "HTTP/1",
             Self::Http2 => "HTTP/2",
+            Self::Imap => "IMAP",
+            Self::Pop3 => "POP3",
+            Self::Quic => "QUIC",
             Self::Raw => "raw",
+            Self::Smtp => "SMTP",
+            Self::Ssh => "SSH",
             Self::Tls => "TLS",
             Self::WebSocket => "WebSocket",
         }
@@ -305,8 +335,32 @@ pub enum Alteration {
     /// Application protocols were not offered to the server: they are not spoken, or the user wants
     /// others.
     AlpnWithheld(Vec<String>),
+    /// The client, which waited to be told to go on with its body, was told so before the server
+    /// was asked: a hook wants to see it first.
+    Continued,
+    /// A hook of the user's changed the exchange.
+    Edited(Box<Edit>),
     /// Fields that speak to a proxy were not passed on.
     FieldsRemoved(Vec<String>),
+    /// Each HTTP/2 connection ends here, so that exchanges can be changed: frames, settings and
+    /// the order of streams are ours.
+    FramesRemade,
+    /// Hooks did not see its exchanges: they are translated between versions of HTTP.
+    HooksBypassed,
+    /// A field was given another value, or added.
+    FieldSet {
+        /// Its name.
+        name: String,
+        /// Its value as the client sent it; none if it had no such field.
+        from: Option<Bytes>,
+        /// Its value as it was sent on, unless that is a secret of the user's.
+        to: Bytes,
+    },
+    /// The server was reached through another proxy.
+    Proxied {
+        /// The proxy, as `scheme://host:port`.
+        proxy: String,
+    },
     /// The ClientHello that the server saw is ours, not the client's.
     TlsTerminated,
     /// The request target was put in the form that an origin server expects (RFC 9112 §3.2).

@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use sidestream_flow::ExchangeId;
 
 use crate::kept::keep;
-use crate::{Alteration, DnsMessage, Event, Failure, Fields, Part, RequestHead, ResponseHead};
+use crate::{
+    Alteration, Change, DnsMessage, Event, Failure, Fields, Part, RequestHead, ResponseHead,
+};
 
 /// One of the two bodies of an exchange: how much of it went by, and how it began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -152,12 +154,26 @@ impl Exchange {
                 self.query = Some(message.clone());
             }
             Event::Defect { what, .. } => keep(&mut self.defects, what),
-            Event::Altered { alteration, .. } => keep(&mut self.alterations, alteration),
+            Event::Altered { alteration, .. } => {
+                self.answered(at, alteration, keep_bytes);
+                keep(&mut self.alterations, alteration);
+            }
             Event::ExchangeEnded { failure, .. } => {
                 self.timing.ended = Some(at);
                 self.failure.clone_from(failure);
             }
             _ => {}
         }
+    }
+
+    /// Takes the response that a hook gave in place of a server, which is what the client got.
+    fn answered(&mut self, at: SystemTime, alteration: &Alteration, keep_bytes: usize) {
+        let Alteration::Edited(edit) = alteration else { return };
+        let Change::Answered { head, body } = &edit.change else { return };
+        self.timing.response_started = Some(at);
+        self.response = Some(head.clone());
+        let kept = body.beginning.len().min(keep_bytes);
+        self.response_body.bytes = body.bytes;
+        self.response_body.beginning = body.beginning[..kept].to_vec();
     }
 }

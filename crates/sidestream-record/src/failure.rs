@@ -37,9 +37,48 @@ pub enum DialFailure {
     Unreachable,
     /// Nobody answered in time.
     TimedOut,
+    /// The proxy through which servers are to be reached did not lead there.
+    Proxy {
+        /// The proxy, as `scheme://host:port`.
+        proxy: String,
+        /// What became of it.
+        failure: ProxyFailure,
+    },
     /// The system gave another reason.
     Other {
         /// The system's words.
+        reason: String,
+    },
+}
+
+/// Why a proxy did not lead to a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProxyFailure {
+    /// It ended the connection, or what it said makes no sense.
+    Broken {
+        /// What happened.
+        reason: String,
+    },
+    /// It carries no datagrams.
+    NoDatagrams,
+    /// It will not, or cannot, connect to the server.
+    Refused {
+        /// Its own words.
+        reason: String,
+    },
+    /// It did not answer in time.
+    TimedOut,
+    /// TLS with itself could not be agreed on.
+    Tls {
+        /// Why.
+        reason: String,
+    },
+    /// It asks for a user and password, or for others than it was given.
+    Unauthorized,
+    /// It could not be reached itself.
+    Unreached {
+        /// Why.
         reason: String,
     },
 }
@@ -48,6 +87,11 @@ pub enum DialFailure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
+    /// A hook of the user's ended it.
+    Blocked {
+        /// Which: the rule, as the user wrote it.
+        by: String,
+    },
     /// The client did not take the certificate that it was shown for the server.
     CertificateRefused {
         /// The server's name.
@@ -113,6 +157,8 @@ pub enum Failure {
         /// Why.
         reason: String,
     },
+    /// The client of the proxy did not say who it is, or said so wrongly.
+    Unauthorized,
     /// No answer came to a query before its flow fell silent.
     Unanswered,
     /// The protocol or option is not served.
@@ -141,9 +187,14 @@ impl Failure {
             | Self::Tls { peer, .. } => Blame::Peer(*peer),
             // What the system refused without asking the server.
             Self::Dial(DialFailure::Other { .. }) => Blame::Machine,
+            Self::Dial(DialFailure::Proxy { failure: ProxyFailure::Unauthorized, .. }) => {
+                Blame::Caller
+            }
+            // The user's proxy belongs to the way, not to the server.
+            Self::Dial(DialFailure::Proxy { .. }) => Blame::Machine,
             Self::Dial(_) | Self::Unanswered => Blame::Peer(Peer::Server(0)),
-            Self::CertificateRefused { .. } => Blame::Peer(Peer::Client),
-            Self::Stopped | Self::Unsupported { .. } => Blame::Caller,
+            Self::CertificateRefused { .. } | Self::Unauthorized => Blame::Peer(Peer::Client),
+            Self::Blocked { .. } | Self::Stopped | Self::Unsupported { .. } => Blame::Caller,
             Self::Internal { .. } => Blame::Bug,
         }
     }
@@ -152,7 +203,13 @@ impl Failure {
 impl Failure {
     /// Returns whether the failure is that nobody answered in time.
     pub const fn is_timeout(&self) -> bool {
-        matches!(self, Self::TimedOut { .. } | Self::Dial(DialFailure::TimedOut))
+        match self {
+            Self::TimedOut { .. } | Self::Dial(DialFailure::TimedOut) => true,
+            Self::Dial(DialFailure::Proxy { failure, .. }) => {
+                matches!(failure, ProxyFailure::TimedOut)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -175,7 +232,24 @@ impl fmt::Display for DialFailure {
             Self::Unknown { host } => write!(f, "no address is known for {host}"),
             Self::Unreachable => f.write_str("no route to the server"),
             Self::TimedOut => f.write_str("the server did not answer the connection in time"),
+            Self::Proxy { proxy, failure } => write!(f, "the proxy {proxy} {failure}"),
             Self::Other { reason } => write!(f, "cannot connect to the server: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for ProxyFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken { reason } => write!(f, "does not speak its protocol: {reason}"),
+            Self::NoDatagrams => f.write_str("carries no UDP"),
+            Self::Refused { reason } => write!(f, "did not connect to the server: {reason}"),
+            Self::TimedOut => f.write_str("did not answer in time"),
+            Self::Tls { reason } => write!(f, "cannot be spoken to by TLS: {reason}"),
+            Self::Unauthorized => {
+                f.write_str("wants a user and password, or others (give them by --upstream-auth)")
+            }
+            Self::Unreached { reason } => write!(f, "cannot be reached: {reason}"),
         }
     }
 }
@@ -183,6 +257,7 @@ impl fmt::Display for DialFailure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Blocked { by } => write!(f, "blocked by {by}"),
             Self::CertificateRefused { host, alert, passed_for } => {
                 match alert {
                     Some(alert) => write!(
@@ -220,6 +295,9 @@ impl fmt::Display for Failure {
             Self::Stopped => f.write_str("the proxy was stopped"),
             Self::TimedOut { peer, what } => write!(f, "timed out waiting for the {peer}: {what}"),
             Self::Tls { peer, reason } => write!(f, "no TLS with the {peer}: {reason}"),
+            Self::Unauthorized => {
+                f.write_str("this proxy asks for a user and password, which are missing or wrong")
+            }
             Self::Unanswered => f.write_str("no answer came"),
             Self::Unsupported { what } => write!(f, "not supported: {what}"),
             Self::Internal { reason } => write!(f, "internal error: {reason}"),

@@ -50,6 +50,11 @@ impl Flow {
         self.tls.iter().rev().find(|tls| tls.peer == Peer::Client)
     }
 
+    /// Returns what is known of the latest TLS leg towards a server.
+    pub fn server_tls(&self) -> Option<&Tls> {
+        self.tls.iter().rev().find(|tls| tls.peer != Peer::Client)
+    }
+
     /// Returns why the flow did not end well.
     pub fn failure(&self) -> Option<&Failure> {
         self.closed.as_ref()?.1.failure.as_ref()
@@ -87,7 +92,7 @@ impl Flow {
             }
             Event::Recognized(protocol) => self.protocol = Some(*protocol),
             Event::Named { host } => self.host = Some(host.clone()),
-            Event::Secured(tls) => keep(&mut self.tls, tls),
+            Event::Secured(tls) => keep(&mut self.tls, &**tls),
             Event::Data { from, data, .. } => {
                 self.data_bytes[usize::from(*from != Peer::Client)] += data.len() as u64;
             }

@@ -2,6 +2,7 @@
 
 mod book;
 mod dns;
+mod edit;
 mod event;
 mod exchange;
 mod failure;
@@ -11,17 +12,20 @@ mod kept;
 mod passed;
 mod sink;
 mod tls;
+mod via;
 mod websocket;
 pub mod wording;
 
 pub use book::{Book, Finished, Message};
 pub use dns::{DnsMessage, DnsQuestion, DnsRecord, Edns};
+pub use edit::{Change, Edit, SentBody};
 pub use event::{Alteration, Closed, Entry, Event, Opened, Part, Point, Protocol};
 pub use exchange::{Body, Exchange, Timing};
-pub use failure::{Blame, DialFailure, Failure};
+pub use failure::{Blame, DialFailure, Failure, ProxyFailure};
 pub use flow::Flow;
 pub use http::{Field, Fields, RequestHead, ResponseHead, Version};
 pub use passed::{Offered, PassReason, Passed};
 pub use sink::{Recorded, Sink};
-pub use tls::{Tls, TlsVersion};
+pub use tls::{ClientCertificate, HelloDifference, HelloPart, Tls, TlsVersion};
+pub use via::{Forwards, Via};
 pub use websocket::{WebSocketKind, WebSocketMessage};

@@ -15,6 +15,11 @@ pub struct Passed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PassReason {
+    /// The user ignores the host, or does not allow it.
+    Hosts {
+        /// The server's name, if it was learned.
+        host: Option<String>,
+    },
     /// Its program refused our certificate for that host a while ago.
     Refused {
         /// The server's name.

@@ -27,6 +27,13 @@ pub trait Sink: Send + Sync {
     fn has_room(&self) -> bool {
         true
     }
+
+    /// Returns whether content is of any use to it at the moment; facts always are.
+    ///
+    /// Where it is to no sink, whoever carries a flow may save the work of showing it.
+    fn wants_content(&self) -> bool {
+        true
+    }
 }
 
 impl<S: Sink + ?Sized> Sink for std::sync::Arc<S> {
@@ -36,6 +43,10 @@ impl<S: Sink + ?Sized> Sink for std::sync::Arc<S> {
 
     fn has_room(&self) -> bool {
         (**self).has_room()
+    }
+
+    fn wants_content(&self) -> bool {
+        (**self).wants_content()
     }
 }
 
@@ -48,6 +59,10 @@ impl<S: Sink> Sink for [S] {
     fn has_room(&self) -> bool {
         self.iter().all(Sink::has_room)
     }
+
+    fn wants_content(&self) -> bool {
+        self.iter().any(Sink::wants_content)
+    }
 }
 
 impl<S: Sink> Sink for Vec<S> {
@@ -57,5 +72,9 @@ impl<S: Sink> Sink for Vec<S> {
 
     fn has_room(&self) -> bool {
         self.as_slice().has_room()
+    }
+
+    fn wants_content(&self) -> bool {
+        self.as_slice().wants_content()
     }
 }

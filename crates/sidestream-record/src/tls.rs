@@ -32,10 +32,100 @@ pub struct Tls {
     pub version: TlsVersion,
     /// The cipher suite's name in the IANA registry.
     pub cipher: String,
+    /// The group in which the keys were exchanged, if they were.
+    pub group: Option<String>,
+    /// Whether an earlier session was resumed.
+    pub resumed: bool,
     /// The name that the client asked for (RFC 6066 §3).
     pub sni: Option<String>,
     /// The application protocol agreed on (RFC 7301).
     pub alpn: Option<String>,
-    /// The fingerprint of the ClientHello, on the leg towards the client.
+    /// The fingerprint of the ClientHello: of the client's, or of that which the server was sent.
     pub ja4: Option<String>,
+    /// What became of the request for a client certificate; `None` where there was no request.
+    pub client_certificate: Option<ClientCertificate>,
+    /// In what the ClientHello that a server was sent differs from the client's; `None` where
+    /// there is none to compare it with.
+    pub differences: Option<Vec<HelloDifference>>,
+}
+
+/// What became of a request for a client certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// There was none to give.
+    Absent,
+    /// One was given.
+    Given {
+        /// Its subject, as RFC 4514 writes names.
+        subject: String,
+        /// Its SHA-256, in hexadecimal digits.
+        sha256: String,
+    },
+}
+
+/// A part in which two ClientHellos differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HelloDifference {
+    /// The part.
+    pub part: HelloPart,
+    /// What the client sent and the server was not sent.
+    pub withheld: Vec<String>,
+    /// What the server was sent and the client did not send.
+    pub added: Vec<String>,
+    /// Whether what both have stands in another order.
+    pub reordered: bool,
+}
+
+/// A part of a ClientHello that is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum HelloPart {
+    /// The application protocols (RFC 7301).
+    Alpn,
+    /// The cipher suites.
+    Ciphers,
+    /// Which extensions there are.
+    Extensions,
+    /// Where there are values that mean nothing (RFC 8701).
+    Grease,
+    /// The groups for the exchange of keys.
+    Groups,
+    /// The groups for which a key came along.
+    KeyShares,
+    /// The server's name (RFC 6066 §3).
+    Sni,
+    /// The signature algorithms.
+    SignatureAlgorithms,
+    /// The versions.
+    Versions,
+}
+
+impl HelloPart {
+    /// Every part, in the order in which they are told.
+    pub const ALL: [Self; 9] = [
+        Self::Versions,
+        Self::Ciphers,
+        Self::Extensions,
+        Self::Sni,
+        Self::Alpn,
+        Self::Groups,
+        Self::KeyShares,
+        Self::SignatureAlgorithms,
+        Self::Grease,
+    ];
+
+    /// Returns its name, for programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alpn => "alpn",
+            Self::Ciphers => "ciphers",
+            Self::Extensions => "extensions",
+            Self::Grease => "grease",
+            Self::Groups => "groups",
+            Self::KeyShares => "key_shares",
+            Self::Sni => "sni",
+            Self::SignatureAlgorithms => "signature_algorithms",
+            Self::Versions => "versions",
+        }
+    }
 }

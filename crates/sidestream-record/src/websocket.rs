@@ -6,7 +6,7 @@ use sidestream_flow::{ExchangeId, MessageId, Peer};
 /// A WebSocket message, or a control frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebSocketMessage {
-    /// The exchange that opened the WebSocket, which has ended.
+    /// The exchange that opened the WebSocket. Over HTTP/2 it ends with it, else it has ended.
     pub exchange: ExchangeId,
     /// The message's id.
     pub message: MessageId,
@@ -26,6 +26,8 @@ pub struct WebSocketMessage {
     pub encoded: bool,
     /// Whether it went by whole.
     pub ended: bool,
+    /// Whether the user sent it in the sender's place.
+    pub injected: bool,
 }
 
 /// What a WebSocket message is (RFC 6455 §5.2).

@@ -1,20 +1,25 @@
 //! How what is recorded reads to people: one place for every user interface.
 
+mod altered;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use sidestream_flow::{Peer, Process, Transport};
 
 use crate::{
-    Alteration, DnsMessage, Exchange, Failure, Flow, PassReason, WebSocketKind, WebSocketMessage,
+    ClientCertificate, DnsMessage, Exchange, Failure, Flow, HelloDifference, PassReason, Tls,
+    WebSocketKind, WebSocketMessage,
 };
+
+pub use altered::alteration;
 
 /// One finished thing in one line, in parts that a user interface may color or align.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
     /// Who: `curl[4711]`.
     pub process: String,
-    /// What was asked: a method, `DNS`, `TCP`, `UDP`, `WS ↑`.
+    /// What was asked: a method, `DNS`, `TCP`, `UDP`, `SSH`, `WS ↑`.
     pub verb: String,
     /// Of whom: a URL, a name, an address.
     pub object: String,
@@ -38,6 +43,52 @@ impl std::fmt::Display for Line {
         }
         parts.try_for_each(|part| write!(f, "  {part}"))
     }
+}
+
+/// Words a leg of TLS.
+pub fn tls(tls: &Tls) -> String {
+    let mut line = format!("{}, {}", tls.version, tls.cipher);
+    let parts = [("", &tls.group), ("SNI ", &tls.sni), ("ALPN ", &tls.alpn), ("JA4 ", &tls.ja4)];
+    for (name, value) in parts {
+        if let Some(value) = value {
+            _ = write!(line, ", {name}{value}");
+        }
+    }
+    if tls.resumed {
+        line += ", resumed";
+    }
+    match &tls.client_certificate {
+        Some(ClientCertificate::Absent) => line += ", asked for a client certificate in vain",
+        Some(ClientCertificate::Given { subject, .. }) => {
+            _ = write!(line, ", client certificate {subject:?}");
+        }
+        None => {}
+    }
+    match tls.differences.as_deref() {
+        None => {}
+        Some([]) => line += "; ClientHello the same as the client's",
+        Some(list) => {
+            let list: Vec<String> = list.iter().map(hello_difference).collect();
+            _ = write!(line, "; ClientHello unlike the client's: {}", list.join(", "));
+        }
+    }
+    line
+}
+
+/// Words in what two ClientHellos differ, by counts: `ciphers (22 left out)`.
+fn hello_difference(difference: &HelloDifference) -> String {
+    let HelloDifference { part, withheld, added, reordered } = difference;
+    let mut what = Vec::new();
+    if !withheld.is_empty() {
+        what.push(format!("{} left out", withheld.len()));
+    }
+    if !added.is_empty() {
+        what.push(format!("{} added", added.len()));
+    }
+    if *reordered {
+        what.push("another order".into());
+    }
+    format!("{} ({})", part.name().replace('_', " "), what.join(", "))
 }
 
 /// Words an exchange.
@@ -81,9 +132,10 @@ fn http(exchange: &Exchange, line: Line) -> Line {
 
 /// Words a flow: one that had no exchanges, or that failed.
 pub fn flow(flow: &Flow) -> Line {
-    let verb = match flow.key.transport {
-        Transport::Tcp => "TCP",
-        Transport::Udp => "UDP",
+    let verb = match (flow.protocol, flow.key.transport) {
+        (Some(protocol), _) if !protocol.is_vague() => protocol.name(),
+        (_, Transport::Tcp) => "TCP",
+        (_, Transport::Udp) => "UDP",
     };
     let object = match &flow.host {
         Some(host) => format!("{host}:{}", flow.key.server.port()),
@@ -118,6 +170,10 @@ pub fn passed(flow: &Flow) -> Option<String> {
             let left = period(left);
             format!("passed for another {left}: the program refused our certificate for {host}")
         }
+        PassReason::Hosts { host: Some(host) } => {
+            format!("passed: {host} is not to be looked into")
+        }
+        PassReason::Hosts { host: None } => "passed: the host is not to be looked into".into(),
         PassReason::Spec { host: Some(host) } => format!("passed: the spec does not select {host}"),
         PassReason::Spec { host: None } => {
             "passed: the spec selects by name, and the host's is not known".into()
@@ -131,7 +187,9 @@ pub fn passed(flow: &Flow) -> Option<String> {
 pub fn web_socket(flow: &Flow, url: &str, message: &WebSocketMessage) -> Line {
     let arrow = if message.from == Peer::Client { '↑' } else { '↓' };
     let failure = (!message.ended).then_some("cut short");
-    let outcome = [Some(&*web_socket_kind(message.kind)), Some(&*quoted(message)), failure];
+    let injected = message.injected.then_some("injected");
+    let kind = web_socket_kind(message.kind);
+    let outcome = [Some(&*kind), Some(&*quoted(message)), injected, failure];
     let outcome: Vec<_> = outcome.into_iter().flatten().filter(|part| !part.is_empty()).collect();
     Line {
         process: process(flow.process.as_deref()),
@@ -258,21 +316,6 @@ pub fn period(period: Duration) -> String {
         seconds @ 0..=59 => format!("{seconds} s"),
         // The minute that is under way counts.
         seconds => format!("{} min", seconds.div_ceil(60)),
-    }
-}
-
-/// Words what was changed.
-pub fn alteration(alteration: &Alteration) -> String {
-    match alteration {
-        Alteration::AlpnWithheld(names) => {
-            format!("not offered to the server: {}", names.join(", "))
-        }
-        Alteration::FieldsRemoved(names) => format!("fields removed: {}", names.join(", ")),
-        Alteration::TlsTerminated => "the server saw our ClientHello, not the client's".into(),
-        Alteration::TargetForm { from, to } => {
-            format!("request target {} sent as {}", text(from), text(to))
-        }
-        Alteration::Translated { from, to } => format!("translated between {from} and {to}"),
     }
 }
 

@@ -17,7 +17,7 @@ async fn main() -> std::io::Result<()> {
         let server = server.clone();
         tokio::spawn(async move {
             match TcpStream::connect(&server).await {
-                Ok(server) => println!("{:?}", relay(Box::new(client), Box::new(server)).await),
+                Ok(server) => println!("{:?}", relay(client, server).await),
                 Err(error) => println!("{server}: {error}"),
             }
         });

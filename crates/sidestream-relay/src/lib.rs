@@ -1,9 +1,9 @@
 #![doc = include_str!("../README.md")]
 
-mod end;
+mod ends;
 mod relay;
 mod sys;
 mod way;
 
-pub use end::End;
+pub use ends::Ends;
 pub use relay::{Ending, Relay, Relayed, Which, relay};

@@ -5,9 +5,12 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::task::coop;
 
-use crate::End;
+use crate::Ends;
+use crate::ends::Pair;
 use crate::way::{Broken, Way};
 
 /// One of the two ends.
@@ -44,46 +47,53 @@ pub struct Relayed {
 /// A relay between two connections.
 ///
 /// Dropping it closes both.
-pub struct Relay {
-    ends: Option<[Box<dyn End>; 2]>,
+pub struct Relay<S> {
+    /// The two, until it is over.
+    both: Option<[S; 2]>,
+    ends: Ends<S>,
     /// From the first end to the second, and back.
     ways: [Way; 2],
     /// The end that takes no more: what it sent before may still be there to be read.
     broken: Option<Which>,
 }
 
-/// Moves bytes between two connections until both have ended, or one broke.
+/// Moves bytes between two sockets until both have ended, or one broke.
 ///
 /// # Cancel safety
 ///
 /// If the future is dropped, both connections are closed, and what was moved is not known: with a
 /// [`Relay`] it is.
-pub async fn relay(a: Box<dyn End>, b: Box<dyn End>) -> Relayed {
-    let mut relay = Relay::new(a, b);
+pub async fn relay(a: TcpStream, b: TcpStream) -> Relayed {
+    let mut relay = Relay::new(a, b, Ends::SOCKETS);
     poll_fn(|cx| relay.poll_relayed(cx)).await
 }
 
-impl fmt::Debug for Relay {
+impl<S> fmt::Debug for Relay<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ends: _, ways, broken } = self;
+        let Self { ways, broken, .. } = self;
         f.debug_struct("Relay").field("ways", ways).field("broken", broken).finish_non_exhaustive()
     }
 }
 
-impl Relay {
+impl<S: AsyncRead + AsyncWrite + Unpin> Relay<S> {
     /// Makes a relay. Nothing moves before it is polled.
-    pub fn new(a: Box<dyn End>, b: Box<dyn End>) -> Self {
-        Self {
-            ends: Some([a, b]),
-            ways: [Way::new(Bytes::new()), Way::new(Bytes::new())],
-            broken: None,
-        }
+    pub const fn new(a: S, b: S, ends: Ends<S>) -> Self {
+        Self { both: Some([a, b]), ends, ways: [Way::new(), Way::new()], broken: None }
     }
 
     /// Sends each end something before all else, which came from the other one earlier and does
     /// not count.
     pub fn with_early(mut self, to_a: Bytes, to_b: Bytes) -> Self {
-        self.ways = [Way::new(to_b), Way::new(to_a)];
+        for (way, early) in self.ways.iter_mut().zip([to_b, to_a]) {
+            way.keep(early);
+        }
+        self
+    }
+
+    /// Takes an end for one that has ended already: nothing more is read from it. The other one is
+    /// told of it in its turn, unless it was.
+    pub fn with_ended(mut self, which: Which, is_told: bool) -> Self {
+        self.ways[which as usize].end(is_told);
         self
     }
 
@@ -109,23 +119,24 @@ impl Relay {
     /// Nothing is lost if it is not polled again for a while.
     pub fn poll_relayed(&mut self, cx: &mut Context<'_>) -> Poll<Relayed> {
         let Some(ending) = self.poll_ways(cx) else { return Poll::Pending };
-        if let Some(ends) = self.ends.take()
+        if let Some(both) = self.both.take()
             && let Ending::Reset(_) = ending
         {
-            ends.into_iter().for_each(End::reset);
+            both.into_iter().for_each(self.ends.reset);
         }
         Poll::Ready(Relayed { from_a: self.from_a(), from_b: self.from_b(), ending })
     }
 
     fn poll_ways(&mut self, cx: &mut Context<'_>) -> Option<Ending> {
-        let [a, b] = self.ends.as_mut()?;
+        let ends = self.ends;
+        let [a, b] = self.both.as_mut()?;
         let [a_to_b, b_to_a] = &mut self.ways;
         loop {
             let known = self.broken;
             for which in [Which::A, Which::B] {
                 let polled = match which {
-                    Which::A => a_to_b.poll(cx, &mut **a, &mut **b),
-                    Which::B => b_to_a.poll(cx, &mut **b, &mut **a),
+                    Which::A => a_to_b.poll(cx, Pair { from: a, to: b, ends }),
+                    Which::B => b_to_a.poll(cx, Pair { from: b, to: a, ends }),
                 };
                 match polled {
                     Poll::Ready(Err(Broken::Sender)) => return Some(Ending::Reset(which)),

@@ -6,15 +6,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tracing::trace;
 
-use crate::End;
+use crate::ends::Pair;
 use crate::sys::{Moved, Pipe};
 
 /// How many bytes are copied at once, by way of the stack: what waits in the kernel needs no
 /// buffer here.
-const COPY_BYTES: usize = 32 * 1024;
+const COPY_BYTES: usize = 64 * 1024;
 
 /// How many bytes are copied before splicing begins: less is not worth a pipe.
 const SPLICE_AFTER: u64 = 100 * 1024;
@@ -51,16 +52,25 @@ pub(crate) enum Broken {
 }
 
 impl Way {
-    /// Makes a direction in which something waits already, which is not counted.
-    pub(crate) fn new(early: Bytes) -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             came: 0,
-            kept: early,
+            kept: Bytes::new(),
             pipe: None,
             splice_after: SPLICE_AFTER,
             unflushed: false,
             state: State::Open,
         }
+    }
+
+    /// Has something wait already, which is not counted.
+    pub(crate) fn keep(&mut self, early: Bytes) {
+        self.kept = early;
+    }
+
+    /// Takes nothing more from the sender; what waits already is still delivered.
+    pub(crate) fn end(&mut self, is_told: bool) {
+        self.state = if is_told { State::Over } else { State::Ending };
     }
 
     /// Returns whether the sender has ended.
@@ -70,7 +80,7 @@ impl Way {
 
     /// Returns whether nothing more will go this way.
     pub(crate) fn is_over(&self) -> bool {
-        self.state == State::Over
+        self.state == State::Over && !self.holds()
     }
 
     /// Returns whether something waits for the receiver.
@@ -87,21 +97,21 @@ impl Way {
     }
 
     /// Moves what can be moved; it is ready once the sender has ended and the receiver was told.
-    pub(crate) fn poll(
+    pub(crate) fn poll<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut dyn End,
-        to: &mut dyn End,
+        mut pair: Pair<'_, S>,
     ) -> Poll<Result<(), Broken>> {
         loop {
             if self.holds() {
-                ready!(self.poll_deliver(cx, to)).or(Err(Broken::Receiver))?;
+                ready!(self.poll_deliver(cx, &mut pair)).or(Err(Broken::Receiver))?;
                 continue;
             }
             match self.state {
-                State::Open => ready!(self.poll_move(cx, from, to))?,
+                State::Open => ready!(self.poll_move(cx, &mut pair))?,
                 State::Ending => {
-                    ready!(Pin::new(&mut *to).poll_shutdown(cx)).or(Err(Broken::Receiver))?;
+                    let shut = Pin::new(&mut *pair.to).poll_shutdown(cx);
+                    ready!(shut).or(Err(Broken::Receiver))?;
                     self.state = State::Over;
                 }
                 State::Over => return Poll::Ready(Ok(())),
@@ -110,9 +120,13 @@ impl Way {
     }
 
     /// Writes some of what waits.
-    fn poll_deliver(&mut self, cx: &mut Context<'_>, to: &mut dyn End) -> Poll<io::Result<()>> {
+    fn poll_deliver<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        pair: &mut Pair<'_, S>,
+    ) -> Poll<io::Result<()>> {
         if !self.kept.is_empty() {
-            let written = ready!(Pin::new(&mut *to).poll_write(cx, &self.kept))?;
+            let written = ready!(Pin::new(&mut *pair.to).poll_write(cx, &self.kept))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -123,7 +137,7 @@ impl Way {
             }
             return Poll::Ready(Ok(()));
         }
-        let (Some(pipe), Some(socket)) = (&mut self.pipe, to.socket()) else {
+        let (Some(pipe), Some(socket)) = (&mut self.pipe, pair.receiver()) else {
             return Poll::Ready(Ok(()));
         };
         ready!(socket.poll_write_ready(cx))?;
@@ -143,25 +157,24 @@ impl Way {
 
     /// Takes the next bytes and passes on what the receiver takes at once. If none are there,
     /// nothing is held.
-    fn poll_move(
+    fn poll_move<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut dyn End,
-        to: &mut dyn End,
+        pair: &mut Pair<'_, S>,
     ) -> Poll<Result<(), Broken>> {
-        let moved = if self.splices(from, to) {
-            self.poll_fill(cx, from)
-        } else {
-            self.poll_copy(cx, from, to)
+        let is_worth_it = self.came >= self.splice_after && pair.receiver().is_some();
+        let moved = match pair.sender().filter(|_| is_worth_it) {
+            Some(socket) => self.poll_fill(cx, socket),
+            None => self.poll_copy(cx, pair),
         };
         if moved.is_pending() {
-            self.rest(cx, to);
+            self.rest(cx, pair.to);
         }
         moved
     }
 
     /// Lets go of what is not needed while nothing comes.
-    fn rest(&mut self, cx: &mut Context<'_>, to: &mut dyn End) {
+    fn rest<S: AsyncWrite + Unpin>(&mut self, cx: &mut Context<'_>, to: &mut S) {
         self.put_pipe_back();
         if self.unflushed {
             // A flush that takes long, or fails, is seen by the next write.
@@ -169,13 +182,7 @@ impl Way {
         }
     }
 
-    /// Returns whether splicing is worth it and may work.
-    fn splices(&self, from: &dyn End, to: &dyn End) -> bool {
-        self.came >= self.splice_after && from.socket().is_some() && to.socket().is_some()
-    }
-
-    fn poll_fill(&mut self, cx: &mut Context<'_>, from: &dyn End) -> Poll<Result<(), Broken>> {
-        let Some(socket) = from.socket() else { return Poll::Ready(Ok(())) };
+    fn poll_fill(&mut self, cx: &mut Context<'_>, socket: &TcpStream) -> Poll<Result<(), Broken>> {
         ready!(socket.poll_read_ready(cx)).or(Err(Broken::Sender))?;
         if self.pipe.is_none() {
             self.pipe = Pipe::take();
@@ -209,15 +216,14 @@ impl Way {
         }
     }
 
-    fn poll_copy(
+    fn poll_copy<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut dyn End,
-        to: &mut dyn End,
+        pair: &mut Pair<'_, S>,
     ) -> Poll<Result<(), Broken>> {
         let mut bytes = [MaybeUninit::uninit(); COPY_BYTES];
         let mut buf = ReadBuf::uninit(&mut bytes);
-        ready!(Pin::new(from).poll_read(cx, &mut buf)).or(Err(Broken::Sender))?;
+        ready!(Pin::new(&mut *pair.from).poll_read(cx, &mut buf)).or(Err(Broken::Sender))?;
         let mut came = buf.filled();
         if came.is_empty() {
             self.state = State::Ending;
@@ -225,7 +231,7 @@ impl Way {
         }
         self.came += came.len() as u64;
         // What is written at once needs no buffer.
-        match Pin::new(to).poll_write(cx, came) {
+        match Pin::new(&mut *pair.to).poll_write(cx, came) {
             Poll::Ready(Ok(written @ 1..)) => {
                 self.unflushed = true;
                 came = &came[written..];

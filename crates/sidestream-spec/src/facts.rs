@@ -144,4 +144,6 @@ pub struct Container<'a> {
     pub id: &'a str,
     /// The name that the runtime knows it by.
     pub name: Option<&'a str>,
+    /// The image that it was made from, as it was named then.
+    pub image: Option<&'a str>,
 }

@@ -119,7 +119,21 @@ fn contains(text: &OsStr, word: &str) -> bool {
 
 fn is_container(wanted: &str, found: Container<'_>) -> bool {
     let by_id = found.id == wanted || wanted.len() >= SHORT_ID_LEN && found.id.starts_with(wanted);
-    by_id || found.name == Some(wanted)
+    by_id || found.name == Some(wanted) || found.image.is_some_and(|it| is_image(wanted, it))
+}
+
+/// An image may be written without its tag or digest, and without what stands before its last
+/// part: `nginx` is `docker.io/library/nginx:1.27`.
+fn is_image(wanted: &str, image: &str) -> bool {
+    let named = image.split_once('@').map_or(image, |(named, _digest)| named);
+    // A colon before a slash is of a registry's port.
+    let bare = match named.rsplit_once(':') {
+        Some((bare, tag)) if !tag.contains('/') => bare,
+        _ => named,
+    };
+    let forms = [image, named, bare];
+    let last = |form: &str| form.rsplit_once('/').is_some_and(|(_before, last)| last == wanted);
+    forms.contains(&wanted) || [named, bare].into_iter().any(last)
 }
 
 fn is_unit(wanted: &str, unit: &str) -> bool {

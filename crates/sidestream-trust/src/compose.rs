@@ -41,6 +41,37 @@ pub(crate) fn compose(
     }
 }
 
+/// Tells whether a Java key store trusts a certificate.
+pub(crate) fn java_holds(contents: &[u8], password: &str, der: &[u8]) -> Result<bool, NoteKind> {
+    if jks::is_jks(contents) {
+        return Ok(Jks::parse(contents).map_err(malformed)?.holds(der));
+    }
+    let (archive, _) = open_pkcs12(contents, password)?;
+    Ok(archive.certs.iter().any(|bag| bag.trusted && bag.cert.as_der() == der))
+}
+
+/// Takes a certificate out of a Java key store; nothing if it opens with another password.
+pub(crate) fn java_without(
+    contents: &[u8],
+    password: &str,
+    der: &[u8],
+) -> Result<Option<Vec<u8>>, NoteKind> {
+    if jks::is_jks(contents) {
+        let store = Jks::parse(contents).map_err(malformed)?;
+        if !store.opens_with(password) {
+            return Ok(None);
+        }
+        return store.without(der, password).map(Some).map_err(malformed);
+    }
+    let (archive, note) = open_pkcs12(contents, password)?;
+    if note.is_some() {
+        return Ok(None);
+    }
+    let (certificates, _) = trusted(&archive, der)?;
+    let certificates = certificates.iter().map(|(alias, der)| (alias.clone(), &der[..]));
+    Ok(Some(jks::write(certificates, password)))
+}
+
 fn malformed(reason: impl Into<String>) -> NoteKind {
     NoteKind::Malformed { reason: reason.into() }
 }
@@ -67,19 +98,38 @@ pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 /// Reads a PKCS#12 store and writes its trusted certificates as JKS, which every JDK takes in its place: since 8, both
 /// types are read by one store that looks at the first bytes.
 fn pkcs12(contents: &[u8], password: &str, root: &RootCertificate) -> Result<Composed, NoteKind> {
-    let (archive, note) = match Pkcs12Archive::from_pkcs12(contents, password) {
-        Ok(archive) => (archive, None),
+    let (archive, note) = open_pkcs12(contents, password)?;
+    let (mut certificates, aliases) = trusted(&archive, root.der())?;
+    let alias = jks::free_alias(|alias| aliases.contains(alias));
+    certificates.push((alias, root.der().to_vec()));
+    let certificates = certificates.iter().map(|(alias, der)| (alias.clone(), &der[..]));
+    Ok((jks::write(certificates, password), note))
+}
+
+fn open_pkcs12(
+    contents: &[u8],
+    password: &str,
+) -> Result<(Pkcs12Archive, Option<NoteKind>), NoteKind> {
+    match Pkcs12Archive::from_pkcs12(contents, password) {
+        Ok(archive) => Ok((archive, None)),
         Err(usual) => match Pkcs12Archive::from_pkcs12(contents, "") {
-            Ok(archive) => (archive, Some(NoteKind::ForeignPassword)),
-            Err(_) => return Err(malformed(format!("the key store cannot be opened ({usual})"))),
+            Ok(archive) => Ok((archive, Some(NoteKind::ForeignPassword))),
+            Err(_) => Err(malformed(format!("the key store cannot be opened ({usual})"))),
         },
-    };
+    }
+}
+
+/// Certificates by their aliases, and the aliases.
+type Trusted = (Vec<(String, Vec<u8>)>, HashSet<String>);
+
+/// Lists what a store trusts, except one certificate.
+fn trusted(archive: &Pkcs12Archive, except: &[u8]) -> Result<Trusted, NoteKind> {
     if !archive.keys.is_empty() || !archive.secrets.is_empty() {
         return Err(malformed("the key store holds keys, not only certificates"));
     }
     let mut aliases = HashSet::new();
-    let trusted = archive.certs.iter().filter(|bag| bag.trusted && bag.cert.as_der() != root.der());
-    let mut certificates: Vec<(String, &[u8])> = trusted
+    let trusted = archive.certs.iter().filter(|bag| bag.trusted && bag.cert.as_der() != except);
+    let certificates = trusted
         .enumerate()
         .map(|(n, bag)| {
             // Java's text is not quite UTF-8; outside ASCII a number does.
@@ -88,9 +138,8 @@ fn pkcs12(contents: &[u8], password: &str, root: &RootCertificate) -> Result<Com
             let alias = name.map_or_else(|| format!("certificate-{n}"), str::to_ascii_lowercase);
             let alias = if aliases.contains(&alias) { format!("{alias}-{n}") } else { alias };
             aliases.insert(alias.clone());
-            (alias, bag.cert.as_der())
+            (alias, bag.cert.as_der().to_vec())
         })
         .collect();
-    certificates.push((jks::free_alias(|alias| aliases.contains(alias)), root.der()));
-    Ok((jks::write(certificates.into_iter(), password), note))
+    Ok((certificates, aliases))
 }

@@ -47,26 +47,37 @@ impl<'a> Jks<'a> {
         let count = reader.u32()?;
         let (mut aliases, mut certificates) = (HashSet::new(), HashSet::new());
         for _ in 0..count {
-            let tag = reader.u32()?;
-            aliases.insert(reader.text()?);
-            reader.take(8)?; // when it was made
-            match tag {
-                KEY => {
-                    reader.block()?;
-                    for _ in 0..reader.u32()? {
-                        reader.certificate()?;
-                    }
-                }
-                TRUSTED => {
-                    certificates.insert(reader.certificate()?);
-                }
-                _ => return Err("the key store has an entry of a kind that is not known"),
-            }
+            let (alias, trusted) = reader.entry()?;
+            aliases.insert(alias);
+            certificates.extend(trusted);
         }
         if !reader.0.is_empty() {
             return Err("the key store has bytes after its last entry");
         }
         Ok(Self { store, count, aliases, certificates })
+    }
+
+    /// Tells whether it trusts a certificate.
+    pub(crate) fn holds(&self, certificate: &[u8]) -> bool {
+        self.certificates.contains(certificate)
+    }
+
+    /// Writes the store without a trusted certificate, sealed with `password`.
+    pub(crate) fn without(&self, certificate: &[u8], password: &str) -> Result<Vec<u8>, Reason> {
+        let end = self.store.len() - DIGEST_BYTES;
+        let mut reader = Reader(&self.store[HEADER_BYTES..end]);
+        let mut body = self.store[..HEADER_BYTES].to_vec();
+        let mut kept = 0u32;
+        for _ in 0..self.count {
+            let entry = reader.0;
+            let (_, trusted) = reader.entry()?;
+            if trusted != Some(certificate) {
+                kept += 1;
+                body.extend_from_slice(&entry[..entry.len() - reader.0.len()]);
+            }
+        }
+        body[8..HEADER_BYTES].copy_from_slice(&kept.to_be_bytes());
+        Ok(seal(body, password))
     }
 
     /// Tells whether the digest is one over this password.
@@ -164,6 +175,24 @@ impl<'a> Reader<'a> {
     fn text(&mut self) -> Result<&'a [u8], Reason> {
         let len_bytes = self.take(2).map(|b| u16::from_be_bytes([b[0], b[1]]))?;
         self.take(usize::from(len_bytes))
+    }
+
+    /// Takes an entry: its alias, and its certificate if that is trusted.
+    fn entry(&mut self) -> Result<(&'a [u8], Option<&'a [u8]>), Reason> {
+        let tag = self.u32()?;
+        let alias = self.text()?;
+        self.take(8)?; // when it was made
+        match tag {
+            KEY => {
+                self.block()?;
+                for _ in 0..self.u32()? {
+                    self.certificate()?;
+                }
+                Ok((alias, None))
+            }
+            TRUSTED => Ok((alias, Some(self.certificate()?))),
+            _ => Err("the key store has an entry of a kind that is not known"),
+        }
     }
 
     fn certificate(&mut self) -> Result<&'a [u8], Reason> {

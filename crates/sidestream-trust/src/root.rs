@@ -3,6 +3,7 @@
 use std::fmt;
 
 use pem::{EncodeConfig, LineEnding, Pem};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::der;
@@ -65,6 +66,11 @@ impl RootCertificate {
     /// The certificate in PEM, with a line end at its end.
     pub fn pem(&self) -> &str {
         &self.pem
+    }
+
+    /// The SHA-256 of the certificate, in hexadecimal: by which it is found again, whatever it is called.
+    pub fn fingerprint(&self) -> String {
+        Sha256::digest(&self.der).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// OpenSSL's hash of the subject, the `xxxxxxxx` of `xxxxxxxx.0` in a hashed directory.

@@ -39,7 +39,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Where a path from inside lies for us.
-    fn outside(&self, path: &Path) -> PathBuf {
+    pub(crate) fn outside(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 

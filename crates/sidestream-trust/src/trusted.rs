@@ -78,14 +78,19 @@ impl Look<'_> {
         if read.contents == self.root.der() {
             return true;
         }
-        let text = String::from_utf8_lossy(&read.contents);
-        let mut blocks = text.split("-----BEGIN ").skip(1);
-        // One by one, since a block that is damaged says nothing of the others. Blocks of another kind may carry
-        // conditions, as OpenSSL's `TRUSTED CERTIFICATE` does.
-        blocks.any(|block| {
-            block.starts_with("CERTIFICATE-----")
-                && pem::parse(format!("-----BEGIN {block}"))
-                    .is_ok_and(|found| found.contents() == self.root.der())
-        })
+        pem_holds(&read.contents, self.root)
     }
+}
+
+/// Tells whether PEM holds the root among others.
+pub(crate) fn pem_holds(contents: &[u8], root: &RootCertificate) -> bool {
+    let text = String::from_utf8_lossy(contents);
+    let mut blocks = text.split("-----BEGIN ").skip(1);
+    // One by one, since a block that is damaged says nothing of the others. Blocks of another kind may carry
+    // conditions, as OpenSSL's `TRUSTED CERTIFICATE` does.
+    blocks.any(|block| {
+        block.starts_with("CERTIFICATE-----")
+            && pem::parse(format!("-----BEGIN {block}"))
+                .is_ok_and(|found| found.contents() == root.der())
+    })
 }

@@ -13,7 +13,7 @@ use sidestream::ca::Authority;
 async fn main() -> Result<(), Box<dyn Error>> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let authority = Authority::generate("Example CA", SystemTime::now(), &provider)?;
-    let listening = sidestream::listen(&["127.0.0.1:0".parse()?])?;
+    let listening = sidestream::listen(&["127.0.0.1:0".parse()?], "regular")?;
     println!("try: curl --proxy http://{} http://example.com", listening.addrs[0]);
     let mut handle = Sidestream::builder(Arc::new(authority)).build()?.serve(listening.capture);
     tokio::signal::ctrl_c().await?;

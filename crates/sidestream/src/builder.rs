@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use sidestream_ca::Authority;
 use sidestream_capture::{Capture, Dial, Direct};
+use sidestream_explicit::socks::Credentials;
 use sidestream_flow::Ids;
-use sidestream_proxy::{HttpVersions, Passing, Proxy, Stop, TlsError, UpstreamTrust};
+use sidestream_proxy::{
+    Hook, HostRules, HttpVersions, Passing, Proxy, ProxyAuth, Reverse, Stop, TlsError, TlsOptions,
+    UpstreamTrust,
+};
 use sidestream_record::Sink;
 
 use crate::Handle;
@@ -23,11 +27,16 @@ impl Sidestream {
         Builder {
             authority,
             trust: UpstreamTrust::default(),
+            tls: TlsOptions::default(),
+            hosts: HostRules::default(),
             http: HttpVersions::default(),
+            proxy_auth: None,
+            reverse: None,
             passing: Passing::default(),
             dial: Arc::new(Direct::default()),
             sinks: Vec::new(),
             ids: Ids::default(),
+            hook: None,
         }
     }
 
@@ -55,11 +64,16 @@ impl Sidestream {
 pub struct Builder {
     authority: Arc<Authority>,
     trust: UpstreamTrust,
+    tls: TlsOptions,
+    hosts: HostRules,
     http: HttpVersions,
+    proxy_auth: Option<Credentials>,
+    reverse: Option<Reverse>,
     passing: Passing,
     dial: Arc<dyn Dial>,
     sinks: Vec<Arc<dyn Sink>>,
     ids: Ids,
+    hook: Option<Arc<dyn Hook>>,
 }
 
 impl Builder {
@@ -69,10 +83,42 @@ impl Builder {
         Self { trust, ..self }
     }
 
+    /// Says what looks at exchanges on their way, and may change them; by default nothing.
+    #[must_use]
+    pub fn hook(self, hook: Option<Arc<dyn Hook>>) -> Self {
+        Self { hook, ..self }
+    }
+
+    /// Says how TLS is spoken; by default with each side as the other one speaks it.
+    #[must_use]
+    pub fn tls(self, tls: TlsOptions) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Says which hosts are passed as they are, or treated as bytes; by default none.
+    #[must_use]
+    pub fn hosts(self, hosts: HostRules) -> Self {
+        Self { hosts, ..self }
+    }
+
     /// Says which version of HTTP each side speaks; by default the same, if it can be.
     #[must_use]
     pub fn http(self, http: HttpVersions) -> Self {
         Self { http, ..self }
+    }
+
+    /// Says what clients have to give that use us as a proxy of HTTP; by default everybody is
+    /// served.
+    #[must_use]
+    pub fn proxy_auth(self, credentials: Option<Credentials>) -> Self {
+        Self { proxy_auth: credentials, ..self }
+    }
+
+    /// Says which server clients take us for; by default they know that we are a proxy, or not that
+    /// there is one.
+    #[must_use]
+    pub fn reverse(self, reverse: Reverse) -> Self {
+        Self { reverse: Some(reverse), ..self }
     }
 
     /// Says what is passed as it is; by default nothing, beside what the spec leaves out.
@@ -106,21 +152,32 @@ impl Builder {
     ///
     /// What is trusted cannot be used.
     pub fn build(self) -> Result<Sidestream, TlsError> {
-        let Self { authority, trust, http, passing, dial, sinks, ids } = self;
+        let Self { authority, trust, tls, hosts, http, passing, dial, sinks, ids, hook, .. } = self;
         let mut config = sidestream_proxy::config(&trust)?;
+        config.hosts = hosts;
         config.http = http;
+        tls.apply(&mut config);
+        config.reverse = self.reverse.map(Arc::new);
+        config.proxy_auth = self.proxy_auth.map(|credentials| {
+            Arc::new(ProxyAuth::new(move |user, password| credentials.are(user, password)))
+        });
         let proxy = Proxy::new(config, authority, dial, Arc::new(sinks), ids);
+        proxy.set_certs(tls.certs);
         proxy.set_passing(passing);
+        proxy.set_hook(hook);
         Ok(Sidestream { proxy })
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { trust, http, passing, ids, sinks, .. } = self;
+        let Self { trust, tls, hosts, http, reverse, passing, ids, sinks, .. } = self;
         f.debug_struct("Builder")
             .field("trust", trust)
+            .field("tls", tls)
+            .field("hosts", hosts)
             .field("http", http)
+            .field("reverse", reverse)
             .field("passing", passing)
             .field("ids", ids)
             .field("sinks", &sinks.len())

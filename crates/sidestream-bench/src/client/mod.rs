@@ -3,6 +3,7 @@
 mod connection;
 mod connects;
 mod dial;
+mod raw;
 mod ready;
 mod tls;
 
@@ -51,9 +52,13 @@ impl Client {
             _ => Group::X25519,
         };
         let speech = self.speech(group, http2)?;
+        if let Job::Raw { .. } | Job::RawConnections { .. } = job {
+            let ready = Ready::prepare(speech, None, job).await.context("warming up")?;
+            return Ok((ready, Prepared { alpn: "-".into(), group: "-".into() }));
+        }
         let first = Connection::open(&speech, HOST).await.context("opening a connection")?;
         let prepared = Prepared { alpn: first.alpn.clone(), group: first.group.clone() };
-        let ready = Ready::prepare(speech, first, job).await.context("warming up")?;
+        let ready = Ready::prepare(speech, Some(first), job).await.context("warming up")?;
         Ok((ready, prepared))
     }
 

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use tokio::task::JoinSet;
 
 use super::Speech;
 use super::connection::Connection;
 use super::connects;
+use super::raw::Raw;
 use crate::origin::HOST;
 use crate::{Done, Job, percentile};
 
@@ -17,6 +19,9 @@ const BODY: u64 = 1024;
 
 /// How many requests or connections warm what is measured up.
 const WARM_UP: u32 = 20;
+
+/// How much warms a connection up of a protocol that nobody knows.
+const RAW_WARM_UP: u64 = 1024 * 1024;
 
 /// How many connections are opened at once that are to stay idle.
 const IDLE_PARALLEL: u32 = 8;
@@ -27,15 +32,17 @@ pub struct Ready {
     speech: Speech,
     job: Job,
     open: Vec<Connection>,
+    raw: Option<Raw>,
 }
 
 impl Ready {
     pub(super) async fn prepare(
         speech: Speech,
-        first: Connection,
+        first: Option<Connection>,
         job: &Job,
     ) -> anyhow::Result<Self> {
-        let mut this = Self { speech, job: job.clone(), open: vec![first] };
+        let open = first.into_iter().collect();
+        let mut this = Self { speech, job: job.clone(), open, raw: None };
         match *job {
             Job::Requests { connections, .. } => {
                 for _ in 1..connections {
@@ -52,6 +59,12 @@ impl Ready {
                 let opened = this.open_many(WARM_UP, 1, None, true).await?;
                 drop(opened);
             }
+            Job::Raw { .. } => {
+                let raw = this.raw.insert(Raw::open(this.speech.route).await?);
+                // What is known of such a connection is decided by its first bytes.
+                raw.get(RAW_WARM_UP).await?;
+            }
+            Job::RawConnections { .. } => this.open_raw(WARM_UP, 1).await?,
             Job::Transfer { .. } | Job::Latency { .. } => {
                 for _ in 0..WARM_UP {
                     this.open[0].get(BODY).await?;
@@ -78,6 +91,11 @@ impl Ready {
                 let connection = &mut self.open[0];
                 if up { connection.post(bytes).await } else { connection.get(bytes).await }?;
             }
+            Job::Raw { up, bytes } => {
+                let raw = self.raw.as_mut().context("nothing was prepared")?;
+                if up { raw.put(bytes).await } else { raw.get(bytes).await }?;
+            }
+            Job::RawConnections { count, parallel } => self.open_raw(count, parallel).await?,
             Job::Idle { count } => {
                 self.open = self.open_many(count, IDLE_PARALLEL, None, false).await?;
             }
@@ -159,6 +177,25 @@ impl Ready {
             open.extend(ended??);
         }
         Ok(open)
+    }
+
+    /// Opens connections of the unknown protocol, each for a little.
+    async fn open_raw(&self, count: u32, parallel: u32) -> anyhow::Result<()> {
+        let left = Arc::new(AtomicU32::new(count));
+        let mut tasks = JoinSet::new();
+        for _ in 0..parallel {
+            let (left, route) = (Arc::clone(&left), self.speech.route);
+            tasks.spawn(async move {
+                while take(&left).is_some() {
+                    Raw::open(route).await?.get(BODY).await?;
+                }
+                anyhow::Ok(())
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended??;
+        }
+        Ok(())
     }
 
     async fn time_each(&mut self, count: u32) -> anyhow::Result<Vec<u64>> {

@@ -17,7 +17,7 @@ use crate::captured::is_captured;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits for a word, and becomes what is asked for then.
-const WAIT: &str = r#"read -r word && exec "$@""#;
+pub(super) const WAIT: &str = r#"read -r word && exec "$@""#;
 
 impl Place {
     /// Captures the client, whose process is there first.

@@ -72,12 +72,17 @@ pub(super) fn load(
                         let all = resident as f64 + more as f64 * 10_000.0 / count;
                         (Metric::Mb, all / 1024.0)
                     }
+                    Unit::OpenHalf => (Metric::Mb, (resident + more) as f64 / 1024.0),
                     _ => (Metric::Kb, more as f64 / count),
                 };
                 figures.insert(metric, value);
             }
         }
-        Job::Requests { .. } | Job::Connections { .. } | Job::Transfer { .. } => {
+        Job::Requests { .. }
+        | Job::Connections { .. }
+        | Job::Raw { .. }
+        | Job::RawConnections { .. }
+        | Job::Transfer { .. } => {
             figures.insert(Metric::PerSecond, count * 1e6 / done.elapsed_us as f64);
         }
     }

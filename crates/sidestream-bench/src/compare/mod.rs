@@ -11,6 +11,7 @@ mod report;
 mod setup;
 pub(crate) mod space;
 mod table;
+mod tun;
 mod unit;
 
 use std::collections::BTreeMap;
@@ -98,6 +99,7 @@ fn compare(options: &Options) -> anyhow::Result<Report> {
             &mut report.complaints,
         )?;
         add_latency(&mut taken);
+        add_relay(&mut taken);
         for (what, sample) in taken {
             samples.entry(what).or_default().push(sample);
         }
@@ -164,6 +166,24 @@ fn add_latency(taken: &mut BTreeMap<(Unit, Setup), Sample>) {
                 sample.figures.insert(added, more);
             }
         }
+    }
+}
+
+/// Tells how each setup compares to the relay.
+fn add_relay(taken: &mut BTreeMap<(Unit, Setup), Sample>) {
+    let relay = |(&(unit, setup), sample): (&(Unit, Setup), &Sample)| {
+        (setup == Setup::Relay).then(|| (unit, sample.clone()))
+    };
+    let relay: BTreeMap<Unit, Sample> = taken.iter().filter_map(relay).collect();
+    for ((unit, setup), sample) in taken {
+        let Some(relay) = relay.get(unit).filter(|_| *setup != Setup::Relay) else { continue };
+        let ratio = |of: &Sample, to: &Sample, metric| {
+            Some(of.figures.get(&metric)? / to.figures.get(&metric)?)
+        };
+        let cpu = ratio(sample, relay, Metric::CpuUs).map(|ratio| (Metric::CpuOfRelay, ratio));
+        let time = ratio(relay, sample, Metric::PerSecond);
+        let time = time.map(|ratio| (Metric::TimeOfRelay, ratio));
+        sample.figures.extend([cpu, time].into_iter().flatten());
     }
 }
 

@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn measures_everything_unless_told_otherwise() {
         let options = parse("--sidestream /bin/s").unwrap();
-        assert_eq!((options.units.len(), options.setups.len()), (15, 8));
+        assert_eq!((options.units.len(), options.setups.len()), (19, 11));
         assert_eq!((options.rounds, options.quick), (5, false));
     }
 
@@ -110,8 +110,8 @@ mod tests {
     #[test]
     fn says_what_there_is() {
         let error = |words| parse(words).unwrap_err().to_string();
-        insta::assert_snapshot!(error("http3"), @r#"no unit "http3"; there are http1, http2, connection, first-seen, first-seen-hybrid, download, upload, idle, open, latency, connect, connect-udp, hook, start, capture"#);
-        insta::assert_snapshot!(error("--setup squid"), @r#"no setup "squid"; there are direct, relay, nginx, run, regular, local, passed, beside"#);
+        insta::assert_snapshot!(error("http3"), @r#"no unit "http3"; there are http1, http2, connection, first-seen, first-seen-hybrid, download, upload, raw, raw-up, raw-connection, idle, open, open-half, latency, connect, connect-udp, hook, start, capture"#);
+        insta::assert_snapshot!(error("--setup squid"), @r#"no setup "squid"; there are direct, relay, nginx, run, unrecorded, regular, local, passed, beside, tun, tun-1500"#);
         insta::assert_snapshot!(error("--rounds 0 --sidestream s"), @"no rounds to measure");
         insta::assert_snapshot!(error("http1"), @"say what to measure: --sidestream PROGRAM");
     }

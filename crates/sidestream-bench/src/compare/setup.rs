@@ -29,6 +29,8 @@ pub enum Setup {
     Nginx,
     /// `sidestream run`, recording.
     Run,
+    /// `sidestream run` without a session.
+    Unrecorded,
     /// `sidestream --mode regular`, recording.
     Regular,
     /// `sidestream --mode local`, recording, which decrypts.
@@ -37,6 +39,10 @@ pub enum Setup {
     Passed,
     /// The same, when the client is not among the chosen processes.
     Beside,
+    /// `sidestream --mode tun` without a session, with an MTU of 65520.
+    Tun,
+    /// The same with an MTU of 1500.
+    TunShort,
 }
 
 /// What all setups of a comparison share.
@@ -65,15 +71,18 @@ pub(super) struct Session {
 
 impl Setup {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Direct,
         Self::Relay,
         Self::Nginx,
         Self::Run,
+        Self::Unrecorded,
         Self::Regular,
         Self::Local,
         Self::Passed,
         Self::Beside,
+        Self::Tun,
+        Self::TunShort,
     ];
 
     /// Its name on the command line and in tables.
@@ -83,10 +92,13 @@ impl Setup {
             Self::Relay => "relay",
             Self::Nginx => "nginx",
             Self::Run => "run",
+            Self::Unrecorded => "unrecorded",
             Self::Regular => "regular",
             Self::Local => "local",
             Self::Passed => "passed",
             Self::Beside => "beside",
+            Self::Tun => "tun",
+            Self::TunShort => "tun-1500",
         }
     }
 
@@ -99,6 +111,9 @@ impl Setup {
             Self::Local | Self::Passed | Self::Beside if !can_capture => {
                 Some("only root of the machine captures all of it".to_owned())
             }
+            Self::Tun | Self::TunShort if !Path::new("/dev/net/tun").exists() => {
+                Some("the kernel has no TUN devices here; modprobe tun".to_owned())
+            }
             _ => None,
         }
     }
@@ -109,11 +124,14 @@ impl Setup {
             Self::Direct => place.direct(),
             Self::Relay => place.relay(),
             Self::Nginx => place.nginx(),
-            Self::Run => place.run(),
+            Self::Run => place.run(true),
+            Self::Unrecorded => place.run(false),
             Self::Regular => place.regular(),
             Self::Local => place.local(&["--ca-trusted"]),
             Self::Passed => place.local(&[]),
             Self::Beside => place.beside(),
+            Self::Tun => place.tun(65_520),
+            Self::TunShort => place.tun(1500),
         };
         started.with_context(|| format!("starting the setup {}", self.name()))
     }
@@ -123,10 +141,11 @@ impl Session {
     /// Ends it, and gives what it complained of.
     pub(super) fn end(self) -> Vec<String> {
         let Self { client, relay, server, said, .. } = self;
-        drop((client, relay));
+        // First, so that it does not complain that its client has gone with all its network.
         if let Some(mut server) = server {
             server.end();
         }
+        drop((client, relay));
         let said = said.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
         said.lines().map(str::to_owned).collect()
     }
@@ -170,9 +189,14 @@ impl Place {
         Ok(Session { client, proxy, relay: None, server: Some(server), said: None })
     }
 
-    fn run(&self) -> anyhow::Result<Session> {
+    fn run(&self, is_recorded: bool) -> anyhow::Result<Session> {
         let mut command = Command::new(&self.sidestream);
-        self.recording(command.arg("run"))?;
+        command.arg("run");
+        if is_recorded {
+            self.recording(&mut command)?;
+        } else {
+            self.quiet(&mut command)?;
+        }
         let client = self.client(self.origin);
         command.arg("--").arg(client.get_program()).args(client.get_args());
         let said = self.complaints(&mut command)?;
@@ -217,8 +241,13 @@ impl Place {
         command: &'a mut Command,
     ) -> anyhow::Result<&'a mut Command> {
         let session = self.fresh("session")?.join("session");
-        command.arg("--quiet").arg("--session").arg(session);
-        command.arg("--ca").arg(self.ca()).arg("--confdir").arg(self.conf());
+        self.quiet(command)?.arg("--session").arg(session);
+        Ok(command)
+    }
+
+    /// Adds the options of a quiet proxy.
+    pub(super) fn quiet<'a>(&self, command: &'a mut Command) -> anyhow::Result<&'a mut Command> {
+        command.arg("--quiet").arg("--ca").arg(self.ca()).arg("--confdir").arg(self.conf());
         // What the user has configured is not what is measured.
         Ok(command.env("SIDESTREAM_CONFIG", self.config()?))
     }

@@ -59,8 +59,11 @@ fn load(row: &Row) -> Vec<String> {
     let figure = |metric| row.figures.get(&metric).copied();
     let instructions = figure(Metric::Instructions)
         .map_or_else(dash, |spread| format!("{} ({})", count(spread.median), ends(spread, count)));
-    let cpu = figure(Metric::CpuUs)
+    let mut cpu = figure(Metric::CpuUs)
         .map_or_else(dash, |spread| format!("{} ({})", time(spread.median), ends(spread, time)));
+    if let Some(ratio) = figure(Metric::CpuOfRelay) {
+        cpu += &format!(", {:.2} of the relay's", ratio.median);
+    }
     let rate = figure(Metric::PerSecond).map_or_else(dash, |spread| rate(spread.median));
     let not = if row.is_not_http2() { " (not h2)" } else { "" };
     let agreed = format!("{}{not}", row.agreed);
@@ -116,6 +119,8 @@ fn target(row: &Row) -> String {
     let Some(target) = row.target else { return String::new() };
     let show = |value: f64| match target.metric {
         Metric::Instructions => count(value),
+        Metric::CpuUs => time(value),
+        Metric::TimeOfRelay => format!("{value} of the relay's time"),
         _ if value < 1.0 => format!("{value}"),
         _ => format!("{value:.0}"),
     };

@@ -28,10 +28,18 @@ pub enum Unit {
     Download,
     /// A GiB that goes.
     Upload,
+    /// A GiB that comes in a protocol that nobody knows.
+    Raw,
+    /// A GiB that goes in that protocol.
+    RawUp,
+    /// A new connection of that protocol, for a little.
+    RawConnection,
     /// A connection that stays open.
     Idle,
     /// Ten thousand connections that stay open.
     Open,
+    /// Five thousand of them.
+    OpenHalf,
     /// What is added to the time of a request.
     Latency,
     /// What is added to `connect` of TCP.
@@ -56,6 +64,10 @@ pub enum Metric {
     CpuUs,
     /// Units a second, as the client saw it.
     PerSecond,
+    /// The time on a processor, as a multiple of the relay's in the same round.
+    CpuOfRelay,
+    /// How many times longer it took, by the clock, than by the relay in the same round.
+    TimeOfRelay,
     /// KB of resident memory a unit.
     Kb,
     /// MB of resident memory in all.
@@ -80,7 +92,7 @@ pub enum Metric {
 
 impl Unit {
     /// All of them, in the order in which they are measured.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::Http1,
         Self::Http2,
         Self::Connection,
@@ -88,8 +100,12 @@ impl Unit {
         Self::FirstSeenHybrid,
         Self::Download,
         Self::Upload,
+        Self::Raw,
+        Self::RawUp,
+        Self::RawConnection,
         Self::Idle,
         Self::Open,
+        Self::OpenHalf,
         Self::Latency,
         Self::Connect,
         Self::ConnectUdp,
@@ -108,8 +124,12 @@ impl Unit {
             Self::FirstSeenHybrid => "first-seen-hybrid",
             Self::Download => "download",
             Self::Upload => "upload",
+            Self::Raw => "raw",
+            Self::RawUp => "raw-up",
+            Self::RawConnection => "raw-connection",
             Self::Idle => "idle",
             Self::Open => "open",
+            Self::OpenHalf => "open-half",
             Self::Latency => "latency",
             Self::Connect => "connect",
             Self::ConnectUdp => "connect-udp",
@@ -129,12 +149,16 @@ impl Unit {
             Self::FirstSeenHybrid => "first-seen host, X25519MLKEM768",
             Self::Download => "GiB down",
             Self::Upload => "GiB up",
+            Self::Raw => "GiB of an unknown protocol",
+            Self::RawUp => "the same up",
+            Self::RawConnection => "new connection of it",
             Self::Idle => "idle connection",
             Self::Latency => "request's time",
             Self::Connect => "connect of TCP",
             Self::ConnectUdp => "connect of UDP",
             Self::Hook => "connect in eBPF",
             Self::Open => "10,000 open connections",
+            Self::OpenHalf => "5,000 open connections",
             Self::Start => "start of a command",
             Self::Capture => "start to capturing",
         }
@@ -158,6 +182,11 @@ impl Unit {
             (Self::Connect | Self::ConnectUdp, Setup::Beside) => Some((Metric::AddedP50Us, 0.6)),
             (Self::Hook, Setup::Beside) => Some((Metric::HookNs, 600.0)),
             (Self::Hook, Setup::Passed) => Some((Metric::HookNs, 1_200.0)),
+            (Self::Raw | Self::RawUp, Setup::Tun) => Some((Metric::CpuUs, 0.20e6 * GIB / 1e9)),
+            (Self::Raw | Self::RawUp, Setup::TunShort) => Some((Metric::CpuUs, 0.5e6 * GIB / 1e9)),
+            (Self::RawConnection, Setup::Tun | Setup::TunShort) => Some((Metric::TimeOfRelay, 2.0)),
+            (Self::OpenHalf, Setup::Tun) => Some((Metric::Mb, 150.0)),
+            (Self::Latency, Setup::Tun | Setup::TunShort) => Some((Metric::AddedP50Us, 500.0)),
             (Self::Start, Setup::Run) => Some((Metric::AddedMs, 60.0)),
             (Self::Capture, Setup::Local) => Some((Metric::Ms, 150.0)),
             _ => None,
@@ -169,8 +198,14 @@ impl Unit {
         match self {
             // It has one certificate for all.
             Self::FirstSeen | Self::FirstSeenHybrid => {
-                !matches!(setup, Setup::Nginx | Setup::Beside)
+                !matches!(setup, Setup::Nginx | Setup::Unrecorded | Setup::Beside)
             }
+            Self::Raw | Self::RawUp => !matches!(setup, Setup::Nginx | Setup::Beside),
+            Self::RawConnection => {
+                matches!(setup, Setup::Direct | Setup::Relay | Setup::Tun | Setup::TunShort)
+            }
+            _ if setup == Setup::Unrecorded => false,
+            Self::OpenHalf => setup == Setup::Tun,
             Self::Open => matches!(setup, Setup::Local | Setup::Passed),
             Self::Connect | Self::ConnectUdp => {
                 matches!(setup, Setup::Direct | Setup::Passed | Setup::Beside)
@@ -178,13 +213,16 @@ impl Unit {
             Self::Hook => matches!(setup, Setup::Passed | Setup::Beside),
             Self::Start => setup == Setup::Run,
             Self::Capture => setup == Setup::Local,
+            Self::Latency => setup != Setup::Beside,
+            // There it is the way that is measured, and not what is done with what comes by it.
+            _ if matches!(setup, Setup::Tun | Setup::TunShort) => false,
             _ => setup != Setup::Beside,
         }
     }
 
     /// Whether it is shown by memory, and so wants processes that held nothing before.
     pub(super) fn is_space(self) -> bool {
-        matches!(self, Self::Idle | Self::Open)
+        matches!(self, Self::Idle | Self::Open | Self::OpenHalf)
     }
 
     /// How many units the job has.
@@ -193,9 +231,10 @@ impl Unit {
             Job::Requests { count, .. }
             | Job::Connect { count, .. }
             | Job::Connections { count, .. }
+            | Job::RawConnections { count, .. }
             | Job::Idle { count }
             | Job::Latency { count } => f64::from(count),
-            Job::Transfer { bytes, .. } => bytes as f64 / GIB,
+            Job::Raw { bytes, .. } | Job::Transfer { bytes, .. } => bytes as f64 / GIB,
         }
     }
 
@@ -227,9 +266,13 @@ impl Unit {
             Self::FirstSeenHybrid => connections(Some(first_host + 5_000), Group::X25519MLKEM768),
             Self::Download => Job::Transfer { up: false, bytes: BODY },
             Self::Upload => Job::Transfer { up: true, bytes: BODY },
+            Self::Raw => Job::Raw { up: false, bytes: BODY },
+            Self::RawUp => Job::Raw { up: true, bytes: BODY },
+            Self::RawConnection => Job::RawConnections { count: size(2_000, 500), parallel: 4 },
             Self::Idle => Job::Idle { count: size(2_000, 200) },
             // Each takes two descriptors of the proxy, of which there may be 20,000 only.
             Self::Open => Job::Idle { count: size(9_000, 3_000) },
+            Self::OpenHalf => Job::Idle { count: 5_000 },
             Self::Latency => Job::Latency { count: size(3_000, 500) },
             Self::Connect => Job::Connect { count: size(10_000, 2_000), udp: false },
             Self::ConnectUdp => Job::Connect { count: size(20_000, 5_000), udp: true },

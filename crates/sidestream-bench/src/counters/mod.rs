@@ -1,7 +1,5 @@
 //! What a tree of processes costs, without the command that it runs.
 
-pub(crate) mod proc;
-
 use std::collections::HashSet;
 use std::io;
 use std::ops::Sub;

@@ -1,6 +1,7 @@
 //! The server at the end: HTTP/1.1 and HTTP/2 over TLS, bodies of any length, a certificate for every name.
 
 mod certificates;
+mod raw;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -20,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::certificates::HOST;
+pub(crate) use self::raw::{RAW_MARK, RAW_UP};
 
 use self::certificates::Certificates;
 use crate::{Group, Noise};
@@ -51,11 +53,16 @@ impl Origin {
     ///
     /// Loopback has no free port.
     pub async fn start(ca: TestCa) -> anyhow::Result<Self> {
+        Self::start_at(ca, Ipv4Addr::LOCALHOST).await
+    }
+
+    /// Listens on two free ports of an address, and serves until the runtime ends.
+    pub(crate) async fn start_at(ca: TestCa, at: Ipv4Addr) -> anyhow::Result<Self> {
         let certificates = Arc::new(Certificates::new(ca));
         let seen = Arc::default();
         let mut addrs = Vec::new();
         for group in [Group::X25519, Group::X25519MLKEM768] {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            let listener = TcpListener::bind((at, 0)).await?;
             addrs.push(listener.local_addr()?);
             let acceptor = TlsAcceptor::from(Arc::new(certificates.server_config(group)?));
             tokio::spawn(accept(listener, acceptor, Arc::clone(&seen)));
@@ -92,6 +99,9 @@ async fn serve(
     seen: Arc<Mutex<Seen>>,
 ) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
+    if raw::is_spoken(&stream).await {
+        return Ok(raw::serve(stream).await?);
+    }
     let stream = acceptor.accept(stream).await?;
     let session = stream.get_ref().1;
     let alpn = session.alpn_protocol().unwrap_or(b"-").to_vec();

@@ -123,19 +123,20 @@ fn soak(options: &Options, origin: &Origin) -> anyhow::Result<Verdict> {
     command.stderr(File::create(&said)?);
     let mut proxy = Process::start("sidestream", &mut command)?;
     let _captured: String = dialer.hear()?;
-    let empty = settle(&proxy, |_| true)?;
+    let empty = settle(&proxy, State::holds_nothing)?;
+    ensure!(empty.slots().is_some(), "the hooks have no table of slots to count");
 
     let started = Instant::now();
     let mut states = Vec::new();
-    let mut fullest = 0;
+    let mut fullest = None;
     let step = options.connections.div_ceil(5).min(10_000);
     let (mut until, mut missing) = (0, 0);
     while until < options.connections {
         until = options.connections.min(until + step);
         let _done: String = dialer.ask(&until)?;
-        fullest = fullest.max(State::of(proxy.pid())?.maps.values().sum());
+        fullest = fullest.max(State::of(proxy.pid())?.slots());
         let has_come = || origin.count() + missing >= until as usize;
-        let state = settle(&proxy, |state| has_come() && state.maps == empty.maps)?;
+        let state = settle(&proxy, |state| has_come() && state.holds_nothing())?;
         let absent = origin.missing(until);
         missing = absent.len();
         let seconds = started.elapsed().as_secs_f64();
@@ -147,9 +148,13 @@ fn soak(options: &Options, origin: &Origin) -> anyhow::Result<Verdict> {
     drop(dialer);
     ensure!(proxy.end_within(ENDING), "sidestream does not end");
     let mut verdict = judge(&session, &plan, &origin.take())?;
-    hold(&mut verdict, &empty, &states);
+    hold(&mut verdict, &states);
+    let fullest = fullest.unwrap_or(0);
+    if fullest == 0 {
+        verdict.add("slots", || "none was ever seen in use, so that none could be missed".into());
+    }
     println!("{} connections in {:.1} s", options.connections, taken.as_secs_f64());
-    println!("at the beginning: {empty}; maps at most {} KB", fullest / 1024);
+    println!("at the beginning: {empty}; at most {fullest} slots in use were seen");
     for line in fs::read_to_string(&said)?.lines() {
         println!("sidestream said: {line}");
     }
@@ -169,7 +174,7 @@ fn settle(proxy: &Process, is_over: impl Fn(&State) -> bool) -> anyhow::Result<S
     loop {
         sleep(Duration::from_millis(300));
         let now = State::of(proxy.pid())?;
-        let is_quiet = now.descriptors() == before.descriptors() && now.maps == before.maps;
+        let is_quiet = now.descriptors() == before.descriptors() && now.entries == before.entries;
         if is_quiet && is_over(&now) || Instant::now() > until {
             return Ok(now);
         }
@@ -177,17 +182,15 @@ fn settle(proxy: &Process, is_over: impl Fn(&State) -> bool) -> anyhow::Result<S
     }
 }
 
-/// Adds what is held at the end that was not before; memory is compared with the middle, as tables
-/// and buffers grow to what they need at most.
-fn hold(verdict: &mut Verdict, empty: &State, states: &[State]) {
+/// Adds what is held at the end: slots, and more descriptors than at the beginning; memory is
+/// compared with the middle, as tables and buffers grow to what they need at most.
+fn hold(verdict: &mut Verdict, states: &[State]) {
     let middle = states.get(states.len() / 2);
     let Some(((first, middle), last)) = states.first().zip(middle).zip(states.last()) else {
         return;
     };
-    for (name, memory) in &last.maps {
-        if empty.maps.get(name) != Some(memory) {
-            verdict.add("map not empty", || format!("{name}, {memory} bytes"));
-        }
+    for (name, count) in last.entries.iter().filter(|(_, count)| **count > 0) {
+        verdict.add("left in the hooks", || format!("{count} {name}"));
     }
     if last.descriptors() > first.descriptors() + 8 {
         verdict.add("descriptors left", || format!("{first}, then {last}"));
@@ -199,22 +202,23 @@ fn hold(verdict: &mut Verdict, empty: &State, states: &[State]) {
 
 #[cfg(test)]
 mod tests {
+    use super::state::SLOTS;
     use super::*;
 
     #[test]
     fn tells_what_is_left() {
         let state = |resident, descriptors, slots| State {
             processes: vec![(resident, descriptors)],
-            maps: [("slots".to_owned(), slots)].into(),
+            entries: [(SLOTS, slots)].into(),
         };
         let wrong = |last| {
             let mut verdict = Verdict::default();
-            let states = [state(10_000, 30, 5), state(40_000, 30, 5), last];
-            hold(&mut verdict, &state(0, 0, 5), &states);
+            let states = [state(10_000, 30, 5), state(40_000, 30, 0), last];
+            hold(&mut verdict, &states);
             verdict.wrong.into_keys().collect::<Vec<_>>()
         };
-        assert!(wrong(state(44_000, 31, 5)).is_empty());
-        assert_eq!(wrong(state(44_000, 31, 6)), ["map not empty"]);
-        assert_eq!(wrong(state(90_000, 99, 5)), ["descriptors left", "memory left"]);
+        assert!(wrong(state(44_000, 31, 0)).is_empty());
+        assert_eq!(wrong(state(44_000, 31, 1)), ["left in the hooks"]);
+        assert_eq!(wrong(state(90_000, 99, 0)), ["descriptors left", "memory left"]);
     }
 }

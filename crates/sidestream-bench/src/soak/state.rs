@@ -3,29 +3,40 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use anyhow::Context;
+
 use crate::counters::tree;
 use crate::sys;
 
-/// The maps that hold something for each connection.
-const MAPS: [&str; 5] = ["slots", "accepted", "unclaimed", "sockets", "udp_flows"];
+/// What the hooks hold for each connection, as it is called here.
+pub(super) const SLOTS: &str = "slots in use";
 
 /// What all processes of a proxy hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct State {
     /// Resident memory in KB, and descriptors, by process: the proxy's first.
     pub(super) processes: Vec<(u64, usize)>,
-    /// The memory of each map in the kernel.
-    pub(super) maps: BTreeMap<String, u64>,
+    /// How much of each kind of thing the hooks hold for connections.
+    pub(super) entries: BTreeMap<&'static str, u64>,
 }
 
 impl State {
     /// Looks at a process and its descendants.
     pub(super) fn of(root: u32) -> anyhow::Result<Self> {
         let pids = tree(&sys::processes()?, root, None);
-        let mut maps = sys::maps(&pids);
-        maps.retain(|name, _| MAPS.contains(&name.as_str()));
+        let entries = sys::held_entries(&pids).context("counting what the hooks hold")?;
         let of = |&pid: &u32| (sys::resident_kb(pid), sys::descriptors(pid));
-        Ok(Self { processes: pids.iter().map(of).collect(), maps })
+        Ok(Self { processes: pids.iter().map(of).collect(), entries })
+    }
+
+    /// How many slots are in use; `None` if there are no hooks to ask.
+    pub(super) fn slots(&self) -> Option<u64> {
+        self.entries.get(SLOTS).copied()
+    }
+
+    /// Whether the hooks hold nothing for any connection.
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.entries.values().all(|count| *count == 0)
     }
 
     /// How many descriptors there are.
@@ -44,6 +55,8 @@ impl fmt::Display for State {
         for (resident, descriptors) in &self.processes {
             write!(f, "{:.1} MB {descriptors} descriptors, ", *resident as f64 / 1024.0)?;
         }
-        write!(f, "maps {} bytes", self.maps.values().sum::<u64>())
+        let entries: Vec<_> =
+            self.entries.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        f.write_str(&entries.join(", "))
     }
 }

@@ -69,7 +69,7 @@ pub(crate) fn programs(_ids: &BTreeSet<u32>) -> Vec<Program> {
     Vec::new()
 }
 
-/// Knows none.
-pub(crate) fn maps(_pids: &[u32]) -> BTreeMap<String, u64> {
-    BTreeMap::new()
+/// Refuses.
+pub(crate) fn held_entries(_pids: &[u32]) -> io::Result<BTreeMap<&'static str, u64>> {
+    Err(io::ErrorKind::Unsupported.into())
 }

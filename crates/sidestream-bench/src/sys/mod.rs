@@ -10,8 +10,8 @@ mod imp;
 mod imp;
 
 pub(crate) use imp::{
-    Counting, Thread, cpu_time, descriptors, held_programs, maps, processes, programs, resident_kb,
-    threads,
+    Counting, Thread, cpu_time, descriptors, held_entries, held_programs, processes, programs,
+    resident_kb, threads,
 };
 
 /// An eBPF program, and how often it ran while that was counted.

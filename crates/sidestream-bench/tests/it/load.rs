@@ -57,6 +57,16 @@ async fn moves_bodies_both_ways() {
 }
 
 #[tokio::test]
+async fn moves_bytes_of_a_protocol_that_nobody_knows() {
+    let both = [false, true].map(|up| Job::Raw { up, bytes: 300_000 });
+    for job in both.into_iter().chain([Job::RawConnections { count: 9, parallel: 3 }]) {
+        let (agreed, origin) = run(&job).await;
+        assert_eq!(agreed, "- -");
+        assert_eq!(origin.requests, seen(&[]));
+    }
+}
+
+#[tokio::test]
 async fn keeps_idle_connections_open() {
     let (_, origin) = run(&Job::Idle { count: 9 }).await;
     assert_eq!(origin.connections, seen(&[("http/1.1 X25519", 9)]));

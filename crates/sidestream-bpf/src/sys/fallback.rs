@@ -43,8 +43,6 @@ macro_rules! none {
 none! {
     /// Says that the proxy lives.
     fn beat() -> ();
-    /// Gives the counters.
-    fn counters() -> Counters;
     /// Waits for a process that says it is ours.
     fn expect_knock(knock: Knock) -> ();
     /// Forgets the verdicts on a process.
@@ -59,10 +57,6 @@ none! {
     fn origin(slot: Slot) -> Option<Origin>;
     /// Ends the capture in a network namespace.
     fn remove_net(cookie: u64) -> ();
-    /// Leaves all connections alone.
-    fn rest() -> ();
-    /// Begins a new epoch.
-    fn set_epoch(epoch: u32) -> ();
     /// Sets by what is decided about a process that runs another program.
     fn set_items(epoch: u32, items: Option<&Items>) -> ();
     /// Begins the capture in a network namespace.
@@ -70,7 +64,7 @@ none! {
     /// Sets the verdicts on a process.
     fn set_process(pid: u32, started_ns: u64, uid: u32, verdicts: Verdicts, epoch: u32) -> ();
     /// Replaces the routes.
-    fn set_routes(routes: &[RouteEntry]) -> ();
+    fn set_routes(net: u32, routes: &[RouteEntry]) -> ();
     /// Sets a set of rules.
     fn set_rules(index: u16, rules: &Rules) -> ();
     /// Forgets connections that nobody accepted.
@@ -78,6 +72,31 @@ none! {
 }
 
 impl Hooks {
+    /// Gives the counters.
+    pub fn counters(&self) -> Counters {
+        match self.0 {}
+    }
+
+    /// Gives how many connections have come to the listeners of a family until now.
+    pub fn diverted(&self, _is_v6: bool) -> u64 {
+        match self.0 {}
+    }
+
+    /// Notes that none of the first `count` connections waits to be accepted.
+    pub fn none_waits(&self, _is_v6: bool, _count: u64) {
+        match self.0 {}
+    }
+
+    /// Leaves all connections alone.
+    pub fn rest(&self) {
+        match self.0 {}
+    }
+
+    /// Begins a new epoch.
+    pub fn set_epoch(&self, _epoch: u32) {
+        match self.0 {}
+    }
+
     /// Takes the events; `None` if they were taken before.
     pub fn events(&mut self) -> Option<Events> {
         match self.0 {}

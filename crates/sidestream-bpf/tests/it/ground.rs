@@ -92,7 +92,7 @@ impl Ground {
         };
         let net = hooks.net_cookie().unwrap();
         hooks.set_net(net, ports).unwrap();
-        hooks.set_routes(&routes()).unwrap();
+        hooks.set_routes(0, &routes()).unwrap();
         let (hooks, beats) = (Arc::new(hooks), Arc::new(AtomicBool::new(true)));
         hooks.beat().unwrap();
         keep_beating(&hooks, &beats);

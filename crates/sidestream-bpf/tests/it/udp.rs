@@ -187,7 +187,7 @@ fn leaves_a_send_with_options_on_a_connected_socket_alone() {
             let (again, _, data) = server.receive(ground, on);
             assert_eq!((again, data.as_str()), (slot, "two"));
         }
-        assert_eq!(ground.hooks.counters().unwrap().denied, 0);
+        assert_eq!(ground.hooks.counters().denied, 0);
     });
 }
 
@@ -282,7 +282,7 @@ fn tells_each_destination_of_a_closed_socket() {
         for slot in slots {
             assert_eq!(ground.hooks.origin(slot).unwrap(), None);
         }
-        assert_eq!(ground.hooks.counters().unwrap().captured_udp, COUNT as u64);
+        assert_eq!(ground.hooks.counters().captured_udp, COUNT as u64);
     });
 }
 
@@ -294,7 +294,7 @@ fn leaves_multicast_and_broadcast_alone() {
         client.run("s.sendto(b'x', ('255.255.255.255', 67))");
         client.run(&format!("{NEW_V6} s.sendto(b'x', ('ff02::fb', 5353))"));
         client.run("s.sendto(b'x', ('fe80::1', 53))");
-        let counters = ground.hooks.counters().unwrap();
+        let counters = ground.hooks.counters();
         assert_eq!((counters.special, counters.captured_udp), (4, 0));
     });
 }

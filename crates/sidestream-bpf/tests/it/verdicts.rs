@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use sidestream_bpf::{Event, Hooks, Knock, PassReason, Slot, Verdict, Verdicts};
+use sidestream_bpf::{Event, Hooks, Knock, PassReason, Ports, RouteEntry, Slot, Verdict, Verdicts};
 
 use crate::client::{Client, started_ns};
 use crate::ground::{Ground, enter_namespace, on_ground, on_ground_with, options};
@@ -13,9 +13,9 @@ const INTERCEPT: Verdicts =
 
 /// Connects; says whether that was diverted. Without us there is no route.
 fn is_diverted(ground: &Ground, client: &mut Client) -> bool {
-    let before = ground.hooks.counters().unwrap().captured_tcp;
+    let before = ground.hooks.counters().captured_tcp;
     let outcome = client.run(CONNECT);
-    let diverted = ground.hooks.counters().unwrap().captured_tcp > before;
+    let diverted = ground.hooks.counters().captured_tcp > before;
     assert_eq!(outcome, if diverted { "None" } else { "ENETUNREACH" });
     if diverted {
         // The backlog must not fill up.
@@ -44,14 +44,14 @@ fn follows_the_verdict_on_the_process() {
         check(Verdict::Intercept, started, 0, u32::MAX, false, "the last epoch");
         check(Verdict::Intercept, started, 0, 2, false, "an epoch to come");
         check(Verdict::Intercept, started, 0, 1, true, "the next epoch");
-        ground.hooks.set_epoch(u32::MAX).unwrap();
+        ground.hooks.set_epoch(u32::MAX);
         check(Verdict::Intercept, started, 0, 0, true, "the next epoch after the highest");
         check(Verdict::Intercept, started, 0, 1, false, "an epoch to come");
-        ground.hooks.set_epoch(1).unwrap();
+        ground.hooks.set_epoch(1);
         assert!(is_diverted(ground, &mut client), "its epoch came");
-        ground.hooks.set_epoch(2).unwrap();
+        ground.hooks.set_epoch(2);
         assert!(!is_diverted(ground, &mut client), "its epoch has gone");
-        ground.hooks.set_epoch(1).unwrap();
+        ground.hooks.set_epoch(1);
         ground.hooks.forget_process(pid).unwrap();
         assert!(!is_diverted(ground, &mut client), "forgotten");
     });
@@ -64,7 +64,7 @@ fn leaves_other_users_alone() {
     on_ground_with("leaves_other_users_alone", limited, |ground| {
         let mut client = ground.client();
         assert!(!is_diverted(ground, &mut client));
-        assert_eq!(ground.hooks.counters().unwrap().other_user, 1);
+        assert_eq!(ground.hooks.counters().other_user, 1);
         // The real user counts, not the effective one.
         assert_eq!(client.run("os.setresuid(0, 65533, 0)"), "None");
         assert!(!is_diverted(ground, &mut client));
@@ -83,7 +83,7 @@ fn leaves_everything_alone_when_the_proxy_does_not_beat() {
         ground.stop_beating();
         let stale = crate::ground::eventually(|| (!is_diverted(ground, &mut client)).then_some(()));
         assert_eq!(stale, Some(()));
-        assert!(ground.hooks.counters().unwrap().stale >= 1);
+        assert!(ground.hooks.counters().stale >= 1);
         ground.hooks.beat().unwrap();
         assert!(is_diverted(ground, &mut client));
     });
@@ -106,7 +106,7 @@ fn leaves_a_process_alone_that_knocks() {
         assert_eq!(client.run(&code), "EPERM");
         assert_eq!(ground.hooks.knocked().unwrap(), Some(client.pid()));
         assert!(!is_diverted(ground, &mut client));
-        assert_eq!(ground.hooks.counters().unwrap().own, 1);
+        assert_eq!(ground.hooks.counters().own, 1);
         // A knock counts once.
         assert_eq!(ground.client().run(&code), "ECONNREFUSED");
         assert_eq!(ground.hooks.knocked().unwrap(), Some(client.pid()));
@@ -137,7 +137,7 @@ fn denies_direct_connections_to_a_slot() {
             ground.ports.udp4
         );
         assert_eq!(other.run(&sent), "EPERM");
-        assert_eq!(ground.hooks.counters().unwrap().denied, 4);
+        assert_eq!(ground.hooks.counters().denied, 4);
     });
 }
 
@@ -164,10 +164,10 @@ fn leaves_marked_and_device_bound_sockets_alone_and_tells() {
             .status();
         if made.is_ok_and(|status| status.success()) {
             client.run(&format!("s = socket.socket(); s.setsockopt(1, 25, b'bound0'); {connect}"));
-            assert_eq!(ground.hooks.counters().unwrap().bound_device, 1);
+            assert_eq!(ground.hooks.counters().bound_device, 1);
         }
         // Told once a process, counted each time; loopback is not another device.
-        assert_eq!(ground.hooks.counters().unwrap().marked, 3);
+        assert_eq!(ground.hooks.counters().marked, 3);
         assert_eq!(
             client.run(
                 "s = socket.socket(); s.setsockopt(1, 25, b'lo'); s.connect(('192.0.2.7', 80))"
@@ -189,27 +189,61 @@ fn leaves_namespaces_without_listeners_alone_and_tells_once() {
         let (hooks, here) = (ground.hooks.clone(), ground.net);
         let elsewhere = thread::spawn(move || {
             enter_namespace();
-            assert_ne!(hooks.net_cookie().unwrap(), here);
+            let there = hooks.net_cookie().unwrap();
+            assert_ne!(there, here);
             let mut client = Client::start();
             let pid = client.pid();
             hooks.set_process(pid, started_ns(pid), 0, INTERCEPT, 0).unwrap();
             assert_eq!([client.run(CONNECT), client.run(CONNECT)], ["ENETUNREACH", "ENETUNREACH"]);
-            pid
+            (pid, there)
         });
-        let pid = elsewhere.join().unwrap();
-        let mut told = 0;
-        let mut count = |event: &Event| match event {
-            Event::Passed { reason: PassReason::ForeignNetns, pid: by, .. } if *by == pid => {
-                told += 1
-            }
-            _ => {}
-        };
+        let (pid, there) = elsewhere.join().unwrap();
+        let (mut passed, mut nets) = (0, Vec::new());
         while let Some(event) = ground.events.next() {
-            count(&event);
+            match event {
+                Event::Passed { reason: PassReason::ForeignNetns, pid: by, .. } if by == pid => {
+                    passed += 1;
+                }
+                Event::Namespace { cookie, .. } if cookie.is_none_or(|it| it == there) => {
+                    nets.push(cookie);
+                }
+                _ => {}
+            }
         }
-        assert_eq!(told, 1);
+        assert_eq!(passed, 1);
+        assert!(matches!(nets[..], [Some(_)] | [None, ..]), "{nets:?}");
         ground.hooks.remove_net(ground.net).unwrap();
         assert!(!is_diverted(ground, &mut ground.client()));
+    });
+}
+
+#[test]
+fn each_namespace_has_routes_of_its_own() {
+    on_ground("each_namespace_has_routes_of_its_own", |ground| {
+        let (hooks, ports) = (ground.hooks.clone(), ground.ports);
+        let elsewhere = thread::spawn(move || {
+            enter_namespace();
+            let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+            let tcp4 = listener.local_addr().unwrap().port();
+            let cookie = hooks.net_cookie().unwrap();
+            hooks.set_net(cookie, Ports { tcp4, net: 7, ..ports }).unwrap();
+            let mut client = Client::start();
+            let pid = client.pid();
+            hooks.set_process(pid, started_ns(pid), 0, INTERCEPT, 0).unwrap();
+            assert_eq!(client.run(CONNECT), "ENETUNREACH", "the routes are another's");
+            let source = Some([10, 7, 0, 1].into());
+            let route = RouteEntry { addr: [0, 0, 0, 0].into(), prefix_len: 0, source };
+            hooks.set_routes(7, &[route]).unwrap();
+            assert_eq!(client.run(CONNECT), "None");
+            let (stream, _) = listener.accept().unwrap();
+            let slot = Slot::of(stream.local_addr().unwrap()).unwrap();
+            let origin = hooks.origin(slot).unwrap().unwrap();
+            assert_eq!((origin.source, origin.netns_cookie), (source, cookie));
+            hooks.set_routes(7, &[]).unwrap();
+            assert_eq!(client.run(CONNECT), "ENETUNREACH");
+        });
+        elsewhere.join().unwrap();
+        assert!(is_diverted(ground, &mut ground.client()), "the first one's stay");
     });
 }
 
@@ -225,7 +259,7 @@ fn leaves_connections_alone_when_no_slot_is_free() {
                     \x20   except OSError as e: return errno.errorcode[e.errno]\n\
                     result = {x for x in map(connect, a)} == {None, 'ENETUNREACH'}";
         assert_eq!(client.run(&format!("import errno\n{code}")), "True");
-        let counters = ground.hooks.counters().unwrap();
+        let counters = ground.hooks.counters();
         assert_eq!(counters.captured_tcp + counters.full, 64);
         assert!(counters.captured_tcp >= 8, "{counters:?}");
         // The slots of closed sockets are free again, once they are swept.

@@ -83,7 +83,7 @@ impl Dial for Captured {
             } else {
                 self.0.connect(addr).await
             };
-            Ok(Dialed { stream: connected.map_err(DialFailure::from)?.stream, addr })
+            Ok(Dialed { stream: connected.map_err(DialFailure::from)?.stream, addr, via: None })
         })
     }
 

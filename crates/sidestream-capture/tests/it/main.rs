@@ -5,15 +5,17 @@
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use sidestream_capture::{
-    Accepted, Association, Capabilities, Destination, Dial, Direct, Egress, FlowInfo, Pending,
-    Stream, Target,
+    Accepted, Association, Capabilities, Destination, Dial, Direct, Egress, FlowInfo, Idle,
+    Pending, Stream, Target, poll_datagram,
 };
 use sidestream_flow::{FlowKey, Transport};
 use sidestream_record::DialFailure;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::time::{Instant, sleep};
 
 fn flow(server: SocketAddr) -> FlowInfo {
     let key = FlowKey { transport: Transport::Tcp, client: ([127, 0, 0, 1], 1).into(), server };
@@ -110,4 +112,28 @@ fn capabilities_read_as_a_sentence() {
         Capabilities::default().with_udp().to_string(),
         "TCP and UDP, IPv4, processes unknown, a refusing server is seen as a reset"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_idle_for_long_enough_is_over() {
+    const LONG: Duration = Duration::from_secs(60);
+    let began = Instant::now();
+    let mut idle = Idle::new(LONG);
+    sleep(LONG - Duration::from_secs(1)).await;
+    idle.note();
+    poll_fn(|cx| idle.poll_over(cx)).await;
+    let taken = began.elapsed();
+    assert!(taken >= 2 * LONG - Duration::from_secs(1), "{taken:?}");
+    assert!(taken < 2 * LONG, "{taken:?}");
+}
+
+#[tokio::test]
+async fn sockets_of_a_thread_receive_one_datagram_each_by_one_buffer() {
+    let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for text in ["one", "", "three"] {
+        let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        client.connect(server.local_addr().unwrap()).await.unwrap();
+        server.send_to(text.as_bytes(), client.local_addr().unwrap()).await.unwrap();
+        assert_eq!(poll_fn(|cx| poll_datagram(&client, cx)).await.unwrap(), text);
+    }
 }

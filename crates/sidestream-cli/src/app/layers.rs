@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::args::{Args, Command, SessionCommand, Traffic};
+use crate::args::{Args, Command, GatewayCommand, SessionCommand, Traffic};
 use crate::say;
 use crate::settings::{self, Layer, Settings};
 
@@ -21,6 +21,7 @@ pub(super) fn settle(args: &Args) -> Option<Settings> {
 fn line(args: &Args) -> Layer {
     let (traffic, shown) = match &args.command {
         Some(Command::Run(run)) => (run.traffic.clone(), run.shown.clone()),
+        Some(Command::Gateway(GatewayCommand::Up(up))) => (up.traffic.clone(), up.shown.clone()),
         Some(Command::Session(SessionCommand::Show { shown, .. })) => {
             (Traffic::default(), shown.clone())
         }
@@ -29,6 +30,10 @@ fn line(args: &Args) -> Layer {
     Layer::from(traffic)
         .or(shown.into())
         .or(args.local.clone().into())
+        .or(args.wireguard.clone().into())
+        .or(args.reverse.clone().into())
+        .or(args.socks5.clone().into())
+        .or(args.regular.clone().into())
         .or(args.traffic.clone().into())
         .or(args.shown.clone().into())
         .or(args.common.clone().into())

@@ -4,6 +4,8 @@ mod layers;
 mod modes;
 mod run;
 mod start;
+mod tls;
+mod trust;
 mod usage;
 mod user;
 
@@ -13,12 +15,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Args, Command, Run, SessionCommand, SpecCommand};
+use crate::args::{Args, Command, GatewayCommand, Run, SessionCommand, SpecCommand};
 use crate::exit::Exit;
-use crate::mode::Kind;
+use crate::mode::{Kind, Mode};
 use crate::print::Style;
 use crate::settings::Settings;
-use crate::{ca, demo, doctor, explain, folder, helper, ps, say, session};
+use crate::{
+    ca, demo, doctor, explain, folder, gateway, helper, ps, repair, say, session, system_proxy,
+    watcher, wireguard,
+};
 
 use user::User;
 
@@ -41,17 +46,32 @@ fn dispatch(args: Args) -> anyhow::Result<Exit> {
     if let Some(problem) = usage::check(&args) {
         return Ok(usage::refuse(&problem));
     }
-    let captures = args.mode.iter().any(|mode| matches!(mode.kind, Kind::Local(_)));
-    let user = captures.then(User::adopt).transpose()?;
+    let is_up = matches!(args.command, Some(Command::Gateway(GatewayCommand::Up(_))));
+    let needs_rights = |mode: &Mode| matches!(mode.kind, Kind::Local(_) | Kind::Transparent);
+    let captures = is_up || args.mode.iter().any(needs_rights);
+    let mends = match &args.command {
+        Some(Command::Ca(command)) => command.is_about_stores(),
+        Some(Command::Repair) => true,
+        _ => false,
+    };
+    // The desktop is that of the user, who alone can reach its session.
+    let is_told = std::env::var_os("SIDESTREAM_SET_SYSTEM_PROXY").is_some()
+        || !args.regular.set_system_proxy.is_empty();
+    let user = (captures || mends || is_told).then(User::adopt).transpose()?;
     let Some(settings) = layers::settle(&args) else { return Ok(Exit::Usage) };
-    let Args { command, mode, .. } = args;
+    let Args { command, mode, gateway: interfaces, .. } = args;
     start_logging();
     let screen = style_of(&io::stderr());
+    if is_up || !mode.is_empty() || matches!(command, Some(Command::Run(_))) {
+        repair::at_start(repair::Whose::Machine);
+    }
     match command {
         None if mode.is_empty() => Ok(usage::help()),
-        None => modes::serve(&mode, &settings, user.as_ref(), screen),
-        Some(Command::Run(Run { command, wait, .. })) => {
-            Ok(run::run(run::Task { words: command, wait }, &settings, screen))
+        None => modes::serve(&mode, &interfaces.gateway, &settings, user.as_ref(), screen),
+        Some(Command::Run(run)) => {
+            let Run { command, wait, driver, .. } = *run;
+            let task = run::Task { words: command, wait, driver: run::driver(driver) };
+            Ok(run::run(task, &settings, screen))
         }
         Some(Command::Demo) => demo::demo(settings.detail, style_of(&io::stdout())),
         Some(Command::DemoClient { url }) => {
@@ -62,12 +82,26 @@ fn dispatch(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Session(SessionCommand::Show { file, json, .. })) => {
             session::show(&file, json, &settings, style_of(&io::stdout()))
         }
+        Some(Command::Ca(command)) if command.is_about_stores() => {
+            trust::stores(&command, &settings, user.as_ref())
+        }
+        Some(Command::Repair) => trust::repair(&settings, user.as_ref()),
         Some(Command::Ca(command)) => ca::ca(&command, &start::root(&settings)?),
         Some(Command::Doctor { json }) => {
             doctor::doctor(confdir(&settings).as_deref(), json, style_of(&io::stdout()))
         }
+        Some(Command::SystemProxy) => system_proxy::system_proxy(),
+        Some(Command::SettingsWatcher) => watcher::watch(),
         Some(Command::Ps(args)) => ps::ps(&args, settings.detail, style_of(&io::stdout())),
+        Some(Command::Gateway(GatewayCommand::Up(up))) => {
+            modes::serve(&[up.mode()], &up.interface, &settings, user.as_ref(), screen)
+        }
+        Some(Command::Gateway(GatewayCommand::Down)) => gateway::down(),
+        Some(Command::Gateway(GatewayCommand::Status)) => gateway::status(),
         Some(Command::Helper(command)) => helper::helper(command),
+        Some(Command::Wireguard(command)) => {
+            wireguard::wireguard(command, confdir(&settings).as_deref(), &settings)
+        }
     }
 }
 
@@ -80,10 +114,11 @@ fn style_of(stream: &impl IsTerminal) -> Style {
     Style::choose(stream.is_terminal(), &|name| std::env::var_os(name))
 }
 
-/// Logs warnings, or what `SIDESTREAM_LOG` says.
+/// Logs warnings, or what `SIDESTREAM_LOG` says. WireGuard's library warns of every phone that is
+/// switched off, which is for those who ask.
 fn start_logging() {
     use tracing_subscriber::EnvFilter;
-    let default = EnvFilter::new("warn");
+    let default = EnvFilter::new("warn,boringtun=off");
     let filter = EnvFilter::try_from_env("SIDESTREAM_LOG").unwrap_or(default);
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -2,15 +2,18 @@
 
 use std::ffi::OsString;
 
-use sidestream::os::{Command, Ended, RunError};
+use sidestream::os::{Command, CommandDriver, Ended, RunError};
 
-use super::start;
+use super::{start, tls};
+use crate::args::RunDriver;
 use crate::exit::Exit;
 use crate::outputs::Outputs;
 use crate::print::Style;
+use crate::repair;
 use crate::say;
 use crate::serve::{Serving, runtime, serve};
 use crate::settings::Settings;
+use crate::through::Through;
 
 /// With what a failure of ours ends, so that it is not taken for one of the command.
 const OWN_FAILURE: Exit = Exit::Code(125);
@@ -22,6 +25,17 @@ pub(super) struct Task {
     pub(super) words: Vec<OsString>,
     /// Whether processes that outlive it are waited for.
     pub(super) wait: bool,
+    /// By what it is captured.
+    pub(super) driver: CommandDriver,
+}
+
+/// Words what was asked for as the capture has it.
+pub(super) fn driver(asked: Option<RunDriver>) -> CommandDriver {
+    match asked {
+        None => CommandDriver::Auto,
+        Some(RunDriver::Namespace) => CommandDriver::Namespace,
+        Some(RunDriver::Seccomp) => CommandDriver::Seccomp,
+    }
 }
 
 /// Runs the command, and ends this process as it ended.
@@ -37,13 +51,16 @@ pub(super) fn run(task: Task, settings: &Settings, style: Style) -> Exit {
 }
 
 fn try_run(task: Task, settings: &Settings, style: Style) -> anyhow::Result<Result<Ended, Exit>> {
+    repair::at_start(repair::Whose::User);
     let root = start::root_or_ephemeral(settings)?;
-    let trust = start::trust(settings)?;
+    let (trust, tls) = (start::trust(settings)?, tls::options(settings)?);
+    let hook = settings.rules.hook(settings.http)?;
     let outputs = Outputs::open(settings, style)?;
     let command = Command {
         words: task.words,
         root_pem: root.authority.certificate_pem(),
         wait: task.wait,
+        driver: task.driver,
         ..Command::default()
     };
     let runtime = runtime()?;
@@ -57,8 +74,12 @@ fn try_run(task: Task, settings: &Settings, style: Style) -> anyhow::Result<Resu
     };
     let serving = Serving {
         authority: root.authority,
+        through: Through::of(settings, &trust)?,
         trust,
+        tls,
+        hosts: start::hosts(settings)?,
         http: settings.http,
+        hook,
         sinks: outputs.sinks(),
         ids: outputs.ids(),
         detail: settings.detail,

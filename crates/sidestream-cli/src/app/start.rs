@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use sidestream::proxy::UpstreamTrust;
+use sidestream::proxy::{HostRules, UpstreamTrust};
 
 use super::confdir;
 use crate::print::Detail;
@@ -37,6 +37,12 @@ pub(super) fn root(settings: &Settings) -> Result<Root, RootError> {
         say(format_args!("others can read the root key: chmod 600 {}", path.display()));
     }
     Ok(root)
+}
+
+/// Reads which hosts are passed as they are, or treated as bytes.
+pub(super) fn hosts(settings: &Settings) -> anyhow::Result<HostRules> {
+    HostRules::new(&settings.hosts)
+        .context("--ignore-hosts, --allow-hosts, --tcp-hosts, --udp-hosts")
 }
 
 /// Reads which servers are trusted.

@@ -38,7 +38,32 @@ pub(super) fn check(args: &Args) -> Option<String> {
         return Some(clash.to_string());
     }
     if let Some(missing) = modes.iter().find(|mode| !mode.kind.is_built()) {
-        return Some(format!("mode {} is not built yet", missing.kind.name()));
+        let scheme = match &missing.kind {
+            Kind::Reverse(_) => " with such a scheme",
+            _ => "",
+        };
+        return Some(format!("mode {}{scheme} is not built yet", missing.kind.name()));
+    }
+    let has_wireguard = modes.iter().any(|mode| matches!(mode.kind, Kind::Wireguard(_)));
+    if args.wireguard.wireguard_endpoint.is_some() && !has_wireguard {
+        return Some("--wireguard-endpoint is for --mode wireguard, add that".into());
+    }
+    let has_socks5 = modes.iter().any(|mode| matches!(mode.kind, Kind::Socks5));
+    let has_regular = modes.iter().any(|mode| mode.kind == Kind::Regular);
+    let has_upstream = modes.iter().any(|mode| matches!(mode.kind, Kind::Upstream(_)));
+    if args.socks5.proxy_auth.is_some() && !has_socks5 && !has_regular && !has_upstream {
+        return Some("--proxy-auth is for --mode regular, upstream or socks5, add one".into());
+    }
+    if !args.regular.set_system_proxy.is_empty() && !has_regular {
+        return Some("--set-system-proxy is for --mode regular, add that".into());
+    }
+    let has_reverse = modes.iter().any(|mode| matches!(mode.kind, Kind::Reverse(_)));
+    if args.reverse.keep_host_header && !has_reverse {
+        return Some("--keep-host-header is for --mode reverse, add that".into());
+    }
+    let has_transparent = modes.iter().any(|mode| mode.kind == Kind::Transparent);
+    if !args.gateway.gateway.is_empty() && !has_transparent {
+        return Some("--gateway is for --mode transparent, add that".into());
     }
     check_local(&args.local, modes)
 }
@@ -49,8 +74,9 @@ fn check_local(options: &Local, modes: &[Mode]) -> Option<String> {
         Kind::Local(spec) => Some(spec),
         _ => None,
     });
+    let has_tun = modes.iter().any(|mode| matches!(mode.kind, Kind::Tun(_)));
     let given = [
-        (options.ca_trusted, "--ca-trusted"),
+        (options.ca_trusted && !has_tun, "--ca-trusted"),
         (options.reset_existing, "--reset-existing"),
         (options.spec_file.is_some(), "--spec-file"),
     ];

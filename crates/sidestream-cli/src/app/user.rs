@@ -17,6 +17,11 @@ impl User {
         Ok(Self(caller))
     }
 
+    /// Returns whether somebody stands behind `sudo`.
+    pub(super) fn is_another(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Becomes that user, with no right beyond that user's, for good. Root stays root, and loses
     /// its capabilities.
     pub(super) fn become_it(&self) -> anyhow::Result<()> {

@@ -13,6 +13,41 @@ pub enum CaCommand {
     Export(Export),
     /// Print where the root certificate is.
     Path,
+    /// Make this machine's programs trust the root, until `ca uninstall`.
+    Install(Which),
+    /// Take the root out of all stores again, whatever it is called there.
+    Uninstall(Which),
+    /// Tell which stores trust the root. Exits 0 if all do.
+    Status(Which),
+}
+
+impl CaCommand {
+    /// Returns whether it is about stores of the machine and of the user.
+    pub fn is_about_stores(&self) -> bool {
+        matches!(self, Self::Install(_) | Self::Uninstall(_) | Self::Status(_))
+    }
+}
+
+/// Which stores are meant.
+#[derive(Clone, Debug, Args)]
+pub struct Which {
+    /// The kinds of stores.
+    #[arg(long, value_enum, value_name = "STORE", value_delimiter = ',')]
+    #[arg(default_value = "all", help = "Only these stores (repeatable)")]
+    pub store: Vec<StoreKind>,
+}
+
+/// A kind of stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StoreKind {
+    /// All of them.
+    All,
+    /// The key stores of JDKs.
+    Java,
+    /// The databases of Firefox, Thunderbird and Chromium.
+    Nss,
+    /// The machine's own.
+    System,
 }
 
 /// How to export.

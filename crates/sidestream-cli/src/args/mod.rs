@@ -2,22 +2,28 @@
 
 mod ca;
 mod explain;
+mod gateway;
 mod helper;
 mod options;
 mod ps;
+mod wireguard;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::mode::{Mode, ParseModeError};
 
-pub use ca::{CaCommand, Export, Format};
+pub use ca::{CaCommand, Export, Format, StoreKind, Which};
 pub use explain::Explain;
+pub use gateway::{Gateway, GatewayCommand, Up};
 pub use helper::{HelperCommand, Install};
-pub use options::{Common, Local, Shown, Traffic};
+pub use options::{
+    Common, Local, Regular, Reverse, RuleOptions, Shown, Socks5, Tls, Traffic, Wireguard,
+};
 pub use ps::Ps;
+pub use wireguard::WireguardCommand;
 
 /// Shows what programs say on the wire.
 #[derive(Debug, Parser)]
@@ -47,9 +53,29 @@ pub struct Args {
     #[command(flatten)]
     pub shown: Shown,
 
+    /// Who is told of mode `regular`.
+    #[command(flatten)]
+    pub regular: Regular,
+
     /// How processes of the whole machine are captured.
     #[command(flatten)]
     pub local: Local,
+
+    /// How traffic of other hosts is led to mode `transparent`.
+    #[command(flatten)]
+    pub gateway: Gateway,
+
+    /// How clients of mode `wireguard` find this machine.
+    #[command(flatten)]
+    pub wireguard: Wireguard,
+
+    /// What the server of mode `reverse` is told.
+    #[command(flatten)]
+    pub reverse: Reverse,
+
+    /// Who may use modes `regular`, `upstream` and `socks5`.
+    #[command(flatten)]
+    pub socks5: Socks5,
 
     /// What every command takes.
     #[command(flatten)]
@@ -61,7 +87,7 @@ pub struct Args {
 #[non_exhaustive]
 pub enum Command {
     /// Run a command and show what it and its children say on the wire.
-    Run(Run),
+    Run(Box<Run>),
     /// Show on this machine alone, without the network, that interception works.
     Demo,
     /// Tell what this machine can do, and why not.
@@ -70,20 +96,33 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show or export the root certificate.
+    /// Show, export, install or uninstall the root certificate.
     #[command(subcommand)]
     Ca(CaCommand),
+    /// Take the traffic of hosts that this machine routes for, or end that.
+    #[command(subcommand)]
+    Gateway(GatewayCommand),
     /// Install or remove the privileged helper of --mode local, or tell of it.
     #[command(subcommand)]
     Helper(HelperCommand),
     /// List processes, and what a spec would do to each.
     Ps(Ps),
+    /// Undo what a process of ours left that was killed, and say what.
+    Repair,
     /// Look into session files.
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Tell which proxy the system's programs are told of, and by whom.
+    SystemProxy,
     /// Try out specs.
     #[command(subcommand)]
     Spec(SpecCommand),
+    /// List, add, show or remove the clients of --mode wireguard.
+    #[command(subcommand)]
+    Wireguard(WireguardCommand),
+    /// Gives settings back when the process that has set them is killed.
+    #[command(hide = true, name = crate::watcher::COMMAND)]
+    SettingsWatcher,
     /// The demonstration's own client.
     #[command(hide = true, name = "demo-client")]
     DemoClient {
@@ -99,6 +138,10 @@ pub struct Run {
     #[arg(long)]
     pub wait: bool,
 
+    /// Capture by namespaces, or by seccomp where these cannot be had (by itself the first that can).
+    #[arg(long, value_name = "DRIVER")]
+    pub driver: Option<RunDriver>,
+
     /// What becomes of the flows.
     #[command(flatten)]
     pub traffic: Traffic,
@@ -111,6 +154,15 @@ pub struct Run {
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
     #[arg(allow_hyphen_values = true)]
     pub command: Vec<OsString>,
+}
+
+/// The mechanism that captures a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RunDriver {
+    /// Namespaces of its own.
+    Namespace,
+    /// A seccomp filter.
+    Seccomp,
 }
 
 /// What to do with session files.

@@ -1,10 +1,14 @@
 //! Options that several commands take, each of which may also be set elsewhere.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
+use sidestream::explicit::socks::{Credentials, ParseCredentialsError};
+use sidestream::upstream;
 
-use crate::settings::{Http, Layer};
+use crate::rules;
+use crate::settings::{Bound, Http, Layer, OwnCert, SystemProxy, Udp};
 
 /// What every command takes.
 #[derive(Clone, Debug, Default, Args)]
@@ -30,13 +34,30 @@ pub struct Common {
 /// What becomes of flows.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Traffic {
+    /// Decrypt nothing but hosts that match: regular expressions on `host:port` (repeatable).
+    #[arg(long, value_name = "REGEX", conflicts_with = "ignore_hosts")]
+    pub allow_hosts: Vec<String>,
+
     /// Trust these roots (PEM) as well when connecting to servers (repeatable).
     #[arg(long, value_name = "FILE")]
     pub ca: Vec<PathBuf>,
 
+    /// How TLS is spoken.
+    #[command(flatten)]
+    pub tls: Tls,
+
     /// Speak this version of HTTP with clients that offer it; translated for servers.
     #[arg(long, value_name = "VERSION", value_enum)]
     pub client_http: Option<Http>,
+
+    /// Pass hosts that match without decrypting them: regular expressions on `host:port`
+    /// (repeatable).
+    #[arg(long, value_name = "REGEX")]
+    pub ignore_hosts: Vec<String>,
+
+    /// Connect to servers from this address of the machine.
+    #[arg(long, value_name = "ADDRESS")]
+    pub connect_addr: Option<IpAddr>,
 
     /// Do not verify servers' certificates.
     #[arg(long)]
@@ -53,6 +74,105 @@ pub struct Traffic {
     /// Record everything to a session file.
     #[arg(long, value_name = "FILE")]
     pub session: Option<PathBuf>,
+
+    /// Decrypt TCP to hosts that match, and treat it as raw bytes (repeatable).
+    #[arg(long, value_name = "REGEX")]
+    pub tcp_hosts: Vec<String>,
+
+    /// Treat UDP to hosts that match as raw datagrams (repeatable).
+    #[arg(long, value_name = "REGEX")]
+    pub udp_hosts: Vec<String>,
+
+    /// Reach servers through this proxy: `http`, `https` or `socks5://[USER:PASSWORD@]HOST[:PORT]`.
+    #[arg(long, value_name = "URL", value_parser = parse_upstream)]
+    pub upstream: Option<upstream::Server>,
+
+    /// Give that proxy these, and those of --mode upstream. Others of this machine see the command
+    /// line, but neither SIDESTREAM_UPSTREAM_AUTH nor the configuration file.
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = parse_upstream_auth)]
+    pub upstream_auth: Option<upstream::Credentials>,
+
+    /// What becomes of datagrams that the proxy does not carry (dns: but DNS, they are refused).
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub upstream_udp: Option<Udp>,
+
+    /// Rules that change exchanges.
+    #[command(flatten)]
+    pub rules: RuleOptions,
+}
+
+/// Rules that change exchanges. The first character separates the parts; the filter may be left
+/// out where there are three.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Rules that change exchanges")]
+pub struct RuleOptions {
+    /// Block requests that match, with that status; 444 hangs up (repeatable).
+    #[arg(long, value_name = "|FILTER|STATUS", value_parser = rules::block)]
+    pub block_list: Vec<String>,
+
+    /// Answer URLs that match from a file or directory (repeatable).
+    #[arg(long, value_name = "|FILTER|URL-REGEX|PATH", value_parser = rules::map_local)]
+    pub map_local: Vec<String>,
+
+    /// Send requests to another URL (repeatable).
+    #[arg(long, value_name = "|FILTER|URL-REGEX|REPLACEMENT", value_parser = rules::map_remote)]
+    pub map_remote: Vec<String>,
+
+    /// Replace in bodies (repeatable).
+    #[arg(long, value_name = "|FILTER|REGEX|[@]REPLACEMENT", value_parser = rules::modify_body)]
+    pub modify_body: Vec<String>,
+
+    /// Set a header field, or with an empty value remove it (repeatable).
+    #[arg(long, value_name = "|FILTER|NAME|[@]VALUE", value_parser = rules::modify_headers)]
+    pub modify_headers: Vec<String>,
+}
+
+/// How TLS is spoken.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Options of TLS")]
+pub struct Tls {
+    /// Show clients this certificate (PEM, with its key) for a domain, such as *.example.com, or
+    /// for all (repeatable).
+    #[arg(long, value_name = "[DOMAIN=]PATH")]
+    pub certs: Vec<OwnCert>,
+
+    /// Speak these cipher suites with clients (with colons).
+    #[arg(long, value_name = "LIST")]
+    pub ciphers_client: Option<String>,
+
+    /// Offer servers these cipher suites, whatever the client offers (with colons).
+    #[arg(long, value_name = "LIST")]
+    pub ciphers_server: Option<String>,
+
+    /// Give servers that ask for one this certificate (PEM, with its key), or HOST.pem of this
+    /// folder.
+    #[arg(long, value_name = "PATH")]
+    pub client_certs: Option<PathBuf>,
+
+    /// Ask clients for a certificate, which is recorded.
+    #[arg(long)]
+    pub request_client_cert: bool,
+
+    /// Append the keys of both sides to this file, for Wireshark and others; SSLKEYLOGFILE names
+    /// it as well.
+    #[arg(long, value_name = "FILE")]
+    pub ssl_key_log_file: Option<PathBuf>,
+
+    /// Speak no higher version of TLS with clients.
+    #[arg(long, value_name = "VERSION")]
+    pub tls_version_client_max: Option<Bound>,
+
+    /// Speak no lower version of TLS with clients: TLS1_2, TLS1_3.
+    #[arg(long, value_name = "VERSION")]
+    pub tls_version_client_min: Option<Bound>,
+
+    /// Offer servers no higher version of TLS.
+    #[arg(long, value_name = "VERSION")]
+    pub tls_version_server_max: Option<Bound>,
+
+    /// Offer servers no lower version of TLS.
+    #[arg(long, value_name = "VERSION")]
+    pub tls_version_server_min: Option<Bound>,
 }
 
 /// How processes of the whole machine are captured.
@@ -70,6 +190,65 @@ pub struct Local {
     /// Read the spec from this file, and again on SIGHUP: commas or line ends between items.
     #[arg(long, value_name = "FILE")]
     pub spec_file: Option<PathBuf>,
+}
+
+/// How clients of mode `wireguard` find this machine.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Options of --mode wireguard")]
+pub struct Wireguard {
+    /// Have clients find this machine there, not at its own address.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub wireguard_endpoint: Option<String>,
+}
+
+/// Who is told of mode `regular`.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Options of --mode regular")]
+pub struct Regular {
+    /// Make it the system's proxy while it runs: of the desktop, which is the default, of gnome or
+    /// kde, and as variables of the next session's environment.
+    #[arg(
+        long,
+        value_name = "WHERE",
+        value_enum,
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "desktop")]
+    pub set_system_proxy: Vec<SystemProxy>,
+}
+
+/// What the server of mode `reverse` is told.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Options of --mode reverse")]
+pub struct Reverse {
+    /// Leave Host as the client sent it; else it names the server.
+    #[arg(long)]
+    pub keep_host_header: bool,
+}
+
+/// Who may use modes `regular`, `upstream` and `socks5`.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Options of --mode regular, upstream and socks5")]
+pub struct Socks5 {
+    /// Serve only clients that give these, or any. Others of this machine see the command line: the
+    /// variable SIDESTREAM_PROXY_AUTH and the configuration file are not shown to them.
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = parse_credentials)]
+    pub proxy_auth: Option<Credentials>,
+}
+
+fn parse_upstream(text: &str) -> Result<upstream::Server, upstream::ParseServerError> {
+    text.parse()
+}
+
+fn parse_upstream_auth(
+    text: &str,
+) -> Result<upstream::Credentials, upstream::ParseCredentialsError> {
+    text.parse()
+}
+
+fn parse_credentials(text: &str) -> Result<Credentials, ParseCredentialsError> {
+    text.parse()
 }
 
 /// What is shown of flows.
@@ -97,14 +276,58 @@ impl From<Common> for Layer {
 
 impl From<Traffic> for Layer {
     fn from(traffic: Traffic) -> Self {
-        let Traffic { ca, client_http, insecure, json, server_http, session } = traffic;
+        let Traffic { allow_hosts, ca, tls, client_http, ignore_hosts, rules, .. } = traffic;
+        let Traffic { insecure, json, server_http, session, tcp_hosts, udp_hosts, .. } = traffic;
+        let Traffic { connect_addr, upstream, upstream_auth, upstream_udp, .. } = traffic;
         Self {
+            allow_hosts: list(allow_hosts),
             ca: list(ca),
             client_http,
+            ignore_hosts: list(ignore_hosts),
+            connect_addr,
             insecure: flag(insecure),
             json,
             server_http,
             session,
+            tcp_hosts: list(tcp_hosts),
+            udp_hosts: list(udp_hosts),
+            upstream,
+            upstream_auth,
+            upstream_udp,
+            ..Self::from(tls).or(rules.into())
+        }
+    }
+}
+
+impl From<RuleOptions> for Layer {
+    fn from(options: RuleOptions) -> Self {
+        let RuleOptions { block_list, map_local, map_remote, modify_body, modify_headers } =
+            options;
+        Self {
+            block_list: list(block_list),
+            map_local: list(map_local),
+            map_remote: list(map_remote),
+            modify_body: list(modify_body),
+            modify_headers: list(modify_headers),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Tls> for Layer {
+    fn from(tls: Tls) -> Self {
+        let Tls { certs, client_certs, ciphers_client, ciphers_server, .. } = tls;
+        Self {
+            certs: list(certs),
+            ciphers_client,
+            ciphers_server,
+            client_certs,
+            request_client_cert: flag(tls.request_client_cert),
+            ssl_key_log_file: tls.ssl_key_log_file,
+            tls_version_client_max: tls.tls_version_client_max,
+            tls_version_client_min: tls.tls_version_client_min,
+            tls_version_server_max: tls.tls_version_server_max,
+            tls_version_server_min: tls.tls_version_server_min,
             ..Self::default()
         }
     }
@@ -119,6 +342,33 @@ impl From<Local> for Layer {
             spec_file,
             ..Self::default()
         }
+    }
+}
+
+impl From<Wireguard> for Layer {
+    fn from(wireguard: Wireguard) -> Self {
+        let Wireguard { wireguard_endpoint } = wireguard;
+        Self { wireguard_endpoint, ..Self::default() }
+    }
+}
+
+impl From<Regular> for Layer {
+    fn from(regular: Regular) -> Self {
+        let Regular { set_system_proxy } = regular;
+        Self { set_system_proxy: list(set_system_proxy), ..Self::default() }
+    }
+}
+
+impl From<Reverse> for Layer {
+    fn from(reverse: Reverse) -> Self {
+        Self { keep_host_header: flag(reverse.keep_host_header), ..Self::default() }
+    }
+}
+
+impl From<Socks5> for Layer {
+    fn from(socks5: Socks5) -> Self {
+        let Socks5 { proxy_auth } = socks5;
+        Self { proxy_auth, ..Self::default() }
     }
 }
 

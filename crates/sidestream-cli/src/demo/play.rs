@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sidestream::flow::Ids;
 use sidestream::os::Command;
-use sidestream::proxy::{HttpVersions, UpstreamTrust};
+use sidestream::proxy::{HostRules, HttpVersions, TlsOptions, UpstreamTrust};
 use sidestream::record::{Exchange, Finished, Flow};
 
 use crate::feed::{Feed, Watcher};
@@ -14,6 +14,8 @@ use crate::print::{Detail, Printer, Style};
 use crate::redact::Redact;
 use crate::root::Root;
 use crate::serve::{Serving, runtime, serve};
+use crate::settings::Settings;
+use crate::through::Through;
 
 /// A client, and what is said of it.
 #[derive(Debug)]
@@ -57,7 +59,11 @@ impl Play {
         let serving = Serving {
             authority: Arc::clone(&self.root.authority),
             trust: self.trust.clone(),
+            tls: TlsOptions::default(),
+            hosts: HostRules::default(),
+            through: Through::of(&Settings::default(), &self.trust)?,
             http: HttpVersions::default(),
+            hook: None,
             sinks: vec![Arc::new(feed.sink())],
             ids: Ids::default(),
             detail: self.detail,

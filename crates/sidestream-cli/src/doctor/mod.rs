@@ -10,6 +10,7 @@ use sidestream::os::{Driver, Finding, Outcome, Report};
 
 use crate::exit::Exit;
 use crate::print::{Color, Style};
+use crate::repair;
 use crate::root::Kept;
 
 /// What is known of the root's folder.
@@ -46,7 +47,8 @@ impl<'a> Folder<'a> {
 }
 
 /// The modes that need a driver of this system, and what does where there is none.
-const MODES: [(&str, &str); 2] = [("run", "use --mode regular"), ("local", "use run")];
+const MODES: [(&str, &str); 3] =
+    [("run", "use --mode regular"), ("local", "use run"), ("transparent", "use --mode wireguard")];
 
 /// Prints what this machine can do. Exits 0 if `run` works here.
 ///
@@ -103,6 +105,7 @@ fn table(
             Some(driver) => {
                 row(Some(true), mode, &format!("by {}", driver.name))?;
                 row(None, "", &driver.capabilities.to_string())?;
+                driver.notes.iter().try_for_each(|note| row(None, "", note))?;
             }
             None if report.drivers.iter().any(|driver| driver.mode == mode) => {
                 row(Some(false), mode, &format!("see above, or {instead}"))?;
@@ -112,7 +115,12 @@ fn table(
             }
         }
     }
-    row(Some(true), "left-overs", "none: nothing outlives a process of ours")
+    match &repair::left_overs()[..] {
+        [] => row(Some(true), "left-overs", "none"),
+        found => found.iter().try_for_each(|what| {
+            row(Some(false), "left-overs", &format!("{what}, undo it: sidestream repair"))
+        }),
+    }
 }
 
 fn outcome(finding: &Finding) -> (Option<bool>, String) {

@@ -16,9 +16,10 @@ pub(super) struct Doctor<'a> {
     root: Root,
     run: Option<&'static str>,
     local: Option<&'static str>,
+    transparent: Option<&'static str>,
     helper: Helper<'a>,
     drivers: Vec<DriverLine<'a>>,
-    leftovers: [String; 0],
+    leftovers: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,6 +45,7 @@ struct DriverLine<'a> {
     usable: bool,
     capabilities: String,
     findings: Vec<FindingLine<'a>>,
+    notes: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -65,9 +67,10 @@ impl<'a> Doctor<'a> {
             root: Root { well, text },
             run: picked(report, "run").map(|driver| driver.name),
             local: picked(report, "local").map(|driver| driver.name),
+            transparent: picked(report, "transparent").map(|driver| driver.name),
             helper: Helper::new(helper),
             drivers: report.drivers.iter().map(DriverLine::new).collect(),
-            leftovers: [],
+            leftovers: crate::repair::left_overs(),
         }
     }
 }
@@ -97,6 +100,7 @@ impl<'a> DriverLine<'a> {
             usable: driver.is_usable(),
             capabilities: driver.capabilities.to_string(),
             findings: driver.findings.iter().map(FindingLine::new).collect(),
+            notes: &driver.notes,
         }
     }
 }

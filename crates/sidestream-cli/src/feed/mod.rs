@@ -107,6 +107,10 @@ impl Sink for FeedSink {
     fn record(&self, entry: &Entry) -> Recorded {
         self.0.push(entry)
     }
+
+    fn wants_content(&self) -> bool {
+        self.0.wants_content()
+    }
 }
 
 impl fmt::Debug for FeedSink {

@@ -11,6 +11,9 @@ const CONTENT_BYTES: usize = 8 * 1024 * 1024;
 /// How much else may wait.
 const FACTS_BYTES: usize = 32 * 1024 * 1024;
 
+/// How many entries wait before a watcher is woken that is told nothing but how far bodies came.
+const PROGRESS: usize = 256;
+
 // Two watchers, both as slow as can be.
 const _: () = assert!(2 * (CONTENT_BYTES + FACTS_BYTES) <= 96 * 1024 * 1024);
 
@@ -29,6 +32,8 @@ struct Waiting {
     missed: u64,
     closed: bool,
     left: bool,
+    /// The watcher sleeps until it is woken.
+    asleep: bool,
 }
 
 impl Queue {
@@ -57,21 +62,35 @@ impl Queue {
         } else {
             Recorded::Full
         };
+        let is_news = content == 0 || self.wants_content || waiting.entries.len() >= PROGRESS;
+        // Waking is a call into the kernel, also where nobody sleeps.
+        let wakes = is_news && !waiting.entries.is_empty() && std::mem::take(&mut waiting.asleep);
         drop(waiting);
-        self.changed.notify_one();
+        if wakes {
+            self.changed.notify_one();
+        }
         recorded
     }
 
     /// Waits for entries and takes all that are there; `None` after the end.
     pub(super) fn take(&self) -> Option<VecDeque<Entry>> {
-        let waiting = self.lock();
-        let mut waiting = self
-            .changed
-            .wait_while(waiting, |waiting| waiting.entries.is_empty() && !waiting.closed)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.lock();
+        if waiting.entries.is_empty() && !waiting.closed {
+            waiting.asleep = true;
+            waiting = self
+                .changed
+                .wait_while(waiting, |waiting| waiting.asleep && !waiting.closed)
+                .unwrap_or_else(PoisonError::into_inner);
+            waiting.asleep = false;
+        }
         (waiting.content_bytes, waiting.facts_bytes) = (0, 0);
         let entries = std::mem::take(&mut waiting.entries);
         (!entries.is_empty()).then_some(entries)
+    }
+
+    /// Returns whether the watcher looks at content, and looks at all.
+    pub(super) fn wants_content(&self) -> bool {
+        self.wants_content && !self.lock().left
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -164,4 +183,39 @@ fn fact_bytes(event: &Event) -> usize {
         _ => 0,
     };
     size_of::<Entry>() + more
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use sidestream::flow::{ExchangeId, FlowId};
+    use sidestream::record::Part;
+
+    use super::*;
+
+    fn entry(event: Event) -> Entry {
+        Entry { at: SystemTime::UNIX_EPOCH, flow: FlowId(1), event }
+    }
+
+    #[test]
+    fn a_watcher_that_looks_at_no_content_sleeps_while_bodies_come() {
+        let queue = Queue::new(false);
+        std::thread::scope(|scope| {
+            let watching = scope.spawn(|| queue.take().map(|entries| entries.len()));
+            while !queue.lock().asleep {
+                std::thread::yield_now();
+            }
+            for _ in 0..PROGRESS {
+                let data = vec![0; 1000].into();
+                let (exchange, part) = (ExchangeId(1), Part::Response);
+                let recorded = queue.push(&entry(Event::Body { exchange, part, data }));
+                assert_eq!(recorded, Recorded::Accepted);
+            }
+            assert!(queue.lock().asleep);
+            let (exchange, part) = (ExchangeId(1), Part::Response);
+            queue.push(&entry(Event::PartEnded { exchange, part }));
+            assert_eq!(watching.join().unwrap(), Some(2));
+        });
+    }
 }

@@ -1,5 +1,6 @@
 //! Turns what was recorded into lines.
 
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use sidestream::flow::Peer;
@@ -10,8 +11,8 @@ use sidestream::record::{
 
 use super::process::Process;
 use super::schema::{
-    Alteration, Content, Dns, Error, Headers, Interim, Line, Message, Offered, Passed, Question,
-    Record, Request, Response, Timing, Tls,
+    Alteration, ClientCertificate, Content, Difference, Differences, Dns, Error, Headers, Interim,
+    Line, Message, Offered, Passed, Question, Record, Request, Response, ServerTls, Timing, Tls,
 };
 use super::text::Text;
 use crate::outcome::outcome;
@@ -43,6 +44,9 @@ fn exchange_line(flow: &Flow, exchange: &Exchange, redact: &Redact) -> Line {
         }
     };
     let since = |point| exchange.timing.since_start(point).map(micros);
+    // What else was done to the flow as a whole is the same for all, and stands in its own line.
+    let is_proxied = |it: &&record::Alteration| matches!(it, record::Alteration::Proxied { .. });
+    let proxied = flow.alterations.iter().filter(is_proxied);
     Line {
         exchange: Some(exchange.id.0),
         error: outcome(flow, exchange).map(error),
@@ -53,7 +57,7 @@ fn exchange_line(flow: &Flow, exchange: &Exchange, redact: &Redact) -> Line {
             end_us: since(exchange.timing.ended),
         },
         defects: exchange.defects.clone(),
-        alterations: exchange.alterations.iter().map(alteration).collect(),
+        alterations: proxied.chain(&exchange.alterations).map(alteration).collect(),
         ..frame(kind, flow, content)
     }
 }
@@ -86,6 +90,7 @@ fn passed(flow: &Flow) -> Option<Passed> {
     let record::Passed { why, offered } = flow.passed.as_ref()?;
     let (why, until) = match why {
         PassReason::Refused { until, .. } => ("refused", Some(time(*until))),
+        PassReason::Hosts { .. } => ("hosts", None),
         PassReason::Spec { .. } => ("spec", None),
         PassReason::Unsupported { .. } => ("unsupported", None),
         PassReason::Untrusted => ("untrusted", None),
@@ -109,6 +114,7 @@ fn frame(kind: &'static str, flow: &Flow, content: Content) -> Line {
         server: server(flow),
         host: flow.host.clone(),
         tls: flow.client_tls().map(tls),
+        server_tls: flow.server_tls().map(server_tls),
         content,
         error: flow.failure().map(error),
         timing: Timing {
@@ -124,10 +130,13 @@ fn frame(kind: &'static str, flow: &Flow, content: Content) -> Line {
 
 /// Returns the server that was reached last, or that the client meant to reach.
 ///
-/// The address that a client of an explicit proxy connected to is the proxy's own.
-fn server(flow: &Flow) -> Option<std::net::SocketAddr> {
+/// The address that a client of an explicit proxy connected to is the proxy's own; one that was
+/// only named has none.
+fn server(flow: &Flow) -> Option<SocketAddr> {
     let reached = flow.servers.last().map(|(_, addr)| *addr);
-    reached.or_else(|| (flow.via != "regular").then_some(flow.key.server))
+    let is_known = |addr: &SocketAddr| !addr.ip().is_unspecified();
+    let meant = !matches!(&*flow.via, "regular" | "upstream");
+    reached.or_else(|| meant.then_some(flow.key.server)).filter(is_known)
 }
 
 fn http(exchange: &Exchange, redact: &Redact) -> Content {
@@ -180,6 +189,7 @@ fn web_socket(url: &str, message: &WebSocketMessage) -> Message {
         compressed: message.compressed,
         encoded: message.encoded,
         ended: message.ended,
+        injected: message.injected,
     }
 }
 
@@ -195,9 +205,34 @@ fn tls(tls: &record::Tls) -> Tls {
     Tls {
         version: tls.version.to_string(),
         cipher: tls.cipher.clone(),
+        group: tls.group.clone(),
+        resumed: tls.resumed,
         sni: tls.sni.clone(),
         alpn: tls.alpn.clone(),
         ja4: tls.ja4.clone(),
+        client_certificate: tls.client_certificate.as_ref().map(client_certificate),
+    }
+}
+
+fn server_tls(leg: &record::Tls) -> ServerTls {
+    let list = |list: &Vec<record::HelloDifference>| match &list[..] {
+        [] => Differences::Same("same"),
+        list => Differences::List(list.iter().map(difference).collect()),
+    };
+    ServerTls { tls: tls(leg), differences: leg.differences.as_ref().map(list) }
+}
+
+fn difference(difference: &record::HelloDifference) -> Difference {
+    let record::HelloDifference { part, withheld, added, reordered } = difference.clone();
+    Difference { part: part.name(), withheld, added, reordered }
+}
+
+fn client_certificate(certificate: &record::ClientCertificate) -> ClientCertificate {
+    match certificate.clone() {
+        record::ClientCertificate::Absent => ClientCertificate::Absent("absent"),
+        record::ClientCertificate::Given { subject, sha256 } => {
+            ClientCertificate::Given { subject, sha256 }
+        }
     }
 }
 
@@ -236,7 +271,13 @@ fn error(failure: &Failure) -> Error {
 fn alteration(alteration: &record::Alteration) -> Alteration {
     let what = match alteration {
         record::Alteration::AlpnWithheld(_) => "alpn_withheld",
+        record::Alteration::Continued => "continued",
+        record::Alteration::Edited(_) => "edited",
         record::Alteration::FieldsRemoved(_) => "fields_removed",
+        record::Alteration::FramesRemade => "frames_remade",
+        record::Alteration::HooksBypassed => "hooks_bypassed",
+        record::Alteration::FieldSet { .. } => "field_set",
+        record::Alteration::Proxied { .. } => "proxied",
         record::Alteration::TargetForm { .. } => "target_form",
         record::Alteration::TlsTerminated => "tls_terminated",
         record::Alteration::Translated { .. } => "translated",

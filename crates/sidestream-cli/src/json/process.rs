@@ -50,6 +50,7 @@ struct User {
 struct Container {
     id: String,
     name: Option<String>,
+    image: Option<String>,
     runtime: Option<String>,
 }
 
@@ -91,7 +92,7 @@ impl From<&flow::User> for User {
 
 impl From<&flow::Container> for Container {
     fn from(container: &flow::Container) -> Self {
-        let flow::Container { id, name, runtime } = container.clone();
-        Self { id, name, runtime }
+        let flow::Container { id, name, image, runtime } = container.clone();
+        Self { id, name, image, runtime }
     }
 }

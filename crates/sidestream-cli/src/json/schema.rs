@@ -19,6 +19,8 @@ pub(super) struct Line {
     pub(super) server: Option<SocketAddr>,
     pub(super) host: Option<String>,
     pub(super) tls: Option<Tls>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) server_tls: Option<ServerTls>,
     #[serde(flatten)]
     pub(super) content: Content,
     pub(super) error: Option<Error>,
@@ -60,9 +62,47 @@ pub(super) enum Content {
 pub(super) struct Tls {
     pub(super) version: String,
     pub(super) cipher: String,
+    pub(super) group: Option<String>,
+    pub(super) resumed: bool,
     pub(super) sni: Option<String>,
     pub(super) alpn: Option<String>,
     pub(super) ja4: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) client_certificate: Option<ClientCertificate>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ServerTls {
+    #[serde(flatten)]
+    pub(super) tls: Tls,
+    pub(super) differences: Option<Differences>,
+}
+
+/// A word, or what differs.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Differences {
+    Same(&'static str),
+    List(Vec<Difference>),
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Difference {
+    pub(super) part: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) withheld: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) added: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) reordered: bool,
+}
+
+/// A word, or whose it is.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum ClientCertificate {
+    Absent(&'static str),
+    Given { subject: String, sha256: String },
 }
 
 /// Header fields as pairs, in order.
@@ -124,6 +164,8 @@ pub(super) struct Message {
     pub(super) compressed: bool,
     pub(super) encoded: bool,
     pub(super) ended: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) injected: bool,
 }
 
 #[derive(Debug, Serialize)]

@@ -1,6 +1,6 @@
 //! Modes that cannot be had together.
 
-use super::{Kind, Mode};
+use super::{Kind, Mode, Scheme, Server};
 
 /// Why modes cannot be had together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +19,12 @@ pub enum Clash {
     /// There is one capture of local processes.
     #[error("mode local is given twice, write one spec with commas: local:curl,wget")]
     Local,
+    /// There is one folder with clients.
+    #[error(
+        "mode wireguard is given twice without a file, give the second one its own: \
+             wireguard:FILE"
+    )]
+    Wireguard,
 }
 
 /// Refuses modes that cannot be had together.
@@ -39,6 +45,9 @@ fn check_two(first: &Mode, second: &Mode) -> Result<(), Clash> {
     if matches!((&first.kind, &second.kind), (Kind::Local(_), Kind::Local(_))) {
         return Err(Clash::Local);
     }
+    if matches!((&first.kind, &second.kind), (Kind::Wireguard(None), Kind::Wireguard(None))) {
+        return Err(Clash::Wireguard);
+    }
     let (Some(one), Some(other)) = (first.listen(), second.listen()) else { return Ok(()) };
     if !one.clashes_with(&other) || !share_transport(&first.kind, &second.kind) {
         return Ok(());
@@ -47,11 +56,16 @@ fn check_two(first: &Mode, second: &Mode) -> Result<(), Clash> {
     Err(Clash::Listen { first, second, listen: other.to_string() })
 }
 
-/// WireGuard listens for datagrams only, most others for connections only.
+fn takes_udp(kind: &Kind) -> bool {
+    matches!(kind, Kind::Reverse(Server { scheme: Scheme::Udp, .. }))
+}
+
+/// WireGuard listens for datagrams only, most others for connections only; those of SOCKS are
+/// told of a port of their own.
 fn share_transport(first: &Kind, second: &Kind) -> bool {
     let udp = |kind: &Kind| {
-        matches!(kind, Kind::Dns | Kind::Reverse(_) | Kind::Socks5 | Kind::Wireguard(_))
+        matches!(kind, Kind::Dns | Kind::Transparent | Kind::Wireguard(_)) || takes_udp(kind)
     };
-    let tcp = |kind: &Kind| !matches!(kind, Kind::Wireguard(_));
+    let tcp = |kind: &Kind| !matches!(kind, Kind::Wireguard(_)) && !takes_udp(kind);
     (udp(first) && udp(second)) || (tcp(first) && tcp(second))
 }

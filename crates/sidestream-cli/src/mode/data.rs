@@ -1,4 +1,4 @@
-//! The server that `reverse` and `upstream` name: `[SCHEME://]HOST[:PORT]`.
+//! The server that `reverse` names: `[SCHEME://]HOST[:PORT]`.
 
 use super::ParseModeError;
 
@@ -60,28 +60,11 @@ impl Server {
         let (mode, example) = ("reverse", "reverse:https://example.com");
         let data = given(data).ok_or(ParseModeError::NoServer { mode, example })?;
         let allowed = "http, https, http3, tls, dtls, tcp, udp, dns, quic";
-        Self::parse(data, Scheme::Https, |_| true, (mode, allowed))
-    }
-
-    pub(super) fn upstream(data: Option<&str>) -> Result<Self, ParseModeError> {
-        let (mode, example) = ("upstream", "upstream:http://proxy.example.com:3128");
-        let data = given(data).ok_or(ParseModeError::NoServer { mode, example })?;
-        let speaks_proxy = |scheme| matches!(scheme, Scheme::Http | Scheme::Https);
-        Self::parse(data, Scheme::Http, speaks_proxy, (mode, "http, https"))
-    }
-
-    fn parse(
-        data: &str,
-        default: Scheme,
-        takes: impl Fn(Scheme) -> bool,
-        (mode, allowed): (&'static str, &'static str),
-    ) -> Result<Self, ParseModeError> {
         let (scheme, rest) = match data.split_once("://") {
-            None => (default, data),
+            None => (Scheme::Https, data),
             Some((name, rest)) => {
-                let scheme = Scheme::named(name).filter(|scheme| takes(*scheme));
                 let refused = || ParseModeError::Scheme { mode, scheme: name.to_owned(), allowed };
-                (scheme.ok_or_else(refused)?, rest)
+                (Scheme::named(name).ok_or_else(refused)?, rest)
             }
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -101,7 +84,7 @@ impl Server {
     }
 }
 
-fn given(data: Option<&str>) -> Option<&str> {
+pub(super) fn given(data: Option<&str>) -> Option<&str> {
     data.filter(|data| !data.is_empty())
 }
 

@@ -1,6 +1,7 @@
 //! Why a text is not a mode.
 
 use sidestream::spec::ParseSpecError;
+use sidestream::upstream::ParseServerError;
 
 use super::NAMES;
 
@@ -59,6 +60,9 @@ pub enum ParseModeError {
     /// The address to listen on lacks its host.
     #[error("the host is missing before the port, write 0.0.0.0 for every IPv4 address")]
     NoHost,
+    /// What mode `upstream` names is no proxy.
+    #[error("mode upstream: {0}")]
+    Upstream(#[source] ParseServerError),
     /// The spec does not parse.
     #[error("not a spec:\n{}", source.render(text))]
     Spec {

@@ -4,10 +4,12 @@ mod clash;
 mod data;
 mod error;
 mod listen;
+mod upstream;
 
 use std::str::FromStr;
 
 use sidestream::spec::Spec;
+use sidestream::upstream::Server as Proxy;
 
 pub use clash::{Clash, check_clashes};
 pub use data::{Scheme, Server};
@@ -42,7 +44,7 @@ pub enum Kind {
     /// A TUN device, with its name.
     Tun(Option<String>),
     /// A proxy that passes everything to another proxy.
-    Upstream(Server),
+    Upstream(Proxy),
     /// A WireGuard server, with its key file.
     Wireguard(Option<String>),
 }
@@ -76,7 +78,20 @@ impl Kind {
 
     /// Returns whether the mode is there in this version.
     pub const fn is_built(&self) -> bool {
-        matches!(self, Self::Local(_) | Self::Regular)
+        if let Self::Reverse(server) = self {
+            use Scheme as It;
+            return matches!(server.scheme, It::Http | It::Https | It::Tcp | It::Tls | It::Udp);
+        }
+        matches!(
+            self,
+            Self::Local(_)
+                | Self::Regular
+                | Self::Socks5
+                | Self::Transparent
+                | Self::Tun(_)
+                | Self::Upstream(_)
+                | Self::Wireguard(_)
+        )
     }
 }
 
@@ -84,7 +99,12 @@ impl Mode {
     /// Returns where the mode listens, if it does.
     pub fn listen(&self) -> Option<Listen> {
         let port = self.kind.default_port()?;
-        Some(self.listen.clone().unwrap_or(Listen { host: None, port }))
+        let mut listen = self.listen.clone().unwrap_or(Listen { host: None, port });
+        if matches!(self.kind, Kind::Transparent | Kind::Wireguard(_)) {
+            // Its clients are elsewhere, and prove who they are, or have been led here.
+            listen.host.get_or_insert_with(|| "0.0.0.0".to_owned());
+        }
+        Some(listen)
     }
 }
 
@@ -96,6 +116,9 @@ impl FromStr for Mode {
         // An `@` may be part of a spec, and there is no address to listen on.
         if matches!(name.as_str(), "local" | "osproxy") {
             return local(text);
+        }
+        if name == "upstream" {
+            return upstream::parse(text);
         }
         if !NAMES.contains(&name.as_str()) {
             return Err(ParseModeError::Unknown { name });
@@ -153,7 +176,6 @@ fn kind(name: &str, data: Option<&str>) -> Result<Kind, ParseModeError> {
         "tun" => Ok(Kind::Tun(optional())),
         "wireguard" => Ok(Kind::Wireguard(optional())),
         "reverse" => Server::reverse(data).map(Kind::Reverse),
-        "upstream" => Server::upstream(data).map(Kind::Upstream),
         other => Err(ParseModeError::Unknown { name: other.to_owned() }),
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use sidestream::record::wording::{self, text};
 use sidestream::record::{
-    Alteration, Body, DnsMessage, Exchange, Field, Fields, Flow, RequestHead, ResponseHead, Tls,
+    Alteration, Body, DnsMessage, Exchange, Field, Fields, Flow, RequestHead, ResponseHead,
 };
 
 use super::{Color, Detail, Style, body};
@@ -30,9 +30,7 @@ pub(super) fn exchange(
         return Ok(());
     }
     write_process(out, how, flow)?;
-    if let Some(tls) = flow.client_tls() {
-        write_tls(out, how, tls)?;
-    }
+    write_legs(out, how, flow)?;
     if let Some(head) = &exchange.request {
         how.request(out, head)?;
         how.body(out, '>', &exchange.request_body)?;
@@ -54,9 +52,7 @@ pub(super) fn flow(out: &mut Vec<u8>, how: Details<'_>, flow: &Flow) -> io::Resu
         return Ok(());
     }
     write_process(out, how, flow)?;
-    if let Some(tls) = flow.client_tls() {
-        write_tls(out, how, tls)?;
-    }
+    write_legs(out, how, flow)?;
     how.remarks(out, &flow.defects, &flow.alterations)
 }
 
@@ -130,15 +126,13 @@ fn write_process(out: &mut Vec<u8>, how: Details<'_>, flow: &Flow) -> io::Result
     writeln!(out, "    {}", how.style.paint(Color::Dim, &line))
 }
 
-fn write_tls(out: &mut Vec<u8>, how: Details<'_>, tls: &Tls) -> io::Result<()> {
-    let mut line = format!("* {}, {}", tls.version, text(tls.cipher.as_bytes()));
-    let parts = [("SNI", &tls.sni), ("ALPN", &tls.alpn), ("JA4", &tls.ja4)];
-    for (name, value) in parts {
-        if let Some(value) = value {
-            line += &format!(", {name} {}", text(value.as_bytes()));
-        }
-    }
-    writeln!(out, "    {}", how.style.paint(Color::Dim, &line))
+fn write_legs(out: &mut Vec<u8>, how: Details<'_>, flow: &Flow) -> io::Result<()> {
+    let legs = [("", flow.client_tls()), ("server: ", flow.server_tls())];
+    let mut legs = legs.into_iter().filter_map(|(of, leg)| leg.map(|leg| (of, leg)));
+    legs.try_for_each(|(of, leg)| {
+        let line = format!("* {of}{}", text(wording::tls(leg).as_bytes()));
+        writeln!(out, "    {}", how.style.paint(Color::Dim, &line))
+    })
 }
 
 fn write_dns(out: &mut Vec<u8>, message: &DnsMessage) -> io::Result<()> {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use sidestream::flow::Process;
-use sidestream::process::{decide, residual};
-use sidestream::spec::{Spec, Verdict};
+use sidestream::process::{Lineage, decide, facts, residual};
+use sidestream::spec::{Fact, Facts, Field, ProcessFacts, Spec, Verdict};
 
 /// What would become of a process's flows.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(super) enum Fate {
     /// It is ours.
     Never,
     Pass,
+    /// It depends on the executable, which is hidden from this user.
+    Unknown,
 }
 
 impl Fate {
@@ -26,6 +28,7 @@ impl Fate {
             Self::Intercept => "intercept",
             Self::Never => "never",
             Self::Pass => "pass",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -43,6 +46,7 @@ impl fmt::Display for Fate {
         match self {
             Self::Destination(rest) => write!(f, "{}, but {rest}", rest.default_verdict()),
             Self::Never => f.write_str("never (Sidestream itself)"),
+            Self::Unknown => f.write_str("unknown (executable hidden)"),
             fate => f.write_str(fate.name()),
         }
     }
@@ -64,10 +68,26 @@ impl Ours {
         if process.path.as_ref().is_some_and(|path| self.0.contains(path)) {
             return Fate::Never;
         }
+        if depends_on_hidden(spec, process) {
+            return Fate::Unknown;
+        }
         match decide(spec, process) {
             Verdict::Intercept => Fate::Intercept,
             Verdict::Needs(_) => Fate::Destination(residual(spec, process)),
             Verdict::Pass => Fate::Pass,
         }
+    }
+}
+
+/// Tells whether it is for want of the process's executable that a spec does not decide.
+fn depends_on_hidden(spec: &Spec, process: &Process) -> bool {
+    if process.path.is_some() {
+        return false;
+    }
+    let open = ProcessFacts { name: Fact::Unknown, path: Fact::Unknown, ..facts(process) };
+    let lineage = Lineage::new(process);
+    match spec.decide(&Facts { process: open, ..lineage.facts() }) {
+        Verdict::Needs(fields) => fields.iter().any(Field::is_process),
+        Verdict::Intercept | Verdict::Pass => false,
     }
 }

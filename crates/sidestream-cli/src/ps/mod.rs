@@ -3,7 +3,7 @@
 mod fate;
 mod table;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use serde::Serialize;
 use sidestream::flow::Process;
@@ -32,7 +32,9 @@ pub fn ps(args: &Ps, detail: Detail, style: Style) -> anyhow::Result<Exit> {
             spec => spec,
         },
     };
-    let table = Table::open()?.with_packages(Packages::default());
+    let table = Table::open()?;
+    // The table for people shows no packages, so none are looked up for it.
+    let table = if args.json { table.with_packages(Packages::default()) } else { table };
     let passes = |process: &Process| {
         spec.as_ref().is_some_and(|spec| decide(spec, process) == Verdict::Pass)
     };
@@ -48,27 +50,36 @@ pub fn ps(args: &Ps, detail: Detail, style: Style) -> anyhow::Result<Exit> {
         processes.try_for_each(|process| write_json(&mut out, &process, fate(&process).as_ref()))
     } else {
         let rows: Vec<_> = taken.iter().map(|process| Row::new(process, fate(process))).collect();
-        table::write(&mut out, &rows, style)
+        table::write(&mut out, &rows, style, limit(detail))
     };
     match written.and_then(|()| out.flush()) {
         // Whoever closes the other end, as `head` does, has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Success),
         written => written?,
     }
-    if detail > Detail::Quiet && spec.is_some() {
-        tell(passed.len(), if is_root(&table) { 0 } else { hidden });
+    if detail > Detail::Quiet {
+        tell(passed.len(), if is_root(&table) { 0 } else { hidden }, spec.is_some());
     }
     Ok(Exit::Success)
 }
 
+/// Returns how wide the table may become: as the terminal, unless more is asked for.
+fn limit(detail: Detail) -> Option<usize> {
+    let stdout = io::stdout();
+    let size = (detail < Detail::Heads && stdout.is_terminal())
+        .then(|| terminal_size::terminal_size_of(stdout))?;
+    size.map(|(terminal_size::Width(width), _)| width.into())
+}
+
 /// Says what the list does not show.
-fn tell(passed: usize, hidden: usize) {
+fn tell(passed: usize, hidden: usize, judged: bool) {
     if passed > 0 {
         say(format_args!("processes that are passed: {passed}, --all lists them"));
     }
     if hidden > 0 {
+        let why = if judged { "judge" } else { "show" };
         say(format_args!(
-            "processes whose executables are hidden from this user: {hidden}, run this as root to judge them as well"
+            "processes whose executables are hidden from this user: {hidden}, run this as root to {why} them as well"
         ));
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use sidestream::ca::{GenerateError, ImportError};
+use sidestream::onboarding::SiteError;
 
 /// Why there is no root.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,9 @@ pub enum RootError {
     /// A root cannot be made.
     #[error("cannot make a root")]
     Generate(#[from] GenerateError),
+    /// It cannot be offered.
+    #[error("cannot make the page from which devices take the root")]
+    Site(#[from] SiteError),
 }
 
 impl RootError {

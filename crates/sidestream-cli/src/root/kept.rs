@@ -1,13 +1,13 @@
 //! The files of the root.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sidestream::ca::Authority;
-use tempfile::NamedTempFile;
 
 use super::{RootError, generate, provider};
+use crate::whole::{self, Unfinished};
 
 /// The folder in which a root is kept.
 ///
@@ -39,12 +39,18 @@ impl Kept {
         fs::metadata(self.key_path()).is_ok_and(|metadata| is_exposed(&metadata))
     }
 
+    /// Removes what a killed process has left unfinished.
+    pub fn sweep(&self) {
+        drop(whole::sweep(&self.folder));
+    }
+
     /// Reads the root, or makes it. Two processes that do so at once get the same one.
     ///
     /// # Errors
     ///
     /// The folder cannot be written, or what lies in it is no root.
     pub fn read_or_make(&self) -> Result<Authority, RootError> {
+        self.sweep();
         let authority = match self.read()? {
             Some(authority) => authority,
             None => self.make()?,
@@ -93,20 +99,13 @@ impl Kept {
     /// Puts the key where it belongs, whole or not at all, unless there is one already.
     fn put_key(&self, text: &str) -> io::Result<()> {
         create_private_folder(&self.folder)?;
-        // A temporary file is its owner's alone (0600).
-        let mut file = NamedTempFile::new_in(&self.folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist_noclobber(self.key_path()).map_err(|error| error.error)?;
-        Ok(())
+        Unfinished::write(&self.folder, text.as_bytes())?.put(&self.key_path())
     }
 
     fn write_certificate(&self, path: &Path, pem: &str) -> io::Result<()> {
-        let mut file = NamedTempFile::new_in(&self.folder)?;
-        file.write_all(pem.as_bytes())?;
+        let file = Unfinished::write(&self.folder, pem.as_bytes())?;
         make_public(file.as_file())?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        file.replace(path)
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 use sidestream::ca::Authority;
+use sidestream::onboarding::Site;
 
 pub use error::RootError;
 pub use kept::Kept;
@@ -49,6 +50,15 @@ impl Root {
     pub fn ephemeral() -> Result<Self, RootError> {
         let authority = generate()?;
         Ok(Self { authority: Arc::new(authority), certificate_path: None })
+    }
+
+    /// Makes the page from which devices take it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written in one of the forms that are offered.
+    pub fn site(&self) -> Result<Arc<Site>, RootError> {
+        Ok(Arc::new(Site::new(&self.authority)?))
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Layer;
+use super::{Layer, OwnCert};
 
 /// Why a configuration file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,12 +59,16 @@ fn is_absent(error: &io::Error) -> bool {
 
 fn from_folder(layer: Layer, folder: &Path) -> Layer {
     let place = |path: PathBuf| folder.join(path);
+    let place_own = |own: OwnCert| OwnCert { path: place(own.path), ..own };
     Layer {
         ca: layer.ca.map(|paths| paths.into_iter().map(place).collect()),
+        certs: layer.certs.map(|certs| certs.into_iter().map(place_own).collect()),
+        client_certs: layer.client_certs.map(place),
         confdir: layer.confdir.map(place),
         json: layer.json.map(place),
         session: layer.session.map(place),
         spec_file: layer.spec_file.map(place),
+        ssl_key_log_file: layer.ssl_key_log_file.map(place),
         ..layer
     }
 }

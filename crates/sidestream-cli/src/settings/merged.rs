@@ -1,12 +1,16 @@
 //! What holds in the end.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
-use sidestream::proxy::HttpVersions;
+use sidestream::explicit::socks::Credentials;
+use sidestream::proxy::{HostPatterns, HttpVersions};
+use sidestream::upstream;
 
-use super::Layer;
+use super::{Layer, SystemProxy, Tls};
 use crate::print::Detail;
 use crate::redact::Redact;
+use crate::rules::RuleTexts;
 
 /// What holds in the end: each setting from the first place that says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,24 +21,46 @@ pub struct Settings {
     pub ca_trusted: bool,
     /// The folder of the root key, if not the platform's.
     pub confdir: Option<PathBuf>,
+    /// Which hosts are passed as they are, or treated as bytes.
+    pub hosts: HostPatterns,
+    /// The address that connections to servers leave from.
+    pub connect_addr: Option<IpAddr>,
     /// Which version of HTTP each side speaks.
     pub http: HttpVersions,
     /// Whether servers' certificates are not verified.
     pub insecure: bool,
     /// Where JSON lines go.
     pub json: Option<PathBuf>,
+    /// Whether the server of mode reverse gets the client's Host.
+    pub keep_host_header: bool,
     /// How much is printed.
     pub detail: Detail,
+    /// The user and password that clients of mode socks5 have to give.
+    pub proxy_auth: Option<Credentials>,
     /// Header fields that are hidden everywhere.
     pub redact: Vec<String>,
     /// Whether connections that chosen processes have already are ended.
     pub reset_existing: bool,
+    /// Rules that change exchanges.
+    pub rules: RuleTexts,
     /// Where the session is recorded.
     pub session: Option<PathBuf>,
+    /// Who is told that mode regular is the system's proxy.
+    pub set_system_proxy: Vec<SystemProxy>,
     /// Whether secrets are shown on the screen.
     pub show_secrets: bool,
     /// The file that holds the spec of mode local.
     pub spec_file: Option<PathBuf>,
+    /// How TLS is spoken.
+    pub tls: Tls,
+    /// The proxy through which servers are reached.
+    pub upstream: Option<upstream::Server>,
+    /// The user and password that it, and those of mode upstream, are given.
+    pub upstream_auth: Option<upstream::Credentials>,
+    /// What becomes of datagrams that it does not carry.
+    pub upstream_udp: upstream::Datagrams,
+    /// Where clients of mode wireguard find this machine, if not by its own address.
+    pub wireguard_endpoint: Option<String>,
 }
 
 impl From<Layer> for Settings {
@@ -49,19 +75,52 @@ impl From<Layer> for Settings {
             client: layer.client_http.unwrap_or_default().into(),
             server: layer.server_http.unwrap_or_default().into(),
         };
+        let rules = RuleTexts {
+            block_list: layer.block_list.unwrap_or_default(),
+            map_local: layer.map_local.unwrap_or_default(),
+            map_remote: layer.map_remote.unwrap_or_default(),
+            modify_body: layer.modify_body.unwrap_or_default(),
+            modify_headers: layer.modify_headers.unwrap_or_default(),
+        };
+        let tls = Tls {
+            certs: layer.certs.unwrap_or_default(),
+            ciphers_client: layer.ciphers_client,
+            ciphers_server: layer.ciphers_server,
+            client_certs: layer.client_certs,
+            request_client_cert: layer.request_client_cert.unwrap_or_default(),
+            ssl_key_log_file: layer.ssl_key_log_file,
+            versions_client: [layer.tls_version_client_min, layer.tls_version_client_max],
+            versions_server: [layer.tls_version_server_min, layer.tls_version_server_max],
+        };
         Self {
             ca: layer.ca.unwrap_or_default(),
             ca_trusted: layer.ca_trusted.unwrap_or_default(),
             confdir: layer.confdir,
+            hosts: HostPatterns {
+                ignore: layer.ignore_hosts.unwrap_or_default(),
+                allow: layer.allow_hosts.unwrap_or_default(),
+                tcp: layer.tcp_hosts.unwrap_or_default(),
+                udp: layer.udp_hosts.unwrap_or_default(),
+            },
+            connect_addr: layer.connect_addr,
             http,
             insecure: layer.insecure.unwrap_or_default(),
             json: layer.json,
+            keep_host_header: layer.keep_host_header.unwrap_or_default(),
             detail,
+            proxy_auth: layer.proxy_auth,
             redact: layer.redact.unwrap_or_default(),
             reset_existing: layer.reset_existing.unwrap_or_default(),
+            rules,
             session: layer.session,
+            set_system_proxy: layer.set_system_proxy.unwrap_or_default(),
             show_secrets: layer.show_secrets.unwrap_or_default(),
             spec_file: layer.spec_file,
+            tls,
+            upstream: layer.upstream,
+            upstream_auth: layer.upstream_auth,
+            upstream_udp: layer.upstream_udp.unwrap_or_default().into(),
+            wireguard_endpoint: layer.wireguard_endpoint,
         }
     }
 }

@@ -8,7 +8,7 @@ use sidestream_testkit::{has_ipv6_loopback, skip};
 use crate::harness::{ANSWER, Bench, answer, http, http_on, program};
 
 #[test]
-fn curl_http() {
+pub(crate) fn curl_http() {
     let Some(curl) = program("curl_http", "curl") else { return };
     let (bench, origin) = (Bench::new(), http());
     let url = format!("http://127.0.0.1:{}/a?b=c", origin.port());
@@ -21,7 +21,7 @@ fn curl_http() {
 }
 
 #[test]
-fn curl_https() {
+pub(crate) fn curl_https() {
     let Some(curl) = program("curl_https", "curl") else { return };
     let bench = Bench::new();
     let origin = bench.https();
@@ -34,7 +34,7 @@ fn curl_https() {
 }
 
 #[test]
-fn curl_https_to_an_address() {
+pub(crate) fn curl_https_to_an_address() {
     let Some(curl) = program("curl_https_to_an_address", "curl") else { return };
     let bench = Bench::new();
     let origin = bench.https();
@@ -44,7 +44,7 @@ fn curl_https_to_an_address() {
 }
 
 #[test]
-fn curl_uploads() {
+pub(crate) fn curl_uploads() {
     let Some(curl) = program("curl_uploads", "curl") else { return };
     let bench = Bench::new();
     let origin = bench.https();
@@ -60,7 +60,7 @@ fn curl_uploads() {
 }
 
 #[test]
-fn curl_uploads_in_chunks_after_continue() {
+pub(crate) fn curl_uploads_in_chunks_after_continue() {
     let Some(curl) = program("curl_uploads_in_chunks_after_continue", "curl") else { return };
     let (bench, origin) = (Bench::new(), http());
     let url = format!("http://127.0.0.1:{}/up", origin.port());
@@ -73,7 +73,7 @@ fn curl_uploads_in_chunks_after_continue() {
 }
 
 #[test]
-fn curl_asks_for_heads() {
+pub(crate) fn curl_asks_for_heads() {
     let Some(curl) = program("curl_asks_for_heads", "curl") else { return };
     let (bench, origin) = (Bench::new(), http());
     let url = format!("http://127.0.0.1:{}/", origin.port());
@@ -84,7 +84,7 @@ fn curl_asks_for_heads() {
 }
 
 #[test]
-fn curl_keeps_its_connection() {
+pub(crate) fn curl_keeps_its_connection() {
     let Some(curl) = program("curl_keeps_its_connection", "curl") else { return };
     let bench = Bench::new();
     let origin = bench.https();
@@ -99,7 +99,7 @@ fn curl_keeps_its_connection() {
 }
 
 #[test]
-fn curl_speaks_ipv6() {
+pub(crate) fn curl_speaks_ipv6() {
     let Some(curl) = program("curl_speaks_ipv6", "curl") else { return };
     if !has_ipv6_loopback() {
         return skip("curl_speaks_ipv6", "no ::1 here");
@@ -112,7 +112,7 @@ fn curl_speaks_ipv6() {
 }
 
 #[test]
-fn curl_sees_that_a_server_refuses() {
+pub(crate) fn curl_sees_that_a_server_refuses() {
     let Some(curl) = program("curl_sees_that_a_server_refuses", "curl") else { return };
     let bench = Bench::new();
     let addr = http().addr();
@@ -125,7 +125,7 @@ fn curl_sees_that_a_server_refuses() {
 }
 
 #[test]
-fn curl_is_not_lied_to_about_a_certificate() {
+pub(crate) fn curl_is_not_lied_to_about_a_certificate() {
     let Some(curl) = program("curl_is_not_lied_to_about_a_certificate", "curl") else { return };
     let bench = Bench::new();
     let stranger = sidestream_testkit::TestCa::new();

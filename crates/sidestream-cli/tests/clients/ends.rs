@@ -20,7 +20,7 @@ fn check_status(test: &str, words: &[&str], code: Option<i32>, signal: Option<i3
 }
 
 #[test]
-fn the_exit_status_is_the_commands() {
+pub(crate) fn the_exit_status_is_the_commands() {
     let test = "the_exit_status_is_the_commands";
     check_status(test, &["true"], Some(0), None);
     check_status(test, &["sh", "-c", "exit 7"], Some(7), None);
@@ -29,14 +29,14 @@ fn the_exit_status_is_the_commands() {
 }
 
 #[test]
-fn a_signal_that_ended_the_command_ends_us() {
+pub(crate) fn a_signal_that_ended_the_command_ends_us() {
     let test = "a_signal_that_ended_the_command_ends_us";
     check_status(test, &["sh", "-c", "kill -TERM $$"], None, Some(15));
     check_status(test, &["sh", "-c", "kill -KILL $$"], None, Some(9));
 }
 
 #[test]
-fn input_and_output_are_the_commands() {
+pub(crate) fn input_and_output_are_the_commands() {
     if program("input_and_output_are_the_commands", "sh").is_none() {
         return;
     }
@@ -52,7 +52,7 @@ fn input_and_output_are_the_commands() {
 }
 
 #[test]
-fn a_broken_pipe_is_the_commands() {
+pub(crate) fn a_broken_pipe_is_the_commands() {
     if program("a_broken_pipe_is_the_commands", "sh").is_none() {
         return;
     }
@@ -62,7 +62,7 @@ fn a_broken_pipe_is_the_commands() {
 }
 
 #[test]
-fn a_stderr_that_is_gone_kills_nobody() {
+pub(crate) fn a_stderr_that_is_gone_kills_nobody() {
     let Some(curl) = program("a_stderr_that_is_gone_kills_nobody", "curl") else { return };
     let bench = Bench::new();
     let origin = crate::harness::http();
@@ -78,7 +78,7 @@ fn a_stderr_that_is_gone_kills_nobody() {
 }
 
 #[test]
-fn a_terminate_signal_is_passed_on() {
+pub(crate) fn a_terminate_signal_is_passed_on() {
     if program("a_terminate_signal_is_passed_on", "sh").is_none() {
         return;
     }
@@ -102,7 +102,7 @@ fn a_terminate_signal_is_passed_on() {
 }
 
 #[test]
-fn nothing_is_left_of_a_proxy_that_was_killed() {
+pub(crate) fn nothing_is_left_of_a_proxy_that_was_killed() {
     if program("nothing_is_left_of_a_proxy_that_was_killed", "sh").is_none() {
         return;
     }

@@ -42,7 +42,7 @@ fn serve(folder: &Path, request: &Request, wire: &mut Wire) -> io::Result<()> {
 }
 
 #[test]
-fn git_lists_and_clones() {
+pub(crate) fn git_lists_and_clones() {
     let Some(git) = program("git_lists_and_clones", "git") else { return };
     let bench = Bench::new();
     let bare = repository(&git, &bench);

@@ -42,7 +42,7 @@ pub(crate) fn build(go: &str, bench: &Bench, source: &str) -> String {
 }
 
 #[test]
-fn static_go() {
+pub(crate) fn static_go() {
     let Some(go) = program("static_go", "go") else { return };
     let bench = Bench::new();
     let fetch = build(go.to_str().unwrap(), &bench, SOURCE);

@@ -1,5 +1,6 @@
 //! Running a program under `sidestream run`, and asking what was seen.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -13,17 +14,28 @@ use sidestream_testkit::{
 };
 use tempfile::TempDir;
 
+thread_local! {
+    /// Whether this test has its programs captured by seccomp.
+    static BY_SECCOMP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a test with its programs captured by seccomp.
+pub(crate) fn under_seccomp(test: fn()) {
+    BY_SECCOMP.set(true);
+    test();
+}
+
 /// What every origin says.
 pub(crate) const ANSWER: &str = "hello from the origin\n";
 
 /// Finds a program, or skips the test.
 pub(crate) fn program(test: &str, name: &str) -> Option<PathBuf> {
-    if !(is_root() || can_make_user_namespaces()) {
+    if !(BY_SECCOMP.get() || is_root() || can_make_user_namespaces()) {
         skip(test, "neither root nor user namespaces");
         return None;
     }
     // A path is taken as it is: programs of one user's own are of no use to another.
-    let folders = ["/usr/bin", "/usr/local/bin", "/bin"];
+    let folders = ["/usr/bin", "/usr/local/bin", "/bin", "/usr/sbin", "/sbin"];
     let found = folders.iter().map(|folder| Path::new(folder).join(name));
     let found = found.into_iter().find(|path| path.is_file());
     if found.is_none() {
@@ -80,7 +92,11 @@ impl Bench {
     /// The command with `run`, to which the words are still to be added.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.sidestream(["run", "--json"]);
-        command.arg(self.path("flows.json")).arg("--");
+        command.arg(self.path("flows.json"));
+        if BY_SECCOMP.get() {
+            command.args(["--driver", "seccomp"]);
+        }
+        command.arg("--");
         command
     }
 

@@ -16,7 +16,7 @@ public class Fetch {
 "#;
 
 #[test]
-fn java_http_client() {
+pub(crate) fn java_http_client() {
     let Some(java) = program("java_http_client", "java") else { return };
     let bench = Bench::new();
     let origin = bench.https();

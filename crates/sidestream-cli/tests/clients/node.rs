@@ -13,7 +13,7 @@ fn check(test: &str, script: &str) {
 }
 
 #[test]
-fn node_https() {
+pub(crate) fn node_https() {
     check(
         "node_https",
         "require('https').get(process.argv[1], {agent: false, family: 4}, r => r.pipe(process.stdout))",
@@ -21,7 +21,7 @@ fn node_https() {
 }
 
 #[test]
-fn node_fetch() {
+pub(crate) fn node_fetch() {
     check(
         "node_fetch",
         "fetch(process.argv[1]).then(r => r.text()).then(t => process.stdout.write(t))",

@@ -113,4 +113,4 @@ server.on('upgrade', (request, socket) => {
 });
 
 // On one of the two addresses that `localhost` means: the other one refuses, and clients go on.
-server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+server.listen(0, process.env.ORIGIN_IP, () => console.log(server.address().port));

@@ -18,7 +18,7 @@ fn check(test: &str, script: &str) {
 }
 
 #[test]
-fn python_urllib() {
+pub(crate) fn python_urllib() {
     check(
         "python_urllib",
         "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1]).read().decode())",
@@ -26,7 +26,7 @@ fn python_urllib() {
 }
 
 #[test]
-fn python_http_client() {
+pub(crate) fn python_http_client() {
     check(
         "python_http_client",
         "import sys, http.client, urllib.parse as p
@@ -38,7 +38,7 @@ sys.stdout.write(c.getresponse().read().decode())",
 }
 
 #[test]
-fn python_requests() {
+pub(crate) fn python_requests() {
     let Some(python) = program("python_requests", "python3") else { return };
     let has = Command::new(python).args(["-c", "import requests"]).output().unwrap();
     if !has.status.success() {

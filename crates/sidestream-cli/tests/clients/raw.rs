@@ -13,7 +13,7 @@ s.sendto(q, ('127.0.0.1', int(sys.argv[1])))
 print(socket.inet_ntoa(s.recvfrom(512)[0][-4:]))";
 
 #[test]
-fn dns_is_decoded() {
+pub(crate) fn dns_is_decoded() {
     let Some(python) = program("dns_is_decoded", "python3") else { return };
     let bench = Bench::new();
     let origin = DnsOrigin::serve(&[("host.example.test", "192.0.2.7".parse().unwrap())]);
@@ -36,7 +36,7 @@ data, peer = s.recvfrom(99)
 print(data.decode(), peer[1] == int(sys.argv[1]))";
 
 #[test]
-fn udp_goes_both_ways() {
+pub(crate) fn udp_goes_both_ways() {
     let Some(python) = program("udp_goes_both_ways", "python3") else { return };
     let bench = Bench::new();
     let origin = UdpOrigin::echo();
@@ -59,7 +59,7 @@ while d := s.recv(4096): n += len(d)
 print(n)";
 
 #[test]
-fn what_is_not_understood_passes_as_it_is() {
+pub(crate) fn what_is_not_understood_passes_as_it_is() {
     let Some(python) = program("what_is_not_understood_passes_as_it_is", "python3") else {
         return;
     };

@@ -16,8 +16,12 @@ struct Proxy {
 }
 
 fn start(bench: &Bench) -> Proxy {
+    start_with(bench, &[])
+}
+
+fn start_with(bench: &Bench, options: &[&str]) -> Proxy {
     let mut command = bench.sidestream(["--mode", "Regular@127.0.0.1:0", "--json"]);
-    command.arg(bench.path("flows.json")).stderr(Stdio::piped());
+    command.arg(bench.path("flows.json")).args(options).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
@@ -73,6 +77,47 @@ fn regular_serves_plain_and_tunneled_requests() {
     assert_eq!(lines[0]["process"]["name"], "curl", "{:#}", lines[0]);
     assert_eq!(plain.requests()[0].target(), "/plain");
     assert_eq!(secure.requests()[0].target(), "/secure");
+}
+
+#[test]
+fn regular_asks_for_a_password_that_is_told_to_nobody() {
+    let test = "regular_asks_for_a_password_that_is_told_to_nobody";
+    let Some(_curl) = program(test, "curl") else { return };
+    let bench = Bench::new();
+    let (plain, secure) = (http(), bench.https());
+    let session = bench.path("flows.sidestream");
+    let options = ["--proxy-auth", "someone:hush-hush", "-vv", "--show-secrets", "--session"];
+    let options = [&options[..], &[session.to_str().unwrap()]].concat();
+    let proxy = start_with(&bench, &options);
+    let url = format!("http://127.0.0.1:{}/", plain.port());
+    let root = bench.path("conf/root-cert.pem");
+    let secure_url = format!("https://localhost:{}/", secure.port());
+    let secure_args = ["--cacert", root.to_str().unwrap(), &secure_url];
+    let answered = |user: &str, args: &[&str]| {
+        let told = ["--proxy-user", user, "-w", "%{http_connect} %{http_code}"];
+        let output = curl(&proxy, &[&told[..], args].concat()).unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert_eq!(answered("someone:hush-hush", &[&url]), format!("{ANSWER}000 200"));
+    assert_eq!(answered("someone:hush-hush", &secure_args), format!("{ANSWER}200 200"));
+    let wrong = answered("someone:wrong", &[&url]);
+    assert!(wrong.contains("which are missing or wrong") && wrong.ends_with(" 407"), "{wrong}");
+    assert_eq!(answered("someone:wrong", &secure_args), "407 000");
+    // Asked for it first, as a browser does.
+    let any = answered("someone:hush-hush", &["--proxy-anyauth", &url]);
+    assert!(any.ends_with(&format!("{ANSWER}000 200")), "{any}");
+    let (code, printed) = proxy.interrupt();
+    assert_eq!(code, Some(0), "{printed}");
+    assert_eq!((plain.requests().len(), secure.requests().len()), (2, 1));
+    assert_eq!(plain.requests()[0].header("Proxy-Authorization"), None);
+    let files = [session, bench.path("flows.json")].map(|path| std::fs::read(path).unwrap());
+    for text in [printed.into_bytes()].iter().chain(&files) {
+        // `someone:hush-hush` as it goes over the wire.
+        for secret in [&b"c29tZW9uZTpodXNoLWh1c2g="[..], b"hush-hush"] {
+            let found = text.windows(secret.len()).any(|part| part == secret);
+            assert!(!found, "{}", String::from_utf8_lossy(text));
+        }
+    }
 }
 
 #[test]
@@ -133,4 +178,24 @@ fn regular_serves_http2_in_a_tunnel() {
     let versions: Vec<_> = lines.iter().map(|line| line["request"]["version"].as_str()).collect();
     assert_eq!(versions, [Some("HTTP/1.1"), Some("HTTP/2")], "{lines:#?}");
     assert_eq!(origin.requests().len(), 1);
+}
+
+#[test]
+fn a_client_of_regular_takes_the_root_from_the_page() {
+    let bench = Bench::new();
+    let proxy = start(&bench);
+    let Some(output) = curl(&proxy, &["http://sidestream.internal/sidestream-ca.pem"]) else {
+        drop(proxy.interrupt());
+        return skip("a_client_of_regular_takes_the_root_from_the_page", "no curl here");
+    };
+    let root = std::fs::read_to_string(bench.path("conf/root-cert.pem")).unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), root);
+    let page = curl(&proxy, &["http://sidestream.internal/"]).unwrap();
+    let shown = bench.sidestream(["ca", "show"]).output().unwrap();
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let fingerprint = shown.lines().find_map(|line| line.strip_prefix("SHA-256")).unwrap().trim();
+    assert!(String::from_utf8_lossy(&page.stdout).contains(fingerprint), "{page:?}");
+    let (code, printed) = proxy.interrupt();
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains("http://sidestream.internal/sidestream-ca.pem"), "{printed}");
 }

@@ -11,15 +11,15 @@ use sidestream_testkit::{Validity, skip};
 use crate::harness::{Bench, Ran, program};
 
 /// An origin that answers each message with the same, until it is dropped.
-struct Echo {
+pub(crate) struct Echo {
     child: Child,
-    url: String,
-    http_url: String,
+    pub(crate) url: String,
+    pub(crate) http_url: String,
 }
 
 impl Echo {
     /// Starts one with Python's `websockets`, or skips the test.
-    fn start(test: &str, bench: &Bench, secure: bool) -> Option<Self> {
+    pub(crate) fn start(test: &str, bench: &Bench, secure: bool) -> Option<Self> {
         let mut command = Command::new(python(test)?);
         command.arg(bench.write("origin.py", include_str!("websocket_origin.py")));
         if secure {
@@ -46,7 +46,7 @@ impl Drop for Echo {
 }
 
 /// Finds a Python that has `websockets`, or skips the test.
-fn python(test: &str) -> Option<PathBuf> {
+pub(crate) fn python(test: &str) -> Option<PathBuf> {
     let python = program(test, "python3")?;
     let has = Command::new(&python).args(["-c", "import websockets"]).output().unwrap();
     if !has.status.success() {
@@ -57,7 +57,7 @@ fn python(test: &str) -> Option<PathBuf> {
 }
 
 /// The lines of WebSocket messages, each as who sent it, its type, its size and how it begins.
-fn messages(lines: &[Value]) -> Vec<String> {
+pub(crate) fn messages(lines: &[Value]) -> Vec<String> {
     let messages = lines.iter().filter(|line| line["kind"] == "websocket");
     let words = |line: &Value| {
         let message = &line["message"];
@@ -72,7 +72,7 @@ fn messages(lines: &[Value]) -> Vec<String> {
 }
 
 #[track_caller]
-fn check_no_defects(ran: &Ran) {
+pub(crate) fn check_no_defects(ran: &Ran) {
     let odd = |line: &&Value| !line["defects"].is_null() || !line["error"].is_null();
     let odd: Vec<_> = ran.lines.iter().filter(odd).collect();
     assert!(odd.is_empty(), "{odd:#?}");
@@ -129,7 +129,7 @@ fn check_conversation(test: &str, client: &Client<'_>, secure: bool) {
     assert!(show(&["-vv"]).contains(&format!("    | {text}")));
 }
 
-const PYTHON: &str = "
+pub(crate) const PYTHON: &str = "
 import asyncio, sys, websockets
 async def main():
     async with websockets.connect(sys.argv[1], ping_interval=None) as socket:
@@ -145,7 +145,7 @@ socket.onmessage = event => { process.stdout.write(event.data); socket.close(300
 socket.onerror = event => { console.error(event); process.exitCode = 1; };";
 
 #[test]
-fn python_websockets() {
+pub(crate) fn python_websockets() {
     let test = "python_websockets";
     let Some(python) = python(test) else { return };
     let words = [python.to_str().unwrap(), "-c", PYTHON];
@@ -154,7 +154,7 @@ fn python_websockets() {
 }
 
 #[test]
-fn python_websockets_over_tls() {
+pub(crate) fn python_websockets_over_tls() {
     let test = "python_websockets_over_tls";
     let Some(python) = python(test) else { return };
     let words = [python.to_str().unwrap(), "-c", PYTHON];
@@ -163,7 +163,7 @@ fn python_websockets_over_tls() {
 }
 
 #[test]
-fn node_websocket_over_tls() {
+pub(crate) fn node_websocket_over_tls() {
     let test = "node_websocket_over_tls";
     let Some(node) = program(test, "node") else { return };
     let words = [node.to_str().unwrap(), "--experimental-websocket", "-e", NODE];
@@ -210,11 +210,11 @@ fn check_matrix(test: &str, secure: bool) {
 }
 
 #[test]
-fn all_kinds_and_sizes_of_frames() {
+pub(crate) fn all_kinds_and_sizes_of_frames() {
     check_matrix("all_kinds_and_sizes_of_frames", false);
 }
 
 #[test]
-fn all_kinds_and_sizes_of_frames_over_tls() {
+pub(crate) fn all_kinds_and_sizes_of_frames_over_tls() {
     check_matrix("all_kinds_and_sizes_of_frames_over_tls", true);
 }

@@ -3,7 +3,7 @@
 use crate::harness::{ANSWER, Bench, http, program};
 
 #[test]
-fn wget_http() {
+pub(crate) fn wget_http() {
     let Some(wget) = program("wget_http", "wget") else { return };
     let (bench, origin) = (Bench::new(), http());
     let url = format!("http://127.0.0.1:{}/", origin.port());
@@ -13,7 +13,7 @@ fn wget_http() {
 }
 
 #[test]
-fn wget_https() {
+pub(crate) fn wget_https() {
     let Some(wget) = program("wget_https", "wget") else { return };
     let bench = Bench::new();
     let origin = bench.https();

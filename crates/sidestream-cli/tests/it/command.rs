@@ -34,10 +34,36 @@ fn bad_command_lines_exit_with_2_and_say_what_would_do() {
     check_error(&["--mode", "nope"], 2, "there is no mode \"nope\"");
     check_error(&["--mode", "regular@x"], 2, "\"x\" is not a port");
     check_error(&["--mode", "local:a,"], 2, "a,\n  ^ an item is missing");
-    check_error(&["--mode", "socks5"], 2, "mode socks5 is not built yet");
+    check_error(&["--mode", "dns"], 2, "mode dns is not built yet");
+    check_error(
+        &["--mode", "reverse:a.test@8081", "--mode", "regular", "--proxy-auth", "a:b"],
+        2,
+        "mode reverse asks nobody for a password",
+    );
+    check_error(
+        &["--mode", "tun", "--proxy-auth", "a:b"],
+        2,
+        "--proxy-auth is for --mode regular, upstream or socks5, add one",
+    );
+    check_error(
+        &["--mode", "local", "--connect-addr", "127.0.0.1"],
+        2,
+        "mode local connects from where each program would",
+    );
+    check_error(
+        &["--mode", "regular", "--keep-host-header"],
+        2,
+        "--keep-host-header is for --mode reverse, add that",
+    );
     check_error(&["--mode", "regular", "--mode", "Regular@8080"], 2, "both listen on");
     check_error(&["--mode", "local", "--mode", "osproxy"], 2, "given twice");
     check_error(&["--mode", "regular", "run", "--", "true"], 2, "--mode stands alone");
+    check_error(
+        &["--mode", "socks5", "--set-system-proxy"],
+        2,
+        "--set-system-proxy is for --mode regular, add that",
+    );
+    check_error(&["--mode", "regular", "--set-system-proxy=x"], 2, "invalid value 'x'");
     check_error(&["--mode", "regular", "--ca-trusted"], 2, "--ca-trusted is for --mode local");
     check_error(&["--reset-existing"], 2, "--reset-existing is for --mode local");
     check_error(
@@ -170,7 +196,7 @@ fn doctor_speaks_json_too() {
     assert_eq!(report["version"], env!("CARGO_PKG_VERSION"), "{err}");
     assert_snapshot!(
         shape(&report),
-        @"confdir, drivers { capabilities, findings { outcome, reason, remedy, what }, mode, name, usable }, helper { group, in_group, path, reason, remedy, rights }, is_root, leftovers, local, root { text, well }, run, system, version"
+        @"confdir, drivers { capabilities, findings { outcome, reason, remedy, what }, mode, name, notes, usable }, helper { group, in_group, path, reason, remedy, rights }, is_root, leftovers, local, root { text, well }, run, system, transparent, version"
     );
 }
 

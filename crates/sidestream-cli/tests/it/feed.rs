@@ -71,9 +71,16 @@ fn a_slow_watcher_loses_content_and_no_facts() {
         feed.sink().record(entry);
     }
     let chunk = 1024 * 1024;
-    let answers: Vec<_> =
-        (0..64).map(|_| feed.sink().record(&body(play.entries[0].flow, chunk))).collect();
-    assert!(answers.contains(&Recorded::BodyDropped) && !answers.contains(&Recorded::Full));
+    // The watcher may still be about what came first; it sleeps then, until there is news.
+    let mut chunks = 0;
+    loop {
+        chunks += 1;
+        match feed.sink().record(&body(play.entries[0].flow, chunk)) {
+            Recorded::BodyDropped => break,
+            answer => assert_eq!(answer, Recorded::Accepted),
+        }
+        assert!(chunks < 10_000, "all of it is taken");
+    }
     for entry in tail {
         assert_eq!(feed.sink().record(entry), Recorded::Accepted);
     }
@@ -81,7 +88,7 @@ fn a_slow_watcher_loses_content_and_no_facts() {
     assert_eq!(feed.end().missed, 0);
     let seen = seen.lock().unwrap();
     let Finished::Exchange(_, exchange) = &seen[0] else { panic!("{seen:?}") };
-    assert_eq!(exchange.response_body.bytes, 600 + 64 * chunk as u64);
+    assert_eq!(exchange.response_body.bytes, 600 + chunks * chunk as u64);
     assert!(exchange.response_body.dropped > 0);
 }
 

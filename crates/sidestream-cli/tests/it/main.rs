@@ -12,3 +12,4 @@ mod sample;
 mod settings;
 mod spec_file;
 mod style;
+mod wireguard;

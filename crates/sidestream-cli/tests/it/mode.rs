@@ -10,8 +10,12 @@ fn check(text: &str, expected: &str) {
         Ok(mode) => {
             let data = match &mode.kind {
                 Kind::Local(Some(spec)) => format!(" {spec}"),
-                Kind::Reverse(server) | Kind::Upstream(server) => {
+                Kind::Reverse(server) => {
                     format!(" {:?} {} {}", server.scheme, server.host, server.port)
+                }
+                Kind::Upstream(proxy) => {
+                    let known = if proxy.credentials.is_some() { " with a password" } else { "" };
+                    format!(" {proxy}{known}")
                 }
                 Kind::Tun(name) | Kind::Wireguard(name) => format!(" {name:?}"),
                 _ => String::new(),
@@ -26,19 +30,20 @@ fn check(text: &str, expected: &str) {
 #[test]
 fn takes_every_mode_of_the_family() {
     check("regular", "regular on 127.0.0.1:8080");
-    check("transparent", "transparent on 127.0.0.1:8080");
+    check("transparent", "transparent on 0.0.0.0:8080");
     check("socks5", "socks5 on 127.0.0.1:1080");
     check("dns", "dns on 127.0.0.1:53");
-    check("wireguard", "wireguard None on 127.0.0.1:51820");
-    check("wireguard:/etc/wg.key", "wireguard Some(\"/etc/wg.key\") on 127.0.0.1:51820");
+    check("wireguard", "wireguard None on 0.0.0.0:51820");
+    check("wireguard:/etc/wg.key", "wireguard Some(\"/etc/wg.key\") on 0.0.0.0:51820");
     check("tun", "tun None");
     check("tun:tun0", "tun Some(\"tun0\")");
     check("local", "local");
     check("local:", "local ");
     check("local:curl,!4711", "local curl,!4711");
     check("osproxy:curl", "local curl");
-    check("upstream:proxy.test:3128", "upstream Http proxy.test 3128 on 127.0.0.1:8080");
-    check("upstream:https://proxy.test", "upstream Https proxy.test 443 on 127.0.0.1:8080");
+    check("upstream:proxy.test:3128", "upstream http://proxy.test:3128 on 127.0.0.1:8080");
+    check("upstream:https://proxy.test", "upstream https://proxy.test:443 on 127.0.0.1:8080");
+    check("upstream:socks5://proxy.test", "upstream socks5://proxy.test:1080 on 127.0.0.1:8080");
     check("reverse:example.test", "reverse Https example.test 443 on 127.0.0.1:8080");
     check("reverse:http://example.test:81/", "reverse Http example.test 81 on 127.0.0.1:8080");
     check("reverse:dns://192.0.2.53", "reverse Dns 192.0.2.53 53 on 127.0.0.1:53");
@@ -72,6 +77,20 @@ fn leaves_an_at_sign_to_a_spec() {
 }
 
 #[test]
+fn tells_a_place_to_listen_from_a_password() {
+    check("upstream:http://a.test:1@2", "upstream http://a.test:1 on 127.0.0.1:2");
+    check("upstream:http://a.test@[::1]:2", "upstream http://a.test:80 on [::1]:2");
+    check(
+        "upstream:http://me:secret@a.test:3128",
+        "upstream http://a.test:3128 with a password on 127.0.0.1:8080",
+    );
+    check(
+        "upstream:socks5://me:a%40b@a.test@localhost:1",
+        "upstream socks5://a.test:1080 with a password on localhost:1",
+    );
+}
+
+#[test]
 fn says_what_is_wrong_with_a_mode() {
     check("", NO_MODE_OF_NO_NAME);
     check("@8080", NO_MODE_OF_NO_NAME);
@@ -95,7 +114,7 @@ fn says_what_is_wrong_with_a_mode() {
     );
     check(
         "upstream:tcp://a",
-        "mode upstream does not take the scheme \"tcp\", use one of http, https",
+        "mode upstream: a proxy cannot be spoken to by \"tcp\", use one of http, https, socks5",
     );
     check("reverse:tcp://a", "\"\" is not a port, use a number from 0 to 65535");
     check("reverse:https://", "\"\" is not the name or address of a server");
@@ -123,17 +142,18 @@ fn refuses_modes_that_cannot_be_had_together() {
     check_clash(&["regular@127.0.0.1:1", "regular@127.0.0.2:1"], None);
     check_clash(&["regular@127.0.0.1:1", "regular@[::]:1"], None);
     check_clash(&["regular@51820", "wireguard"], None);
+    check_clash(&["socks5@51820", "wireguard"], None);
     check_clash(
         &["regular", "socks5@8080"],
         Some("modes regular and socks5 both listen on 127.0.0.1:8080, give one another port"),
     );
     check_clash(
         &["socks5", "regular@0.0.0.0:3128", "transparent@3128"],
-        Some("modes regular and transparent both listen on 127.0.0.1:3128, give one another port"),
+        Some("modes regular and transparent both listen on 0.0.0.0:3128, give one another port"),
     );
     check_clash(
         &["dns@51820", "wireguard"],
-        Some("modes dns and wireguard both listen on 127.0.0.1:51820, give one another port"),
+        Some("modes dns and wireguard both listen on 0.0.0.0:51820, give one another port"),
     );
     check_clash(
         &["local:curl", "osproxy:wget"],

@@ -62,9 +62,12 @@ fn without_a_spec_every_process_is_listed_without_a_verdict() {
     let process = Waiting::start();
     settle(&process);
     let (status, table, err) = ps(&[]);
-    assert_eq!((status, err.as_str()), (Some(0), ""));
+    // As an ordinary user one cannot see what others run, and is told so.
+    assert!(err.is_empty() || err.contains("hidden from this user"), "{err}");
+    assert_eq!(status, Some(0));
     assert!(!table.contains("VERDICT"), "{table}");
-    assert!(line(&table, process.pid()).unwrap().last().unwrap().ends_with("sleep"), "{table}");
+    let [.., program, argument] = line(&table, process.pid()).unwrap()[..] else { panic!() };
+    assert!(program.ends_with("sleep") && argument == "600", "{table}");
     assert!(line(&table, std::process::id()).is_some(), "{table}");
     let pids = table.lines().skip(1).map(|line| line.split_whitespace().next().unwrap());
     let pids: Vec<u32> = pids.map(|pid| pid.parse().unwrap()).collect();
@@ -137,6 +140,40 @@ fn json_has_a_line_for_each_process() {
     assert_eq!(found["residual"], "!port:22");
     assert_eq!(found["parents"][0]["pid"], std::process::id());
     assert!(found["started"].is_string() && found["user"]["uid"].is_u64(), "{found}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_hides_its_executable_is_not_judged_by_it() {
+    use sidestream_testkit::is_root;
+    use std::os::unix::process::CommandExt;
+    let test = "what_hides_its_executable_is_not_judged_by_it";
+    let ps = |args: &[&str]| {
+        let mut command = Command::new(sidestream_binary());
+        command.arg("ps").args(args).env_clear().stdin(Stdio::null()).current_dir("/");
+        if is_root() {
+            command.uid(65534).gid(65534);
+        }
+        command.output()
+    };
+    let Ok(output) = ps(&["--json", "--all", "!no-such-program"]) else {
+        return sidestream_testkit::skip(test, "another user cannot run the program");
+    };
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // Another user's, and the parent of all: it is hidden from everybody but root.
+    let init = lines.iter().find(|line| line["pid"] == 1).unwrap();
+    assert_eq!((&init["path"], &init["verdict"]), (&serde_json::Value::Null, &"unknown".into()));
+    let shown = lines.iter().filter(|line| line["path"].is_string());
+    assert!(shown.clone().count() > 0 && shown.clone().all(|line| line["verdict"] != "unknown"));
+
+    let output = ps(&["user:0"]).unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
+    let init = line(&table, 1).unwrap();
+    assert_eq!(init[1..3], ["root", "intercept"]);
+    assert!(init[3..].iter().any(|word| word.starts_with('[')), "{table}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("hidden from this user"));
 }
 
 #[test]

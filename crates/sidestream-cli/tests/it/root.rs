@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
-use sidestream_cli::root::{Kept, Root, RootError};
+use sidestream_cli::root::{Root, RootError};
 
 fn open(folder: &Path) -> Result<Root, RootError> {
     Root::open(Some(folder))
@@ -25,6 +25,7 @@ fn a_root_is_made_on_first_use_and_kept() {
 #[cfg(unix)]
 #[test]
 fn nobody_else_can_read_the_key() {
+    use sidestream_cli::root::Kept;
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -7,9 +7,9 @@ use sidestream::flow::{
     Container, ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User,
 };
 use sidestream::record::{
-    Alteration, Book, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord, Entry, Event,
-    Failure, Fields, Finished, Opened, Part, Protocol, RequestHead, ResponseHead, Tls, TlsVersion,
-    Version, WebSocketKind, WebSocketMessage,
+    Alteration, Book, ClientCertificate, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord,
+    Entry, Event, Failure, Fields, Finished, HelloDifference, HelloPart, Opened, Part, Protocol,
+    RequestHead, ResponseHead, Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
 };
 
 /// Entries of one flow, a millisecond apart.
@@ -75,6 +75,7 @@ fn known_process() -> Process {
         container: Some(Container {
             id: "3f6785b9e4a1c0d2f8e7b6a5948372615f0e9d8c7b6a594837261504f3e2d1c0".into(),
             name: Some("shop".into()),
+            image: Some("nginx:1.27".into()),
             runtime: Some("docker".into()),
         }),
         netns: Some(4_026_531_840),
@@ -115,14 +116,38 @@ pub(crate) fn https() -> Play {
     let mut play = Play::by(known_process(), 1, Transport::Tcp, "192.0.2.1:443", "run");
     play.tell(Event::Connected { server: 0, addr: "192.0.2.1:443".parse().unwrap() });
     play.tell(Event::Named { host: "example.test".into() });
-    play.tell(Event::Secured(Tls {
+    let client = Tls {
         peer: Peer::Client,
         version: TlsVersion::Tls13,
         cipher: "TLS_AES_256_GCM_SHA384".into(),
+        group: Some("X25519MLKEM768".into()),
+        resumed: false,
         sni: Some("example.test".into()),
         alpn: Some("http/1.1".into()),
         ja4: Some("t13d1516h2_8daaf6152771_02713d6af862".into()),
-    }));
+        client_certificate: None,
+        differences: None,
+    };
+    let ciphers = HelloDifference {
+        part: HelloPart::Ciphers,
+        withheld: vec!["TLS_RSA_WITH_AES_128_CBC_SHA".into(), "0x1306".into()],
+        added: vec!["TLS_EMPTY_RENEGOTIATION_INFO_SCSV".into()],
+        reordered: false,
+    };
+    let extensions = HelloDifference {
+        part: HelloPart::Extensions,
+        withheld: Vec::new(),
+        added: Vec::new(),
+        reordered: true,
+    };
+    play.tell(Event::Secured(Box::new(Tls {
+        peer: Peer::Server(0),
+        ja4: Some("t13d0912h1_f91f431d341e_78e6aca7449b".into()),
+        client_certificate: Some(ClientCertificate::Absent),
+        differences: Some(vec![ciphers, extensions]),
+        ..client.clone()
+    })));
+    play.tell(Event::Secured(Box::new(client)));
     play.tell(Event::Recognized(Protocol::Http1));
     let secrets: &[(&str, &[u8])] = &[
         ("Host", b"example.test"),
@@ -214,6 +239,7 @@ pub(crate) fn web_socket() -> Play {
             compressed: kind == WebSocketKind::Text,
             encoded: false,
             ended: true,
+            injected: false,
         };
         play.tell(Event::WebSocket(Box::new(message)));
     };

@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod exhaustion;
+mod messages;
+mod reverse;
+mod socks5;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -28,8 +28,20 @@ pub(crate) fn start(at: &Path) -> Child {
     again().env(SOCKET, at).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
 }
 
+/// Starts the program in a network namespace of its own.
+pub(crate) fn start_elsewhere(at: &Path) -> Child {
+    let mut command = Command::new("unshare");
+    command.arg("--net").arg(env::current_exe().unwrap());
+    plays(&mut command).env(SOCKET, at).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
+}
+
 fn again() -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
+    plays(&mut command);
+    command
+}
+
+fn plays(command: &mut Command) -> &mut Command {
     command.args(["--exact", "client::plays_its_part", "--nocapture", "--test-threads=1"]);
     command
 }

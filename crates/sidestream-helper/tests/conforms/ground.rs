@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 
-use crate::place::{HELPER, SERVER_V4, SERVER_V6, kill_helper};
+use crate::place::{HELPER, SERVER_V4, SERVER_V6, helper_of_a_machine, join, kill_helper};
 use crate::{client, sockets};
 
 /// How many connections the program makes at once, each in a thread.
@@ -43,15 +43,31 @@ impl Drop for Client {
 impl Local {
     /// Starts the program and its capture.
     pub(crate) async fn start() -> Self {
-        raise_open_files().unwrap();
         let folder = tempfile::tempdir().unwrap();
+        let client = client::start(&folder.path().join("client"));
+        Self::start_with(folder, client, HELPER.into()).await
+    }
+
+    /// The same with the program in a network namespace of its own.
+    pub(crate) async fn start_elsewhere() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let client = client::start_elsewhere(&folder.path().join("client"));
+        let helper = helper_of_a_machine(folder.path());
+        Self::start_with(folder, client, helper).await
+    }
+
+    async fn start_with(folder: TempDir, client: Child, helper: PathBuf) -> Self {
+        raise_open_files().unwrap();
         let at = folder.path().join("client");
-        let client = Client(client::start(&at));
+        let client = Client(client);
         while UnixStream::connect(&at).await.is_err() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let mut options = Options::default();
-        options.helper = Some(HELPER.into());
+        if helper != Path::new(HELPER) {
+            join(client.0.id());
+        }
+        options.helper = Some(helper);
         let spec = format!("tree:pid:{}", client.0.id()).parse().unwrap();
         let proxy = start_os_proxy(&spec, &options).await.unwrap();
         let (capture, dial, notices) = proxy.into_parts();

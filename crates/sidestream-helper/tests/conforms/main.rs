@@ -13,3 +13,11 @@ mod place;
 mod sockets;
 
 sidestream_capture_test::suite!(before place::enter(); ground::Local::start().await);
+
+/// The same for a program in another network namespace than the helper and the servers, as in a
+/// container.
+mod elsewhere {
+    use crate::{ground, place};
+
+    sidestream_capture_test::suite!(before place::enter(); ground::Local::start_elsewhere().await);
+}

@@ -1,8 +1,9 @@
 //! A network namespace of the test's own.
 
-use std::fs::{File, read_link};
+use std::fs::{File, Permissions, read_link};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -62,6 +63,41 @@ fn ip(args: &str) {
 
 fn namespace_of(process: &str) -> Option<PathBuf> {
     read_link(Path::new("/proc").join(process).join("ns/net")).ok()
+}
+
+/// Joins the network namespace of a process to this one, which is its way to everywhere.
+pub(crate) fn join(pid: u32) {
+    ip(&format!("link add out type veth peer name in netns {pid}"));
+    ip("addr add 10.77.0.1/24 dev out");
+    ip("link set out up");
+    let inside = |args: &str| {
+        let args = format!("--net=/proc/{pid}/ns/net ip {args}");
+        let status = Command::new("nsenter").args(args.split(' ')).status().unwrap();
+        assert!(status.success(), "nsenter {args}");
+    };
+    inside("link set lo up");
+    inside("addr add 10.77.0.2/24 dev in");
+    inside("link set in up");
+    inside("route add default via 10.77.0.1");
+    if sidestream_testkit::has_ipv6_loopback() {
+        ip("-6 addr add fd00:77::1/64 dev out nodad");
+        inside("-6 addr add fd00:77::2/64 dev in nodad");
+        inside("-6 route add default via fd00:77::1");
+    }
+}
+
+/// Writes a helper for which this network namespace is that of process 1: then it captures in
+/// others, too.
+pub(crate) fn helper_of_a_machine(folder: &Path) -> PathBuf {
+    let path = folder.join("helper");
+    let script = format!(
+        "#!/bin/sh\n\
+         exec unshare --mount sh -ec 'mount --bind /proc/$$ /proc/1; exec \"$0\" \"$@\"' \
+         {HELPER} \"$@\"\n"
+    );
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    path
 }
 
 /// Kills the helper of this namespace, and waits until it is dead.

@@ -12,9 +12,9 @@ use crate::proxy::Proxy;
 use crate::scene::{Scene, noticed};
 
 /// How many destinations can be captured at once.
-const SLOTS: u32 = 262_144;
-/// The kernel counts them in steps.
-const MORE: u32 = 4096;
+const SLOTS: u32 = 65_536;
+/// The last ones are found late.
+const MORE: u32 = SLOTS / 2;
 /// How many descriptors the helper may open beyond those that it holds all the time.
 const ROOM: usize = 16;
 const CROWD: usize = 500;
@@ -38,6 +38,30 @@ fn what_finds_no_slot_passes_and_is_counted() {
     assert!(count >= 1, "{count}");
     assert!(notices <= 2, "once for each program: {notices}");
     assert_eq!(hoarder.ask("drop all"), "dropped");
+    scene.await_capture();
+}
+
+#[test]
+fn what_would_wait_at_a_full_listener_passes_at_once_and_is_counted() {
+    let test = "crowds::what_would_wait_at_a_full_listener_passes_at_once_and_is_counted";
+    if !on_ground(test) {
+        return;
+    }
+    // The program's own server has a long queue still.
+    let mut scene = Scene::new();
+    fs::write("/proc/sys/net/core/somaxconn", "16").unwrap();
+    let proxy = scene.capture();
+    scene.assert_captured();
+    kill_process(helper(&proxy), Signal::STOP).unwrap();
+    // Where a listener is full, the kernel tries again after a second.
+    let asked = format!("rush 100 {}", scene.server);
+    let opened = scene.client.ask(&asked);
+    kill_process(helper(&proxy), Signal::CONT).unwrap();
+    let (count, slowest_ms) = opened.split_once(' ').unwrap();
+    assert_eq!(count, "100");
+    assert!(slowest_ms.parse::<u64>().unwrap() < 1000, "{opened}");
+    let (count, notices) = noticed(&proxy, NoticeKind::Full);
+    assert!(count >= 1 && notices <= 2, "{count} {notices}");
     scene.await_capture();
 }
 

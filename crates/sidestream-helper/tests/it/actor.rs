@@ -4,6 +4,7 @@ use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::deeds;
 use crate::proxy::{CAPTURED, Proxy};
+use crate::server;
 
 const ACTOR: &str = "SIDESTREAM_TEST_ACTOR";
 
@@ -39,8 +41,18 @@ impl Actor {
         Self::start("client", Some(uid))
     }
 
+    /// Starts a program in the network namespace that is mounted there.
+    pub(crate) fn client_in(net: &Path) -> Self {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", net.display())).arg(env::current_exe().unwrap());
+        Self::spawn(command, "client", None)
+    }
+
     fn start(part: &str, uid: Option<u32>) -> Self {
-        let mut command = Command::new(env::current_exe().unwrap());
+        Self::spawn(Command::new(env::current_exe().unwrap()), part, uid)
+    }
+
+    fn spawn(mut command: Command, part: &str, uid: Option<u32>) -> Self {
         command
             .args(["--exact", "actor::plays_its_part", "--nocapture", "--test-threads=1"])
             .env(ACTOR, part)
@@ -155,8 +167,11 @@ fn plays_its_part() {
                 "filled".to_owned()
             }),
             "hold" => hold(server()),
+            "listen" => deeds::listen(rest),
             "load" => Ok(deeds::load(rest)),
             "marked" => deeds::marked(server()),
+            "rush" => deeds::rush(rest),
+            "serve" => Ok(server::start(rest).to_string()),
             "times" => times(rest),
             "run" => run(rest),
             "tcp" => tcp(server()),

@@ -1,8 +1,11 @@
 //! What programs do that is more than one connection.
 
 use std::fmt::Write as _;
+use std::fs::{self, Permissions};
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,6 +35,19 @@ pub(crate) fn crowd(rest: &str) -> io::Result<String> {
     Ok(captured.to_string())
 }
 
+/// Opens many connections at once and holds them for a moment; returns how many were opened and how
+/// many milliseconds the slowest took.
+pub(crate) fn rush(rest: &str) -> io::Result<String> {
+    let (count, server) = numbered::<SocketAddr>(rest);
+    let (mut open, mut slowest) = (Vec::new(), Duration::ZERO);
+    for _ in 0..count {
+        let started = Instant::now();
+        open.push(TcpStream::connect_timeout(&server, Duration::from_secs(10))?);
+        slowest = slowest.max(started.elapsed());
+    }
+    Ok(format!("{} {}", open.len(), slowest.as_millis()))
+}
+
 /// Runs a program with long arguments many times.
 pub(crate) fn execs(rest: &str) -> io::Result<String> {
     let argument = "x".repeat(ARGUMENT);
@@ -49,6 +65,14 @@ pub(crate) fn fill(rest: &str) -> io::Result<UdpSocket> {
         socket.connect((Ipv4Addr::from(u32::from(first) + index), 9))?;
     }
     Ok(socket)
+}
+
+/// Waits at a socket that everybody may connect to, until the program ends.
+pub(crate) fn listen(path: &str) -> io::Result<String> {
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o777))?;
+    thread::spawn(move || listener.incoming().for_each(std::mem::forget));
+    Ok("listens".to_owned())
 }
 
 /// Connects 200 times a second for so many milliseconds, whether or not earlier connections were

@@ -41,6 +41,17 @@ pub(crate) fn on_prepared_ground(test: &str, prepare: &str) -> bool {
     }
 }
 
+/// The same as [`on_prepared_ground`], where the network namespace is that of process 1: it is a
+/// whole machine with its own processes, whose other network namespaces are captured as well.
+pub(crate) fn on_machine(test: &str, prepare: &str) -> bool {
+    is_inside(test) || {
+        if can_capture(test) {
+            enter_with(&["--pid", "--fork", "--kill-child", "--mount-proc"], test, prepare, &[]);
+        }
+        false
+    }
+}
+
 /// The same as [`on_ground`], as an ordinary user whose programs are given the capabilities that an
 /// installed helper has, and those to become another user.
 pub(crate) fn on_ground_of_a_user(test: &str) -> bool {
@@ -83,9 +94,15 @@ fn can_capture(test: &str) -> bool {
 
 /// Runs a test in namespaces of its own.
 fn enter(test: &str, prepare: &str, before: &[&str]) {
+    enter_with(&[], test, prepare, before);
+}
+
+fn enter_with(namespaces: &[&str], test: &str, prepare: &str, before: &[&str]) {
     let script = format!("ip link set lo up\n{prepare}\nexec \"$@\"");
     let status = Command::new("unshare")
-        .args(["--net", "--mount", "sh", "-ec", &script, "sh"])
+        .args(["--net", "--mount"])
+        .args(namespaces)
+        .args(["sh", "-ec", &script, "sh"])
         .args(before)
         .arg(env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])

@@ -1,11 +1,14 @@
 //! Proxies that do not behave, and sockets that are not theirs.
 
+use std::fs::{self, Permissions};
 use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 
 use sidestream_ipc::{Hello, Message, Refused, Start};
 
-use crate::ground::{USER, on_ground};
+use crate::actor::Actor;
+use crate::ground::{USER, on_ground, on_ground_of_a_user};
 use crate::proxy::Helper;
 
 #[test]
@@ -84,6 +87,67 @@ fn a_socket_of_another_user_is_not_spoken_to() {
     assert!(!status.success());
     let expected = format!("the socket at {path} belongs to user 0 and not to user {USER}");
     assert_eq!(words, format!("sidestream-helper: {expected}\n"));
+}
+
+#[test]
+fn a_proxy_of_another_user_is_not_spoken_to() {
+    if !on_ground("handshake::a_proxy_of_another_user_is_not_spoken_to") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    let path = folder.path().join("socket");
+    let path = path.to_str().unwrap();
+    let mut stranger = Actor::client_of(USER);
+    assert_eq!(stranger.ask(&format!("listen {path}")), "listens");
+    // Whose file it is says nothing about who waits.
+    chown(path, Some(0), Some(0)).unwrap();
+    let (status, words) = Helper::spawn(path, &["--uid", "0"]).end();
+    assert!(!status.success());
+    let expected = format!("the socket at {path} belongs to user {USER} and not to user 0");
+    assert_eq!(words, format!("sidestream-helper: {expected}\n"));
+}
+
+#[test]
+fn an_installed_helper_speaks_to_nobody_but_its_own_user() {
+    if !on_ground_of_a_user("handshake::an_installed_helper_speaks_to_nobody_but_its_own_user") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let path = path.to_str().unwrap();
+    let mut root = Actor::client_of(0);
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    assert_eq!(root.ask(&format!("listen {path}")), "listens");
+    let (status, words) = Helper::spawn(path, &[]).end();
+    assert!(!status.success());
+    let expected = format!("the socket at {path} belongs to user 0 and not to user {USER}");
+    assert_eq!(words, format!("sidestream-helper: {expected}\n"));
+}
+
+#[test]
+fn who_knocks_in_the_place_of_the_proxy_is_not_taken_for_it() {
+    if !on_ground("handshake::who_knocks_in_the_place_of_the_proxy_is_not_taken_for_it") {
+        return;
+    }
+    let mut other = Actor::client();
+    let (mut helper, mut line) = Helper::start(&[]);
+    line.send(&Message::Hello(Hello::new("test")));
+    line.send(&Message::Start(Start { spec: "!0".to_owned(), reset_existing: false }));
+    let refused = loop {
+        match line.receive().unwrap().0 {
+            Message::Knock(addr) => {
+                other.udp(addr);
+                line.send(&Message::Knocked);
+            }
+            Message::Refused(Refused { what, .. }) => break what,
+            _ => {}
+        }
+    };
+    let (own, other) = (std::process::id(), other.pid());
+    let expected = format!("process {other} knocked in place of the proxy, whose id is {own}");
+    assert!(refused.starts_with(&expected), "{refused}");
+    assert!(!helper.end().0.success());
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod deeds;
 mod ends;
 mod ground;
 mod handshake;
+mod nets;
 mod proxy;
 mod rights;
 mod server;

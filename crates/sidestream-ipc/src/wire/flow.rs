@@ -28,6 +28,63 @@ pub(crate) struct Flow {
     bound: Option<Vec<u8>>,
     #[prost(uint32, tag = "10")]
     path_mtu_discovery: u32,
+    #[prost(uint32, optional, tag = "11")]
+    net: Option<u32>,
+}
+
+/// A socket that is asked for.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(crate) struct OpenSocket {
+    #[prost(uint64, tag = "1")]
+    serial: u64,
+    #[prost(uint32, tag = "2")]
+    net: u32,
+    /// As in a flow.
+    #[prost(uint32, tag = "3")]
+    transport: u32,
+    #[prost(bool, tag = "4")]
+    ipv6: bool,
+}
+
+/// The answer to it.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(crate) struct Opened {
+    #[prost(uint64, tag = "1")]
+    pub(crate) serial: u64,
+    #[prost(int32, optional, tag = "2")]
+    pub(crate) error: Option<i32>,
+}
+
+impl From<crate::OpenSocket> for OpenSocket {
+    fn from(crate::OpenSocket { serial, net, transport, ipv6 }: crate::OpenSocket) -> Self {
+        Self { serial, net, transport: transport_to(transport), ipv6 }
+    }
+}
+
+impl TryFrom<OpenSocket> for crate::OpenSocket {
+    type Error = FieldError;
+
+    fn try_from(
+        OpenSocket { serial, net, transport, ipv6 }: OpenSocket,
+    ) -> Result<Self, FieldError> {
+        let transport = transport_from(transport, "the transport of a socket")?;
+        Ok(Self { serial, net, transport, ipv6 })
+    }
+}
+
+fn transport_to(transport: Transport) -> u32 {
+    match transport {
+        Transport::Tcp => 6,
+        Transport::Udp => 17,
+    }
+}
+
+fn transport_from(number: u32, whose: &'static str) -> Result<Transport, FieldError> {
+    match number {
+        6 => Ok(Transport::Tcp),
+        17 => Ok(Transport::Udp),
+        _ => Err(FieldError::Invalid(whose)),
+    }
 }
 
 /// What the spec says of a flow.
@@ -45,10 +102,7 @@ impl From<&crate::Flow> for Flow {
     fn from(flow: &crate::Flow) -> Self {
         Self {
             id: flow.id,
-            transport: match flow.key.transport {
-                Transport::Tcp => 6,
-                Transport::Udp => 17,
-            },
+            transport: transport_to(flow.key.transport),
             client: Some(flow.key.client.into()),
             server: Some(flow.key.server.into()),
             process: flow.process,
@@ -59,6 +113,7 @@ impl From<&crate::Flow> for Flow {
             }),
             bound: flow.bound.map(ip_to),
             path_mtu_discovery: flow.path_mtu_discovery.into(),
+            net: flow.net,
         }
     }
 }
@@ -67,11 +122,7 @@ impl TryFrom<Flow> for crate::Flow {
     type Error = FieldError;
 
     fn try_from(flow: Flow) -> Result<Self, FieldError> {
-        let transport = match flow.transport {
-            6 => Transport::Tcp,
-            17 => Transport::Udp,
-            _ => return Err(FieldError::Invalid("the transport of a flow")),
-        };
+        let transport = transport_from(flow.transport, "the transport of a flow")?;
         let client = required(flow.client, "the client of a flow")?.try_into()?;
         let server = required(flow.server, "the server of a flow")?.try_into()?;
         Ok(Self {
@@ -88,6 +139,7 @@ impl TryFrom<Flow> for crate::Flow {
                 .path_mtu_discovery
                 .try_into()
                 .map_err(|_too_large| FieldError::Invalid("the path MTU discovery of a flow"))?,
+            net: flow.net,
         })
     }
 }

@@ -27,7 +27,10 @@ pub(crate) struct Envelope {
     #[prost(uint32, tag = "1")]
     pub(crate) descriptors: u32,
     /// `None` for a kind of a newer version.
-    #[prost(oneof = "Kind", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18")]
+    #[prost(
+        oneof = "Kind",
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20"
+    )]
     pub(crate) kind: Option<Kind>,
 }
 
@@ -68,6 +71,10 @@ pub(crate) enum Kind {
     SpecSet(body::SpecSet),
     #[prost(message, tag = "18")]
     Log(body::Log),
+    #[prost(message, tag = "19")]
+    Open(flow::OpenSocket),
+    #[prost(message, tag = "20")]
+    Opened(flow::Opened),
 }
 
 impl From<&Message> for Envelope {
@@ -99,6 +106,10 @@ impl From<&Message> for Kind {
             Message::Datagram { flow, payload } => {
                 Self::Datagram(body::Datagram { flow: *flow, payload: payload.clone() })
             }
+            Message::Open(request) => Self::Open((*request).into()),
+            Message::Opened { serial, error } => {
+                Self::Opened(flow::Opened { serial: *serial, error: *error })
+            }
             Message::Closed { flow } => Self::Closed(body::Closed { flow: *flow }),
             Message::Notice(notice) => Self::Notice(notice.into()),
             Message::Log { level, text } => {
@@ -129,6 +140,8 @@ impl TryFrom<Kind> for Message {
             Kind::Forget(body::Forget { key }) => Self::Forget { key },
             Kind::Flow(flow) => Self::Flow(flow.try_into()?),
             Kind::Datagram(body::Datagram { flow, payload }) => Self::Datagram { flow, payload },
+            Kind::Open(request) => Self::Open(request.try_into()?),
+            Kind::Opened(flow::Opened { serial, error }) => Self::Opened { serial, error },
             Kind::Closed(body::Closed { flow }) => Self::Closed { flow },
             Kind::Notice(notice) => Self::Notice(notice.try_into()?),
             Kind::Log(body::Log { level, text }) => {

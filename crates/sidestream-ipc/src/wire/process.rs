@@ -73,6 +73,8 @@ struct Container {
     name: Option<String>,
     #[prost(string, optional, tag = "3")]
     runtime: Option<String>,
+    #[prost(string, optional, tag = "4")]
+    image: Option<String>,
 }
 
 impl From<&ProcessRecord> for Record {
@@ -153,14 +155,14 @@ impl From<User> for sidestream_flow::User {
 
 impl From<&sidestream_flow::Container> for Container {
     fn from(container: &sidestream_flow::Container) -> Self {
-        let sidestream_flow::Container { id, name, runtime } = container.clone();
-        Self { id, name, runtime }
+        let sidestream_flow::Container { id, name, image, runtime } = container.clone();
+        Self { id, name, runtime, image }
     }
 }
 
 impl From<Container> for sidestream_flow::Container {
-    fn from(Container { id, name, runtime }: Container) -> Self {
-        Self { id, name, runtime }
+    fn from(Container { id, name, runtime, image }: Container) -> Self {
+        Self { id, name, image, runtime }
     }
 }
 

@@ -9,7 +9,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 use sidestream_flow::{Container, FlowKey, Process, Transport, User};
 use sidestream_ipc::{
-    DecodeError, Decoder, Flow, FlowVerdict, Hello, Level, Message, Notice, NoticeKind,
+    DecodeError, Decoder, Flow, FlowVerdict, Hello, Level, Message, Notice, NoticeKind, OpenSocket,
     ProcessRecord, Refused, SetSpec, Start, Started, encode,
 };
 
@@ -54,7 +54,12 @@ fn user() -> impl Strategy<Value = User> {
 }
 
 fn container() -> impl Strategy<Value = Container> {
-    (text(), of(text()), of(text())).prop_map(|(id, name, runtime)| Container { id, name, runtime })
+    (text(), of(text()), of(text()), of(text())).prop_map(|(id, name, image, runtime)| Container {
+        id,
+        name,
+        image,
+        runtime,
+    })
 }
 
 fn process() -> impl Strategy<Value = Process> {
@@ -95,16 +100,16 @@ fn flow() -> impl Strategy<Value = Flow> {
         client,
         server,
     });
-    (any::<u64>(), key, of(any::<u64>()), verdict, of(ip()), any::<u8>()).prop_map(
-        |(id, key, process, verdict, bound, path_mtu_discovery)| Flow {
+    (any::<u64>(), key, of(any::<u64>()), verdict, of(ip()), any::<u8>(), of(any::<u32>()))
+        .prop_map(|(id, key, process, verdict, bound, path_mtu_discovery, net)| Flow {
             id,
             key,
             process,
             verdict,
             bound,
             path_mtu_discovery,
-        },
-    )
+            net,
+        })
 }
 
 fn notice() -> impl Strategy<Value = Notice> {
@@ -150,6 +155,12 @@ fn message() -> impl Strategy<Value = Message> {
         (any::<u64>(), vec(any::<u8>(), 0..40))
             .prop_map(|(flow, payload)| Message::Datagram { flow, payload: payload.into() }),
         any::<u64>().prop_map(|flow| Message::Closed { flow }),
+        any::<(u64, u32, bool, bool)>().prop_map(|(serial, net, udp, ipv6)| {
+            let transport = if udp { Transport::Udp } else { Transport::Tcp };
+            OpenSocket { serial, net, transport, ipv6 }.into()
+        }),
+        (any::<u64>(), of(any::<i32>()))
+            .prop_map(|(serial, error)| Message::Opened { serial, error }),
         notice().prop_map(Message::Notice),
         (prop::sample::select(levels), text())
             .prop_map(|(level, text)| Message::Log { level, text }),

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use sidestream_flow::{Container, FlowKey, Process, Transport, User};
 use sidestream_ipc::{
-    Flow, FlowVerdict, Hello, Level, Message, Notice, NoticeKind, ProcessRecord, Refused, SetSpec,
-    Start, Started,
+    Flow, FlowVerdict, Hello, Level, Message, Notice, NoticeKind, OpenSocket, ProcessRecord,
+    Refused, SetSpec, Start, Started,
 };
 
 pub(crate) fn samples() -> Vec<(&'static str, Message)> {
@@ -45,6 +45,9 @@ pub(crate) fn samples() -> Vec<(&'static str, Message)> {
         ("datagram", Message::Datagram { flow: 9, payload: Bytes::from_static(b"\0ping") }),
         ("datagram, empty", Message::Datagram { flow: 9, payload: Bytes::new() }),
         ("closed", Message::Closed { flow: 9 }),
+        ("open", OpenSocket { serial: 8, net: 3, transport: Transport::Udp, ipv6: true }.into()),
+        ("opened", Message::Opened { serial: 8, error: None }),
+        ("not opened", Message::Opened { serial: 8, error: Some(97) }),
         (
             "notice",
             Message::Notice(Notice {
@@ -74,6 +77,7 @@ fn process() -> Process {
         container: Some(Container {
             id: "abc".to_owned(),
             name: Some("web".to_owned()),
+            image: Some("nginx".to_owned()),
             runtime: Some("podman".to_owned()),
         }),
         netns: Some(4_026_531_840),
@@ -91,5 +95,6 @@ fn flow(transport: Transport, verdict: FlowVerdict) -> Flow {
         verdict,
         bound: Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
         path_mtu_discovery: 3,
+        net: Some(3),
     }
 }

@@ -26,15 +26,15 @@ fn another_version_is_refused_and_the_older_side_is_to_be_updated() {
     check(
         VERSION + 1,
         Some(
-            "sidestream-helper 9.9 speaks version 2 of the helper's protocol and this program \
-             version 1; update this program, so that both come from the same release",
+            "sidestream-helper 9.9 speaks version 3 of the helper's protocol and this program \
+             version 2; update this program, so that both come from the same release",
         ),
     );
     check(
         VERSION - 1,
         Some(
-            "sidestream-helper 9.9 speaks version 0 of the helper's protocol and this program \
-             version 1; update sidestream-helper 9.9, so that both come from the same release",
+            "sidestream-helper 9.9 speaks version 1 of the helper's protocol and this program \
+             version 2; update sidestream-helper 9.9, so that both come from the same release",
         ),
     );
 }

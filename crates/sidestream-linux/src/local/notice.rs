@@ -92,6 +92,10 @@ impl fmt::Display for LocalNotice {
             Self::Passed { why, process, destination, count } => {
                 f.write_str("passed: ")?;
                 match process {
+                    // The kernel's number of a process that is none in this namespace.
+                    Some(process) if process.pid.cast_signed() < 0 => {
+                        write!(f, "{} (outside of this pid namespace)", process.name)?;
+                    }
                     Some(process) => write!(f, "{} (pid {})", process.name, process.pid)?,
                     None => f.write_str("a program")?,
                 }
@@ -153,5 +157,28 @@ impl LocalNotices {
     /// Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<LocalNotice> {
         self.0.recv().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pid: u32, expected: &str) {
+        let process = Process { pid, name: "curl".to_owned(), ..Process::default() };
+        let process = Some(Arc::new(process));
+        let why = Passed::ForeignNamespace;
+        let notice = LocalNotice::Passed { why, process, destination: None, count: 1 };
+        assert_eq!(notice.to_string(), expected);
+    }
+
+    #[test]
+    fn a_process_without_a_number_here_is_told_without_one() {
+        check(4711, "passed: curl (pid 4711) is in another network namespace");
+        check(
+            0x8000_1234,
+            "passed: curl (outside of this pid namespace) is in another network namespace",
+        );
     }
 }

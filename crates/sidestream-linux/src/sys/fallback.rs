@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::task::{Context, Poll};
@@ -13,8 +14,9 @@ use sidestream_capture::{
 use sidestream_record::DialFailure;
 
 use crate::{
-    CallerError, ConnectError, Feature, Finding, LaunchError, LocalFinding, LocalNotices,
-    LocalOptions, LogLines, Notices, Options, ServeError, ServeOptions, StartError, WaitError,
+    CallerError, ConnectError, Driver, Feature, Finding, GatewayStatus, LaunchError, LocalFinding,
+    LocalNotices, LocalOptions, LogLines, Notices, Options, ServeError, ServeOptions, StartError,
+    TransparentError, TransparentOptions, WaitError,
 };
 
 const REMEDY: &str = "run it on Linux";
@@ -52,6 +54,11 @@ impl Sandbox {
 
     /// Returns the pid of the command.
     pub fn pid(&self) -> u32 {
+        match self.0 {}
+    }
+
+    /// Returns which driver runs the command.
+    pub fn driver(&self) -> Driver {
         match self.0 {}
     }
 
@@ -118,6 +125,12 @@ pub fn check() -> Vec<Finding> {
     vec![Finding { feature, outcome, remedy: Some(REMEDY) }]
 }
 
+/// Tries what a command under a filter needs.
+pub fn check_seccomp() -> Vec<Finding> {
+    let (feature, outcome) = (Feature::Filter, Err(unsupported()));
+    vec![Finding { feature, outcome, remedy: Some(REMEDY) }]
+}
+
 /// Yields the flows of the processes on this machine that a spec chooses.
 #[derive(Debug)]
 pub struct LocalCapture(Infallible);
@@ -133,6 +146,11 @@ impl LocalCapture {
         _options: LocalOptions,
     ) -> Result<(Self, LocalNotices), StartError> {
         Err(unsupported().into())
+    }
+
+    /// Returns what reaches the servers that captured programs meant to reach.
+    pub fn dial(&self) -> LocalDial {
+        match self.0 {}
     }
 
     /// Ends the capture.
@@ -157,7 +175,7 @@ pub fn check_local() -> Vec<LocalFinding> {
 }
 
 /// Dials as the captured program would have; on this system nothing is captured.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LocalDial {
     direct: Direct,
 }
@@ -252,4 +270,71 @@ pub fn serve(
     _log: LogLines,
 ) -> Result<(), ServeError> {
     match rendezvous.0 {}
+}
+
+/// Yields the flows of other hosts that this machine is a gateway of.
+#[derive(Debug)]
+pub struct TransparentCapture(Infallible);
+
+impl TransparentCapture {
+    /// Listens, and leads the traffic of the interfaces here.
+    ///
+    /// # Errors
+    ///
+    /// Always [`TransparentError::Unsupported`] on this system.
+    pub fn open(_options: TransparentOptions) -> Result<Self, TransparentError> {
+        Err(TransparentError::Unsupported)
+    }
+
+    /// Returns where it listens.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        match self.0 {}
+    }
+}
+
+impl Capture for TransparentCapture {
+    fn poll_incoming(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<Option<Incoming>>> {
+        match self.0 {}
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        match self.0 {}
+    }
+}
+
+/// Tries everything that a gateway needs.
+pub fn check_gateway() -> Vec<LocalFinding> {
+    vec![LocalFinding { what: "Linux", outcome: Err(unsupported()), remedy: Some(REMEDY) }]
+}
+
+/// Tells what of this machine's settings matters to a gateway: on this system, nothing.
+pub fn gateway_notes() -> Vec<String> {
+    Vec::new()
+}
+
+/// Asks a gateway to end.
+///
+/// # Errors
+///
+/// Always [`TransparentError::Unsupported`] on this system.
+pub fn end_gateway() -> Result<bool, TransparentError> {
+    Err(TransparentError::Unsupported)
+}
+
+/// Looks what there is of a gateway.
+///
+/// # Errors
+///
+/// Always [`TransparentError::Unsupported`] on this system.
+pub fn gateway_status() -> Result<GatewayStatus, TransparentError> {
+    Err(TransparentError::Unsupported)
+}
+
+/// Removes what a gateway that was killed has left.
+///
+/// # Errors
+///
+/// Always [`TransparentError::Unsupported`] on this system.
+pub fn clear_gateway() -> Result<usize, TransparentError> {
+    Err(TransparentError::Unsupported)
 }

@@ -6,4 +6,6 @@ mod imp;
 
 pub use imp::{Caller, Rendezvous, isolate, restrict, serve};
 pub use imp::{LocalCapture, LocalDial, check_local};
-pub use imp::{Parts, Running, Sandbox, SandboxCapture, check};
+pub use imp::{Parts, Running, Sandbox, SandboxCapture, check, check_seccomp};
+pub use imp::{TransparentCapture, check_gateway, gateway_notes};
+pub use imp::{clear_gateway, end_gateway, gateway_status};

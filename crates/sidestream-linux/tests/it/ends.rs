@@ -5,18 +5,23 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use sidestream_linux::{LaunchError, Notice, Options, Sandbox};
+use sidestream_linux::{Driver, LaunchError, Notice, Options, Sandbox};
 
-use crate::relay::{able, eventually, run};
+use crate::relay::{able, driver, eventually, run};
 
 fn shell(script: &str) -> Options {
     Options::new(["sh", "-c", script])
 }
 
+fn sleep() -> Options {
+    Options { driver: driver(), ..Options::new(["sleep", "1000"]) }
+}
+
 #[test]
-fn the_exit_status_is_the_command_s() {
+pub(crate) fn the_exit_status_is_the_command_s() {
     if !able("the_exit_status_is_the_command_s") {
         return;
     }
@@ -28,12 +33,13 @@ fn the_exit_status_is_the_command_s() {
 
 #[track_caller]
 fn check_launch(command: &[&str], code: Option<u8>, message: &str) {
-    let error = Sandbox::launch(Options::new(command.iter().copied())).unwrap_err();
+    let options = Options { driver: driver(), ..Options::new(command.iter().copied()) };
+    let error = Sandbox::launch(options).unwrap_err();
     assert_eq!((error.exit_code(), error.to_string().as_str()), (code, message));
 }
 
 #[test]
-fn a_command_that_cannot_be_run_says_why() {
+pub(crate) fn a_command_that_cannot_be_run_says_why() {
     if !able("a_command_that_cannot_be_run_says_why") {
         return;
     }
@@ -42,11 +48,12 @@ fn a_command_that_cannot_be_run_says_why() {
     check_launch(&["/"], Some(126), "cannot run /");
     check_launch(&["a\0b"], None, "\"a\\0b\" holds a zero byte, which no system call takes");
     let nothing: [&str; 0] = [];
-    assert!(matches!(Sandbox::launch(Options::new(nothing)), Err(LaunchError::Empty)));
+    let options = Options { driver: driver(), ..Options::new(nothing) };
+    assert!(matches!(Sandbox::launch(options), Err(LaunchError::Empty)));
 }
 
 #[test]
-fn what_outlives_the_command_is_named_and_ended() {
+pub(crate) fn what_outlives_the_command_is_named_and_ended() {
     if !able("what_outlives_the_command_is_named_and_ended") {
         return;
     }
@@ -66,7 +73,7 @@ fn what_outlives_the_command_is_named_and_ended() {
 }
 
 #[test]
-fn what_outlives_the_command_is_waited_for_on_demand() {
+pub(crate) fn what_outlives_the_command_is_waited_for_on_demand() {
     if !able("what_outlives_the_command_is_waited_for_on_demand") {
         return;
     }
@@ -77,11 +84,11 @@ fn what_outlives_the_command_is_waited_for_on_demand() {
 }
 
 #[test]
-fn a_signal_is_forwarded_to_the_command() {
+pub(crate) fn a_signal_is_forwarded_to_the_command() {
     if !able("a_signal_is_forwarded_to_the_command") {
         return;
     }
-    let sandbox = Sandbox::launch(Options::new(["sleep", "1000"])).unwrap();
+    let sandbox = Sandbox::launch(sleep()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let status = runtime.block_on(async {
         let mut parts = sandbox.start().unwrap();
@@ -92,11 +99,11 @@ fn a_signal_is_forwarded_to_the_command() {
 }
 
 #[test]
-fn a_dropped_sandbox_ends_its_command() {
+pub(crate) fn a_dropped_sandbox_ends_its_command() {
     if !able("a_dropped_sandbox_ends_its_command") {
         return;
     }
-    let sandbox = Sandbox::launch(Options::new(["sleep", "1000"])).unwrap();
+    let sandbox = Sandbox::launch(sleep()).unwrap();
     let pid = sandbox.pid();
     drop(sandbox);
     eventually("the end of the command", || !fs::exists(format!("/proc/{pid}")).unwrap());
@@ -108,18 +115,30 @@ struct Proxy {
     command: u32,
     keeper: u32,
     namespaces: Vec<PathBuf>,
+    /// A variable by which its descendants are known.
+    mark: String,
 }
 
+const MARK: &str = "SIDESTREAM_TEST_MARK";
 const INSIDE: &str = "sleep 1001 & (setsid sleep 1002 &) ; echo $$ $PPID; exec sleep 1003";
+
+/// The example program.
+pub(crate) fn example() -> PathBuf {
+    // Tests lie in target/PROFILE/deps, examples in target/PROFILE/examples.
+    let exe = std::env::current_exe().unwrap();
+    let flows = exe.ancestors().nth(2).unwrap().join("examples/flows");
+    assert!(flows.is_file(), "build it: cargo build -p sidestream-linux --examples");
+    flows
+}
 
 impl Proxy {
     fn start() -> Self {
-        // Tests lie in target/PROFILE/deps, examples in target/PROFILE/examples.
-        let exe = std::env::current_exe().unwrap();
-        let flows = exe.ancestors().nth(2).unwrap().join("examples/flows");
-        assert!(flows.is_file(), "build it: cargo build -p sidestream-linux --examples");
-        let mut child = Command::new(flows)
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let mark = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut child = Command::new(example())
+            .args((driver() == Driver::Seccomp).then_some("--seccomp"))
             .args(["--", "sh", "-c", INSIDE])
+            .env(MARK, &mark)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -129,16 +148,22 @@ impl Proxy {
         let mut pids = line.split_whitespace().map(|pid| pid.parse().unwrap());
         let (command, keeper) = (pids.next().unwrap(), pids.next().unwrap());
         let namespaces = ["net", "mnt"].map(|kind| namespace(command, kind).unwrap());
-        let this = Self { child, command, keeper, namespaces: namespaces.into() };
+        let mark = format!("{MARK}={mark}");
+        let this = Self { child, command, keeper, namespaces: namespaces.into(), mark };
         eventually("four processes", || this.inside().len() == 4);
         this
     }
 
-    /// The processes in either namespace.
+    /// The processes in either namespace, or below the proxy.
     fn inside(&self) -> Vec<u32> {
         let pids = fs::read_dir("/proc").unwrap();
         let pids = pids.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
         let inside = |pid: &u32| {
+            if driver() == Driver::Seccomp {
+                let variables = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+                let mut variables = variables.split(|byte| *byte == 0);
+                return *pid != self.child.id() && variables.any(|one| one == self.mark.as_bytes());
+            }
             let found = ["net", "mnt"].map(|kind| namespace(*pid, kind));
             found.into_iter().flatten().any(|found| self.namespaces.contains(&found))
         };
@@ -169,7 +194,7 @@ fn kill(pid: u32) {
 }
 
 #[test]
-fn killing_the_proxy_leaves_nothing() {
+pub(crate) fn killing_the_proxy_leaves_nothing() {
     if able("killing_the_proxy_leaves_nothing") {
         let proxy = Proxy::start();
         kill(proxy.child.id());
@@ -178,7 +203,7 @@ fn killing_the_proxy_leaves_nothing() {
 }
 
 #[test]
-fn killing_the_keeper_leaves_nothing() {
+pub(crate) fn killing_the_keeper_leaves_nothing() {
     if able("killing_the_keeper_leaves_nothing") {
         let proxy = Proxy::start();
         kill(proxy.keeper);
@@ -187,7 +212,7 @@ fn killing_the_keeper_leaves_nothing() {
 }
 
 #[test]
-fn killing_the_command_leaves_nothing() {
+pub(crate) fn killing_the_command_leaves_nothing() {
     if able("killing_the_command_leaves_nothing") {
         let proxy = Proxy::start();
         kill(proxy.command);

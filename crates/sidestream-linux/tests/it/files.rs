@@ -6,14 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use sidestream_linux::{Entry, EntryKind, LaunchError, Options, Overlay, OverlayKind, Sandbox};
 use tempfile::tempdir;
 
-use crate::relay::{able, run};
+use crate::relay::{able, driver, run};
 
 fn shell(script: &str) -> Options {
     Options::new(["sh", "-c", script])
 }
 
 #[test]
-fn a_file_and_a_folder_are_covered_for_the_command_only() {
+pub(crate) fn a_file_and_a_folder_are_covered_for_the_command_only() {
     if !able("a_file_and_a_folder_are_covered_for_the_command_only") {
         return;
     }
@@ -49,18 +49,19 @@ fn a_file_and_a_folder_are_covered_for_the_command_only() {
 }
 
 #[test]
-fn what_cannot_be_covered_is_an_error_that_names_it() {
+pub(crate) fn what_cannot_be_covered_is_an_error_that_names_it() {
     if !able("what_cannot_be_covered_is_an_error_that_names_it") {
         return;
     }
     let kind = OverlayKind::File { contents: Vec::new(), mode: 0o444 };
     let overlays = vec![Overlay { path: "/nowhere/at/all".into(), kind }];
-    let error = Sandbox::launch(Options { overlays, ..shell("true") }).unwrap_err();
+    let options = Options { overlays, driver: driver(), ..shell("true") };
+    let error = Sandbox::launch(options).unwrap_err();
     assert!(matches!(error, LaunchError::Overlay { ref path, .. } if path.ends_with("at/all")));
 }
 
 #[test]
-fn the_command_keeps_its_surroundings() {
+pub(crate) fn the_command_keeps_its_surroundings() {
     if !able("the_command_keeps_its_surroundings") {
         return;
     }

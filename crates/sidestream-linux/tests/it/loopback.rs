@@ -88,7 +88,7 @@ fn check(outcome: &Outcome, output: &str, flows: usize) {
 const ASK_BOTH: &str = "print(ask('::1'), ask('127.0.0.1'))";
 
 #[test]
-fn what_the_host_serves_on_ipv4_only_is_refused_on_ipv6() {
+pub(crate) fn what_the_host_serves_on_ipv4_only_is_refused_on_ipv6() {
     if !ready("what_the_host_serves_on_ipv4_only_is_refused_on_ipv6") {
         return;
     }
@@ -100,7 +100,7 @@ fn what_the_host_serves_on_ipv4_only_is_refused_on_ipv6() {
 }
 
 #[test]
-fn what_the_host_serves_on_ipv6_only_is_refused_on_ipv4() {
+pub(crate) fn what_the_host_serves_on_ipv6_only_is_refused_on_ipv4() {
     if !ready("what_the_host_serves_on_ipv6_only_is_refused_on_ipv4") {
         return;
     }
@@ -112,7 +112,7 @@ fn what_the_host_serves_on_ipv6_only_is_refused_on_ipv4() {
 }
 
 #[test]
-fn what_the_host_serves_on_neither_address_is_taken_aside() {
+pub(crate) fn what_the_host_serves_on_neither_address_is_taken_aside() {
     if !ready("what_the_host_serves_on_neither_address_is_taken_aside") {
         return;
     }
@@ -121,7 +121,7 @@ fn what_the_host_serves_on_neither_address_is_taken_aside() {
 }
 
 #[test]
-fn what_comes_and_goes_on_the_host_is_followed() {
+pub(crate) fn what_comes_and_goes_on_the_host_is_followed() {
     if !ready("what_comes_and_goes_on_the_host_is_followed") {
         return;
     }
@@ -154,7 +154,7 @@ next(); print(until("127.0.0.1", "ECONNREFUSED"), ask("::1"))
 }
 
 #[test]
-fn what_the_tree_serves_is_reached_whatever_the_host_serves() {
+pub(crate) fn what_the_tree_serves_is_reached_whatever_the_host_serves() {
     if !ready("what_the_tree_serves_is_reached_whatever_the_host_serves") {
         return;
     }

@@ -1,5 +1,6 @@
 //! The harness: a sandbox whose flows are relayed as they are.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use sidestream_capture::{
     Association, Dial, Direct, FlowInfo, Incoming, Kind, Target, next_incoming,
 };
-use sidestream_linux::{Notice, Options, Parts, Sandbox};
+use sidestream_linux::{Driver, Notice, Options, Parts, Sandbox};
 use tempfile::NamedTempFile;
 use tokio::io::copy_bidirectional;
 use tokio::runtime::Runtime;
@@ -22,9 +23,26 @@ pub(crate) struct Outcome {
     pub(crate) notices: Vec<Notice>,
 }
 
+thread_local! {
+    /// By what the sandboxes of this test are made.
+    static DRIVER: Cell<Driver> = const { Cell::new(Driver::Namespace) };
+}
+
+/// Runs a test with its commands under a filter instead of in namespaces.
+pub(crate) fn under_seccomp<T>(test: impl FnOnce() -> T) -> T {
+    DRIVER.set(Driver::Seccomp);
+    test()
+}
+
+pub(crate) fn driver() -> Driver {
+    DRIVER.get()
+}
+
 /// Whether this user may make sandboxes here; if not, the test is skipped.
 pub(crate) fn able(test: &str) -> bool {
-    let able = sidestream_testkit::is_root() || sidestream_testkit::can_make_user_namespaces();
+    let able = driver() == Driver::Seccomp
+        || sidestream_testkit::is_root()
+        || sidestream_testkit::can_make_user_namespaces();
     if !able {
         sidestream_testkit::skip(test, "this user may not make namespaces here");
     }
@@ -47,6 +65,7 @@ pub(crate) fn run(options: Options) -> Outcome {
 
 /// The same, and does something on the host meanwhile.
 pub(crate) fn run_beside(mut options: Options, beside: impl AsyncFnOnce()) -> Outcome {
+    options.driver = driver();
     let output = NamedTempFile::new().unwrap();
     let shell = ["sh", "-c", "exec \"$@\" > \"$0\" 2>&1", output.path().to_str().unwrap()];
     options.command.splice(..0, shell.map(Into::into));

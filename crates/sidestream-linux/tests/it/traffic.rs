@@ -42,7 +42,7 @@ fn of(flows: &[FlowInfo], transport: Transport) -> Vec<&FlowInfo> {
 }
 
 #[test]
-fn a_connection_is_taken_aside_and_knows_its_process() {
+pub(crate) fn a_connection_is_taken_aside_and_knows_its_process() {
     let test = "a_connection_is_taken_aside_and_knows_its_process";
     for host in loopbacks() {
         if !able(test) {
@@ -65,7 +65,7 @@ fn a_connection_is_taken_aside_and_knows_its_process() {
 }
 
 #[test]
-fn curl_fetches_from_the_host() {
+pub(crate) fn curl_fetches_from_the_host() {
     if !able("curl_fetches_from_the_host") {
         return;
     }
@@ -79,7 +79,7 @@ fn curl_fetches_from_the_host() {
 }
 
 #[test]
-fn a_mebibyte_goes_each_way_and_half_closes() {
+pub(crate) fn a_mebibyte_goes_each_way_and_half_closes() {
     if !able("a_mebibyte_goes_each_way_and_half_closes") {
         return;
     }
@@ -92,7 +92,7 @@ fn a_mebibyte_goes_each_way_and_half_closes() {
 }
 
 #[test]
-fn five_hundred_connections_at_once_all_arrive() {
+pub(crate) fn five_hundred_connections_at_once_all_arrive() {
     if !able("five_hundred_connections_at_once_all_arrive") {
         return;
     }
@@ -117,7 +117,7 @@ fn five_hundred_connections_at_once_all_arrive() {
 }
 
 #[test]
-fn a_server_that_refuses_is_seen_as_a_reset() {
+pub(crate) fn a_server_that_refuses_is_seen_as_a_reset() {
     if !able("a_server_that_refuses_is_seen_as_a_reset") {
         return;
     }
@@ -129,7 +129,7 @@ fn a_server_that_refuses_is_seen_as_a_reset() {
 }
 
 #[test]
-fn datagrams_are_taken_aside_connected_and_not() {
+pub(crate) fn datagrams_are_taken_aside_connected_and_not() {
     let test = "datagrams_are_taken_aside_connected_and_not";
     for host in loopbacks() {
         if !able(test) {
@@ -158,7 +158,7 @@ for connected in True, False:
 }
 
 #[test]
-fn one_socket_that_speaks_to_two_servers_is_two_flows() {
+pub(crate) fn one_socket_that_speaks_to_two_servers_is_two_flows() {
     if !able("one_socket_that_speaks_to_two_servers_is_two_flows") {
         return;
     }
@@ -173,7 +173,7 @@ fn one_socket_that_speaks_to_two_servers_is_two_flows() {
 }
 
 #[test]
-fn what_cannot_be_carried_is_refused_and_told() {
+pub(crate) fn what_cannot_be_carried_is_refused_and_told() {
     if !able("what_cannot_be_carried_is_refused_and_told") {
         return;
     }
@@ -249,7 +249,7 @@ fn ip(args: &[&str]) {
 }
 
 #[test]
-fn another_host_is_reached_and_reaches_back() {
+pub(crate) fn another_host_is_reached_and_reaches_back() {
     let test = "another_host_is_reached_and_reaches_back";
     let Some(elsewhere) = is_root().then(Elsewhere::new).flatten() else {
         return skip(test, "only root can make another host");

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 
 /// The signals that ask this process to end: none that could be passed on.
 #[derive(Debug)]
@@ -39,3 +39,7 @@ pub(crate) fn signal(_: ExitStatus) -> Option<i32> {
 }
 
 pub(crate) fn end_by(_: i32) {}
+
+pub(crate) fn stand_apart(command: &mut Command) -> &mut Command {
+    command
+}

@@ -8,13 +8,18 @@ mod imp;
 #[cfg_attr(not(target_os = "linux"), path = "unhelped.rs")]
 mod helped;
 
+mod source;
+
 pub(crate) use helped::{
-    HelperCapture, Started, adopt_environment, dial, drop_privileges, helper_status, install,
-    start, sudo_caller, uninstall,
+    HelperCapture, Started, adopt_environment, drop_privileges, helper_status, install,
+    remove_left_overs, start, sudo_caller, uninstall,
 };
 #[cfg(target_os = "linux")]
 pub(crate) use imp::effective_uid;
-pub(crate) use imp::{Signals, end_by, inherited, is_root, raise_open_files, shell_code, signal};
+pub(crate) use imp::{
+    Signals, end_by, inherited, is_root, raise_open_files, shell_code, signal, stand_apart,
+};
+pub(crate) use source::Source;
 
 /// Whether this system has the drivers of `sidestream-linux`.
 pub(crate) const IS_LINUX: bool = cfg!(target_os = "linux");

@@ -6,12 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use sidestream_capture::{Capabilities, Capture, Dial, Direct, Incoming};
+use sidestream_capture::{Capabilities, Capture, Dial, Incoming};
 use sidestream_spec::Spec;
 
 use crate::helper::{InstallError, InstallOptions, Report, Status};
 use crate::privileges::{Caller, DropError};
 use crate::{Notices, Options, StartError};
+
+pub(crate) fn remove_left_overs() {}
 
 pub(crate) struct Started {
     pub(crate) capture: HelperCapture,
@@ -22,6 +24,10 @@ pub(crate) struct Started {
 pub(crate) struct HelperCapture(Infallible);
 
 impl HelperCapture {
+    pub(crate) fn dial(&self) -> Arc<dyn Dial> {
+        match self.0 {}
+    }
+
     pub(crate) async fn stop(self) {
         match self.0 {}
     }
@@ -39,10 +45,6 @@ impl Capture for HelperCapture {
 
 pub(crate) async fn start(_: &Spec, _: &Options) -> Result<Started, StartError> {
     Err(StartError::Unsupported)
-}
-
-pub(crate) fn dial() -> Arc<dyn Dial> {
-    Arc::new(Direct::default())
 }
 
 pub(crate) fn helper_status() -> Status {

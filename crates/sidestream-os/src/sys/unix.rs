@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
 
 use tokio::signal::unix::{Signal, SignalKind, signal as listen};
 
@@ -106,4 +106,8 @@ pub(crate) fn end_by(signal: i32) {
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
         libc::raise(signal);
     }
+}
+
+pub(crate) fn stand_apart(command: &mut Command) -> &mut Command {
+    command.process_group(0)
 }

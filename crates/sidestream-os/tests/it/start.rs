@@ -155,22 +155,16 @@ async fn no_new_privs_is_named() {
 /// Runs a program on a terminal of its own.
 const ON_TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
 
-#[tokio::test]
-async fn on_a_terminal_sudo_is_asked_and_what_for_is_said_before() {
-    let test = "on_a_terminal_sudo_is_asked_and_what_for_is_said_before";
-    if is_again() {
-        let (_folder, helper) = script("echo \"$1 $4 $5\" >&2");
-        let error = start(&helper).await;
-        assert_eq!(error.to_string(), "the helper ended: asked; serve --uid 65534");
-        return;
-    }
+/// Runs a test again as nobody on a terminal, where `sudo` is that script; returns what it told.
+fn as_nobody_with_sudo(test: &str, words: &str) -> Option<String> {
     if !is_root() || fs::metadata(PYTHON).is_err() {
-        return skip(test, "not root, or no /usr/bin/python3");
+        skip(test, "not root, or no /usr/bin/python3");
+        return None;
     }
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let sudo = folder.path().join("sudo");
-    fs::write(&sudo, "#!/bin/sh\necho asked >&2\nexec \"$@\"\n").unwrap();
+    fs::write(&sudo, format!("#!/bin/sh\n{words}\n")).unwrap();
     fs::set_permissions(&sudo, Permissions::from_mode(0o755)).unwrap();
     let inner = again(&format!("start::{test}"));
     let mut command = Command::new(PYTHON);
@@ -182,6 +176,46 @@ async fn on_a_terminal_sudo_is_asked_and_what_for_is_said_before() {
     command.env("PATH", path).env_remove("XDG_RUNTIME_DIR").current_dir("/");
     let output = command.stdin(Stdio::null()).uid(65534).gid(65534).output().unwrap();
     assert_passed(&output);
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("sidestream: sudo may ask for a password"), "{text}");
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[tokio::test]
+async fn on_a_terminal_sudo_is_asked_and_what_for_is_said_before() {
+    let test = "on_a_terminal_sudo_is_asked_and_what_for_is_said_before";
+    if is_again() {
+        let (_folder, helper) = script("echo \"$1 $4 $5\" >&2");
+        let error = start(&helper).await;
+        assert_eq!(error.to_string(), "the helper ended: asked; serve --uid 65534");
+        return;
+    }
+    let Some(told) = as_nobody_with_sudo(test, "echo asked >&2\nexec \"$@\"") else { return };
+    assert!(told.contains("sidestream: sudo may ask for a password"), "{told}");
+}
+
+/// A program that nobody here started comes first; then the helper tells what that was answered.
+const STRANGER_FIRST: &str = r#"
+said=$(mktemp)
+(setsid /usr/bin/python3 -c '
+import os, socket, sys, time
+while not os.path.exists(sys.argv[2] + ".go"):
+    time.sleep(0.01)
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+open(sys.argv[2], "w").write("answered %r" % s.recv(1))' "$4" "$said" &)
+# Its parent has ended, so it descends from nobody here.
+touch "$said.go"
+until test -s "$said"; do sleep 0.01; done
+cat "$said" >&2
+rm "$said" "$said.go""#;
+
+#[tokio::test]
+async fn a_program_of_the_user_that_is_not_the_helper_is_sent_away() {
+    let test = "a_program_of_the_user_that_is_not_the_helper_is_sent_away";
+    if is_again() {
+        let (_folder, helper) = script("exit 1");
+        let error = start(&helper).await;
+        assert_eq!(error.to_string(), "the helper ended: answered b''");
+        return;
+    }
+    as_nobody_with_sudo(test, STRANGER_FIRST);
 }

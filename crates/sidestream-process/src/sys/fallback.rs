@@ -1,12 +1,13 @@
 //! Systems whose processes cannot be read yet.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use sidestream_flow::{FlowKey, Process, Transport};
 
-use crate::{Connection, DestroyError, Holding, Listener, Reset, Sighting};
+use crate::{Connection, DestroyError, Holding, Listener, Reset, Scope, Sighting};
 
 fn unsupported() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, "processes cannot be read on this system")
@@ -61,6 +62,9 @@ impl Table {
 pub struct Packages(());
 
 impl Packages {
+    /// Has read beforehand what most answers need.
+    pub fn prepare(&self) {}
+
     /// Finds the package of a file.
     pub fn owner(&self, _path: &Path) -> Option<String> {
         None
@@ -96,12 +100,31 @@ impl Sockets {
         Err(unsupported())
     }
 
+    /// Would look for sockets whose packets leave through that device.
+    #[must_use]
+    pub fn through(self, _interface: u32) -> Self {
+        self
+    }
+
     /// Finds the client's socket of a flow.
     ///
     /// # Errors
     ///
     /// Always `Unsupported` on this system.
     pub fn find(&self, _key: &FlowKey) -> io::Result<Option<Holding>> {
+        Err(unsupported())
+    }
+
+    /// Finds the socket that waits at an address for anyone.
+    ///
+    /// # Errors
+    ///
+    /// Always `Unsupported` on this system.
+    pub fn listener(
+        &self,
+        _transport: Transport,
+        _addr: SocketAddr,
+    ) -> io::Result<Option<Listener>> {
         Err(unsupported())
     }
 
@@ -146,14 +169,30 @@ impl Sockets {
     }
 }
 
-/// Finds the processes that hold sockets.
-#[derive(Debug, Default)]
-pub struct Holders(());
+/// Finds the process that opened a flow.
+#[derive(Debug)]
+pub struct Owners {
+    sockets: Sockets,
+}
 
-impl Holders {
-    /// Finds a process among `pids` that holds the socket.
-    pub fn find(&mut self, _inode: u32, _pids: impl IntoIterator<Item = u32>) -> Option<u32> {
-        None
+impl Owners {
+    /// Looks for the processes behind these sockets.
+    pub fn new(sockets: Sockets, _table: Table, _scope: Scope) -> Self {
+        Self { sockets }
+    }
+
+    /// Finds the process that opened a flow.
+    ///
+    /// # Errors
+    ///
+    /// Always `Unsupported` on this system.
+    pub fn find(&self, _key: &FlowKey) -> io::Result<Option<Arc<Process>>> {
+        Err(unsupported())
+    }
+
+    /// Returns the sockets that are asked about.
+    pub fn sockets(&self) -> &Sockets {
+        &self.sockets
     }
 }
 

@@ -4,4 +4,4 @@
 #[cfg_attr(not(target_os = "linux"), path = "fallback.rs")]
 mod imp;
 
-pub use imp::{Holders, Packages, Sockets, Table, same_start, scan, tree};
+pub use imp::{Owners, Packages, Sockets, Table, same_start, scan, tree};

@@ -25,6 +25,7 @@ fn process() -> Process {
         container: Some(Container {
             id: "3f6785b9e4a1c0d2".into(),
             name: Some("shop".into()),
+            image: Some("docker.io/library/nginx:1.27".into()),
             runtime: Some("docker".into()),
         }),
         parent: Some(Arc::new(make)),
@@ -52,6 +53,7 @@ fn every_item_on_a_process_is_decided_by_its_record() {
     check("unit:web", true);
     check("container:shop", true);
     check("container:3f6785b9e4a1", true);
+    check("container:nginx", true);
     check("tree:make", true);
     check("tree:pid:1", true);
     check("!tree:make", false);

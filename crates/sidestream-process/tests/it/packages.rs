@@ -53,6 +53,27 @@ fn a_record_gets_its_package_when_it_is_known() {
 }
 
 #[test]
+fn the_first_record_has_the_package_that_is_named_as_the_program() {
+    let name = "the_first_record_has_the_package_that_is_named_as_the_program";
+    let packages = Packages::default();
+    let path = fs::canonicalize("/bin/sed").unwrap_or_default();
+    if packages.owner(&path).as_deref() != Some("sed") || !fs::exists("/var/lib/dpkg").unwrap() {
+        return skip(name, "sed is of no Debian package");
+    }
+    let Some(child) = Child::start_by(name, Command::new("sed").arg("p")) else { return };
+    eventually(|| {
+        fs::read_link(format!("/proc/{}/exe", child.pid())).ok().filter(|it| *it == path)
+    });
+    // One that has answered nothing yet, and has read what there is.
+    let packages = Packages::default();
+    packages.owner(Path::new("/opt/nobody/knows"));
+    let table = Table::open().unwrap().with_packages(packages);
+    let found = table.process(child.pid()).unwrap();
+    assert_eq!(found.package.as_deref(), Some("sed"));
+    assert!(found.parents().all(|parent| parent.package.is_none()));
+}
+
+#[test]
 fn another_file_at_the_path_of_a_package_is_not_of_it() {
     let name = "another_file_at_the_path_of_a_package_is_not_of_it";
     let packages = Packages::default();

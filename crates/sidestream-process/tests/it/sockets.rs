@@ -3,14 +3,16 @@
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 use sidestream_flow::{FlowKey, Transport};
-use sidestream_process::{Connection, DestroyError, Holders, Sockets};
+use sidestream_process::{Connection, DestroyError, Owners, Scope, Sockets, Table};
 
 use crate::child::{Child, is_root};
 
 fn owner(transport: Transport, client: SocketAddr, server: SocketAddr) -> Option<u32> {
-    let key = FlowKey { transport, client, server };
-    let held = Sockets::open().unwrap().find(&key).unwrap()?;
-    Holders::default().find(held.inode, [1, std::process::id()])
+    owners(Scope::All).find(&FlowKey { transport, client, server }).unwrap().map(|it| it.pid)
+}
+
+fn owners(scope: Scope) -> Owners {
+    Owners::new(Sockets::open().unwrap(), Table::open().unwrap(), scope)
 }
 
 #[test]
@@ -65,6 +67,95 @@ fn listeners_are_listed_with_their_scope() {
     }
 }
 
+#[test]
+fn who_waits_at_an_address_is_found_as_the_kernel_does() {
+    let sockets = Sockets::open().unwrap();
+    let at = |transport, ip: &str, port| {
+        let found = sockets.listener(transport, SocketAddr::new(ip.parse().unwrap(), port));
+        found.unwrap().map(|listener| listener.addr)
+    };
+    for (bound, asked) in [
+        ("127.0.0.1:0", "127.0.0.1"),
+        ("0.0.0.0:0", "127.0.0.1"),
+        ("[::1]:0", "::1"),
+        ("[::]:0", "::1"),
+        ("[::]:0", "127.0.0.1"),
+    ] {
+        let Ok(tcp) = TcpListener::bind(bound) else { continue };
+        let addr = tcp.local_addr().unwrap();
+        // Connections to it do not stand before it.
+        let _client = TcpStream::connect(SocketAddr::new(asked.parse().unwrap(), addr.port()));
+        assert_eq!(at(Transport::Tcp, asked, addr.port()), Some(addr), "{bound}");
+        drop(tcp);
+        assert_eq!(at(Transport::Tcp, asked, addr.port()), None, "{bound}");
+        let udp = UdpSocket::bind(bound).unwrap();
+        let addr = udp.local_addr().unwrap();
+        assert_eq!(at(Transport::Udp, asked, addr.port()), Some(addr), "{bound}");
+        drop(udp);
+        assert_eq!(at(Transport::Udp, asked, addr.port()), None, "{bound}");
+    }
+}
+
+/// Opens a connection to a server for each line that it reads, every second one in a child, and
+/// says who did and from which port.
+const FORKING: &str = "import os, socket, sys
+kept = []
+def connect():
+    sock = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+    kept.append(sock)
+    print(os.getpid(), sock.getsockname()[1], flush=True)
+for number in range(4):
+    sys.stdin.readline()
+    if number % 2 == 0:
+        connect()
+    elif os.fork() == 0:
+        connect()
+        os.read(int(sys.argv[2]), 1)
+        os._exit(0)
+sys.stdin.readline()";
+
+#[test]
+fn a_socket_that_children_share_is_of_the_process_that_opened_it() {
+    let name = "a_socket_that_children_share_is_of_the_process_that_opened_it";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = listener.local_addr().unwrap();
+    let (wait, leave) = std::io::pipe().unwrap();
+    let wait_fd = std::os::fd::AsRawFd::as_raw_fd(&wait);
+    // Descriptors are closed on exec, so the shell reopens this one by its path.
+    let script = format!(
+        "exec python3 -c \"$0\" {} 9 9</proc/{}/fd/{wait_fd}",
+        server.port(),
+        std::process::id()
+    );
+    let mut command = std::process::Command::new("sh");
+    let command = command.args(["-c", &script, FORKING]);
+    let Some(mut parent) = Child::start_by(name, command) else { return };
+    for scope in [Scope::All, Scope::Below(std::process::id())] {
+        let owners = owners(scope);
+        let mut opened = Vec::new();
+        for number in 0..2 {
+            parent.tell("connect");
+            let said = parent.line();
+            let (pid, port) = said.split_once(' ').unwrap();
+            let (pid, port): (u32, u16) = (pid.parse().unwrap(), port.parse().unwrap());
+            assert_eq!(pid == parent.pid(), number % 2 == 0, "{said}");
+            opened.push((pid, SocketAddr::from(([127, 0, 0, 1], port))));
+            // All that were opened before as well, now that children share them.
+            for &(pid, client) in &opened {
+                let key = FlowKey { transport: Transport::Tcp, client, server };
+                let found = owners.find(&key).unwrap().map(|process| process.pid);
+                assert_eq!(found, Some(pid), "{scope:?}");
+            }
+        }
+    }
+    let elsewhere = owners(Scope::Below(parent.pid()));
+    let ours = TcpStream::connect(server).unwrap();
+    let client = ours.local_addr().unwrap();
+    let key = FlowKey { transport: Transport::Tcp, client, server };
+    assert_eq!(elsewhere.find(&key).unwrap(), None);
+    drop(leave);
+}
+
 /// Connects to an address and says so, then what became of the connection.
 const CLIENT: &str = "import socket, sys
 family, kind, addr, port = sys.argv[1:]
@@ -99,8 +190,7 @@ fn check_reset(family: &str, kind: &str, addr: &str, bound: &str) {
     let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
 
     let sockets = Sockets::open().unwrap();
-    let mut holders = Holders::default();
-    let mut is_theirs = |it: &Connection| holders.find(it.inode, [child.pid()]).is_some();
+    let is_theirs = |it: &Connection| holds(child.pid(), it.inode);
     let mut found = sockets.connected(transport).unwrap();
     found.retain(|it| it.remote.port() == server.port() && is_theirs(it));
     let connection = found[0];
@@ -125,6 +215,13 @@ fn check_reset(family: &str, kind: &str, addr: &str, bound: &str) {
     ours.set_nonblocking(true).unwrap();
     let error = ours.peek(&mut [0]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+/// Tells whether a process holds a socket.
+fn holds(pid: u32, inode: u32) -> bool {
+    let name = format!("socket:[{inode}]");
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    files.filter_map(|file| std::fs::read_link(file.path()).ok()).any(|it| it == *name)
 }
 
 #[test]

@@ -1,25 +1,14 @@
 //! What hosts are read out of first requests, however they are cut.
 
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
-
 use super::*;
 use crate::hpack::{Encoder, Indexing};
 use crate::http2::{Kind, PREFACE};
+use crate::tls::{Downstream, Upstream};
 use sidestream_record::{Field, Fields};
 
 fn config() -> Config {
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let upstream = ClientConfig::builder_with_provider(std::sync::Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
-    let client = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(std::sync::Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
-    Config::new(upstream, client)
+    Config::new(Upstream::trusting_nobody(provider.clone()), Downstream::new(provider))
 }
 
 #[track_caller]

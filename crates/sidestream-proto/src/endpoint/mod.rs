@@ -87,6 +87,10 @@ pub struct Endpoint {
     /// The streams that have something to send, in turns.
     line: VecDeque<u32>,
     budget: Budget,
+    /// We said that extended CONNECT is taken.
+    extended_connect: bool,
+    /// The first of two farewells was sent.
+    winding_down: bool,
     going_away: bool,
     closed: bool,
 }
@@ -106,6 +110,8 @@ struct Peer {
     window: u32,
     max_frame_bytes: usize,
     max_streams: u32,
+    /// It takes extended CONNECT.
+    extended_connect: bool,
     /// It takes no further streams.
     going_away: bool,
 }
@@ -115,15 +121,40 @@ impl Endpoint {
     pub fn client(limits: Limits) -> Self {
         let mut this = Self::new(Role::Client, FrameReader::server(MAX_FRAME_BYTES), limits);
         this.wire.tail.extend_from_slice(PREFACE);
-        this.greet(Setting { id: id::ENABLE_PUSH, value: 0 });
+        this.greet(vec![Setting { id: id::ENABLE_PUSH, value: 0 }]);
         this
     }
 
     /// Makes the end that answers, and sends what a server sends first.
     pub fn server(limits: Limits) -> Self {
         let mut this = Self::new(Role::Server, FrameReader::client(MAX_FRAME_BYTES), limits);
-        this.greet(Setting { id: id::MAX_CONCURRENT_STREAMS, value: limits.max_streams });
+        this.greet(vec![Setting { id: id::MAX_CONCURRENT_STREAMS, value: limits.max_streams }]);
         this
+    }
+
+    /// Makes the same, which also takes extended CONNECT (RFC 8441), and says so.
+    pub fn server_with_extended_connect(limits: Limits) -> Self {
+        let mut this = Self::new(Role::Server, FrameReader::client(MAX_FRAME_BYTES), limits);
+        this.extended_connect = true;
+        this.greet(vec![
+            Setting { id: id::MAX_CONCURRENT_STREAMS, value: limits.max_streams },
+            Setting { id: id::ENABLE_CONNECT_PROTOCOL, value: 1 },
+        ]);
+        this
+    }
+
+    /// Says of the end that answers that from now on it takes extended CONNECT (RFC 8441 §3).
+    pub fn enable_extended_connect(&mut self) {
+        if self.role == Role::Server && !self.extended_connect && !self.closed {
+            self.extended_connect = true;
+            let setting = Setting { id: id::ENABLE_CONNECT_PROTOCOL, value: 1 };
+            Settings(vec![setting]).encode(&mut self.wire.tail);
+        }
+    }
+
+    /// Returns whether the peer takes extended CONNECT, `None` while it has not said.
+    pub const fn takes_extended_connect(&self) -> Option<bool> {
+        if self.peer.settled { Some(self.peer.extended_connect) } else { None }
     }
 
     fn new(role: Role, reader: FrameReader, limits: Limits) -> Self {
@@ -150,6 +181,7 @@ impl Endpoint {
                 window: DEFAULT_WINDOW,
                 max_frame_bytes: MAX_FRAME_BYTES as usize,
                 max_streams: 100,
+                extended_connect: false,
                 going_away: false,
             },
             window: i64::from(DEFAULT_WINDOW),
@@ -159,15 +191,16 @@ impl Endpoint {
             unread: 0,
             line: VecDeque::new(),
             budget: Budget::new(&limits),
+            extended_connect: false,
+            winding_down: false,
             going_away: false,
             closed: false,
             limits,
         }
     }
 
-    fn greet(&mut self, own: Setting) {
+    fn greet(&mut self, mut settings: Vec<Setting>) {
         let Limits { stream_window_bytes: window, max_list_bytes, .. } = self.limits;
-        let mut settings = vec![own];
         if window != DEFAULT_WINDOW {
             settings.push(Setting { id: id::INITIAL_WINDOW_SIZE, value: window });
         }

@@ -13,17 +13,26 @@ pub(crate) const OF_THE_CONNECTION: [&str; 5] =
 type Fault = &'static str;
 
 /// Checks the head of a request (RFC 9113 §8.3.1), and returns how much content it announces.
-pub(super) fn request(fields: &Fields) -> Result<Option<u64>, Fault> {
-    const NAMES: [&str; 4] = [":method", ":scheme", ":authority", ":path"];
-    let [method, scheme, authority, path] = pseudo(fields, NAMES)?;
+///
+/// `:protocol` may be there only if that was said before (RFC 8441 §4).
+pub(super) fn request(fields: &Fields, extended_connect: bool) -> Result<Option<u64>, Fault> {
+    const NAMES: [&str; 5] = [":method", ":scheme", ":authority", ":path", ":protocol"];
+    let [method, scheme, authority, path, protocol] = pseudo(fields, NAMES)?;
+    if protocol.is_some() && !extended_connect {
+        return Err("a :protocol, which was not offered");
+    }
     let method = method.ok_or("a request without :method")?;
     if method.is_empty() || !method.iter().all(|&byte| is_token(byte)) {
         return Err("a :method that is no token");
     }
-    if authority.is_some_and(|it| !it.iter().all(u8::is_ascii_graphic) || it.contains(&b'@')) {
+    let none = |byte: &u8| !byte.is_ascii_graphic() || matches!(byte, b'@' | b'/' | b'?' | b'#');
+    if authority.is_some_and(|it| it.iter().any(none)) {
         return Err("an :authority that is none");
     }
-    if method == "CONNECT" {
+    if let Some(protocol) = protocol {
+        check_extended(method, protocol, authority)?;
+    }
+    if method == "CONNECT" && protocol.is_none() {
         if scheme.is_some() || path.is_some() || authority.is_none_or(Bytes::is_empty) {
             return Err("a CONNECT that has more than :method and :authority, or less");
         }
@@ -33,7 +42,27 @@ pub(super) fn request(fields: &Fields) -> Result<Option<u64>, Fault> {
         check_scheme(scheme)?;
         check_path(path, method)?;
     }
-    regular(fields)
+    let length = regular(fields)?;
+    // What follows a CONNECT is a tunnel, and no content (RFC 9110 §9.3.6).
+    Ok(length.filter(|_| method != "CONNECT"))
+}
+
+/// Checks what is peculiar to extended CONNECT (RFC 8441 §4).
+fn check_extended(
+    method: &Bytes,
+    protocol: &Bytes,
+    authority: Option<&Bytes>,
+) -> Result<(), Fault> {
+    if method != "CONNECT" {
+        return Err("a :protocol without CONNECT");
+    }
+    if protocol.is_empty() || !protocol.iter().all(|&byte| is_token(byte)) {
+        return Err("a :protocol that is no token");
+    }
+    if authority.is_none_or(Bytes::is_empty) {
+        return Err("an extended CONNECT without :authority");
+    }
+    Ok(())
 }
 
 /// Checks the head of a response (RFC 9113 §8.3.2), and returns its status and how much content

@@ -11,6 +11,9 @@ use crate::http2::ErrorCode;
 /// How large a table of fields is kept for the peer, at most.
 pub(super) const TABLE_BYTES: usize = 4096;
 
+/// What the ping holds behind the first of two farewells.
+const WINDING_DOWN: [u8; 8] = *b"farewell";
+
 /// The highest number of a stream.
 const LAST_STREAM: u32 = 0x7fff_ffff;
 
@@ -34,6 +37,7 @@ impl Endpoint {
         self.next_of_ours += 2;
         let mut it = Stream::new(&self.limits, i64::from(self.peer.window));
         it.bodiless = fields.get(":method").is_some_and(|method| method == "HEAD");
+        it.connect = fields.get(":method").is_some_and(|method| method == "CONNECT");
         it.sent = if end { Progress::Done } else { Progress::Body };
         self.streams.insert(stream, it);
         self.send_fields(stream, fields, end);
@@ -76,6 +80,32 @@ impl Endpoint {
     pub fn reset(&mut self, stream: u32, code: ErrorCode) {
         if self.forget(stream, true).is_some() {
             self.wire.reset(stream, code);
+        }
+    }
+
+    /// Ends a stream, as soon as all that waits was sent, of which nothing more is needed: a server
+    /// may so answer without the whole request (RFC 9113 §8.1).
+    pub fn let_go(&mut self, stream: u32) {
+        let Some(it) = self.streams.get_mut(&stream) else { return };
+        it.let_go = true;
+        self.settle(stream);
+    }
+
+    /// Says that soon no further stream of the client is taken: first of all numbers, so that
+    /// nothing is left out which is on its way, and once the client has answered a ping behind
+    /// that, of those that it has not begun (RFC 9113 §6.8).
+    pub fn wind_down(&mut self) {
+        if self.role == Role::Server && !self.winding_down && !self.going_away && !self.closed {
+            self.winding_down = true;
+            self.wire.go_away(LAST_STREAM, ErrorCode::NO_ERROR, "");
+            self.wire.ping(WINDING_DOWN);
+        }
+    }
+
+    /// The peer answered a ping.
+    pub(super) fn take_pong(&mut self, opaque: [u8; 8]) {
+        if self.winding_down && opaque == WINDING_DOWN {
+            self.go_away(ErrorCode::NO_ERROR);
         }
     }
 
@@ -183,9 +213,12 @@ impl Endpoint {
 
     /// Takes a stream out once both directions are over.
     pub(super) fn settle(&mut self, stream: u32) {
-        if self.streams.get(&stream).is_some_and(Stream::is_over) {
+        let Some(it) = self.streams.get(&stream) else { return };
+        if it.is_over() {
             self.forget(stream, false);
             self.budget.finished();
+        } else if it.let_go && it.sent == Progress::Done {
+            self.reset(stream, ErrorCode::NO_ERROR);
         }
     }
 }

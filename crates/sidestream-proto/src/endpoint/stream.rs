@@ -33,6 +33,10 @@ pub(super) struct Stream {
     pub(super) expected: Option<u64>,
     /// The response has no content, whatever its head says.
     pub(super) bodiless: bool,
+    /// Its method is CONNECT.
+    pub(super) connect: bool,
+    /// Nothing more of the peer's is needed once all was sent.
+    pub(super) let_go: bool,
     pub(super) room: Room,
     /// How many bytes the peer lets us send.
     pub(super) window: i64,
@@ -63,6 +67,8 @@ impl Stream {
             sent: Progress::Head,
             expected: None,
             bodiless: false,
+            connect: false,
+            let_go: false,
             room: Room::new(limits.stream_window_bytes),
             window,
             queue: BytesMut::new(),

@@ -71,6 +71,11 @@ impl Wire {
         FrameHead::new(Kind::SETTINGS, Flags::ACK, 0, 0).encode(&mut self.tail);
     }
 
+    pub(super) fn ping(&mut self, opaque: [u8; 8]) {
+        FrameHead::new(Kind::PING, Flags::default(), 0, opaque.len()).encode(&mut self.tail);
+        self.tail.put(&opaque[..]);
+    }
+
     pub(super) fn ping_ack(&mut self, opaque: [u8; 8]) {
         FrameHead::new(Kind::PING, Flags::ACK, 0, opaque.len()).encode(&mut self.tail);
         self.tail.put(&opaque[..]);

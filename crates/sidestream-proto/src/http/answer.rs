@@ -9,18 +9,23 @@ use crate::cx::Cx;
 pub(crate) fn refuse(cx: &mut Cx, status: u16, why: &str) {
     let reason = match status {
         400 => "Bad Request",
+        407 => "Proxy Authentication Required",
         408 => "Request Timeout",
         501 => "Not Implemented",
         502 => "Bad Gateway",
         504 => "Gateway Timeout",
         _ => "Error",
     };
+    let asks = match status {
+        407 => "Proxy-Authenticate: Basic realm=\"sidestream\", charset=\"UTF-8\"\r\n",
+        _ => "",
+    };
     let text = format!("sidestream: {why}\n");
     let answer = format!(
         "HTTP/1.1 {status} {reason}\r\n\
          Content-Type: text/plain; charset=utf-8\r\n\
          Content-Length: {}\r\n\
-         Connection: close\r\n\
+         {asks}Connection: close\r\n\
          \r\n\
          {text}",
         text.len()

@@ -7,7 +7,7 @@ use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::http::requests::Reading;
 use crate::http::responses::Answering;
-use crate::http::{Http, Place, Step, answer, missing};
+use crate::http::{Http, Step, answer, missing};
 use crate::raw::Raw;
 
 impl Http {
@@ -19,33 +19,29 @@ impl Http {
         {
             return next;
         }
-        match self.place {
-            Place::Server { .. } => {
-                self.end(Some(&Failure::CutShort { peer, missing: None }), cx);
-                let mut replay = Vec::new();
-                if !self.client.is_empty() {
-                    replay.push(Told::Data(Peer::Client, self.client.split().freeze()));
-                }
-                replay.extend(self.client_ended.map(|clean| Told::Eof(Peer::Client, clean)));
-                replay.push(Told::Eof(peer, clean));
-                Next::become_with(Layer::Raw(Raw::after_http(server)), replay)
+        if !self.is_route(server) {
+            self.end(Some(&Failure::CutShort { peer, missing: None }), cx);
+            let mut replay = Vec::new();
+            if !self.client.is_empty() {
+                replay.push(Told::Data(Peer::Client, self.client.split().freeze()));
             }
-            Place::Proxy => {
-                self.routes.retain(|route| route.server != server);
-                let cut = self.flights.front().filter(|flight| flight.server == server);
-                match cut.map(|flight| flight.answering) {
-                    None => {
-                        cx.shutdown(peer, clean);
-                        cx.forget(peer);
-                        Next::Stay
-                    }
-                    Some(true) => {
-                        cx.shutdown(Peer::Client, false);
-                        Next::Fail(Failure::CutShort { peer, missing: None })
-                    }
-                    Some(false) => self.bad_gateway(Failure::CutShort { peer, missing: None }, cx),
-                }
+            replay.extend(self.client_ended.map(|clean| Told::Eof(Peer::Client, clean)));
+            replay.push(Told::Eof(peer, clean));
+            return Next::become_with(Layer::Raw(Raw::after_http(server)), replay);
+        }
+        self.routes.retain(|route| route.server != server);
+        let cut = self.flights.front().filter(|flight| flight.server == server);
+        match cut.map(|flight| flight.answering) {
+            None => {
+                cx.shutdown(peer, clean);
+                cx.forget(peer);
+                Next::Stay
             }
+            Some(true) => {
+                cx.shutdown(Peer::Client, false);
+                Next::Fail(Failure::CutShort { peer, missing: None })
+            }
+            Some(false) => self.bad_gateway(Failure::CutShort { peer, missing: None }, cx),
         }
     }
 
@@ -55,6 +51,7 @@ impl Http {
         if self.flights.front().is_none_or(|flight| flight.answered) {
             return None;
         }
+        let routed = self.front_is_routed();
         match &mut self.answering {
             Answering::Body(reader) => match missing(reader) {
                 None => match self.answered(cx) {
@@ -68,17 +65,17 @@ impl Http {
                 }
             },
             // Half a head is passed on, for the client to see what there was.
-            Answering::Head(_) if self.place != Place::Proxy => {
+            Answering::Head(_) if !routed => {
                 cx.send(Peer::Client, self.server.split().freeze());
             }
-            Answering::Head(_) | Answering::Held(..) => {}
+            Answering::Gathering(_) | Answering::Head(_) | Answering::Held(_) => {}
         }
         None
     }
 
     pub(super) fn reset(&mut self, peer: Peer, cx: &mut Cx) -> Next {
-        match (self.place, peer) {
-            (Place::Proxy, Peer::Server(server)) => {
+        match peer {
+            Peer::Server(server) if self.is_route(server) => {
                 self.unreachable(server, Failure::Reset(peer), cx)
             }
             _ => Next::Fail(Failure::Reset(peer)),
@@ -87,15 +84,15 @@ impl Http {
 
     pub(super) fn tls_failed(&mut self, peer: Peer, reason: String, cx: &mut Cx) -> Next {
         let failure = Failure::Tls { peer, reason };
-        match (self.place, peer) {
-            (Place::Proxy, Peer::Server(server)) => self.unreachable(server, failure, cx),
+        match peer {
+            Peer::Server(server) if self.is_route(server) => self.unreachable(server, failure, cx),
             _ => Next::Fail(failure),
         }
     }
 
     /// A server that a request named cannot be reached, or has gone.
     pub(super) fn unreachable(&mut self, server: u32, failure: Failure, cx: &mut Cx) -> Next {
-        if self.place != Place::Proxy {
+        if !self.is_route(server) {
             return Next::Fail(failure);
         }
         self.routes.retain(|route| route.server != server);
@@ -127,7 +124,10 @@ impl Http {
             cx.event(Event::ExchangeEnded { exchange: flight.id, failure });
         }
         let waiting = match std::mem::replace(&mut self.reading, Reading::Ended) {
-            Reading::Held(ready) | Reading::Queued(ready) | Reading::Opening(ready, _) => ready.id,
+            Reading::Gathering(ready)
+            | Reading::Held(ready)
+            | Reading::Queued(ready)
+            | Reading::Opening(ready, _) => ready.id,
             Reading::Head(_) | Reading::Body(..) | Reading::Undecided | Reading::Ended => return,
         };
         let failure = Some(failure.cloned().unwrap_or_else(cut));

@@ -1,8 +1,12 @@
 //! An exchange whose request was sent on.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use sidestream_flow::ExchangeId;
 use sidestream_record::Failure;
+
+use crate::hooks::Asked;
 
 /// The interim responses of an exchange.
 #[derive(Debug, Default)]
@@ -20,6 +24,8 @@ pub(crate) struct Flight {
     pub(crate) id: ExchangeId,
     pub(crate) server: u32,
     pub(crate) method: Bytes,
+    /// The request asks for a tunnel, or for another protocol.
+    pub(crate) leaves_http: bool,
     /// The request was sent whole.
     pub(crate) asked: bool,
     /// The response came whole.
@@ -30,20 +36,41 @@ pub(crate) struct Flight {
     pub(crate) persists: bool,
     pub(crate) failure: Option<Failure>,
     pub(crate) interim: Interim,
+    /// The request as the client sent it, where there are hooks.
+    pub(crate) seen: Option<Arc<Asked>>,
+    /// The response that a hook gives, as it goes to the client in its turn.
+    pub(crate) answer: Option<Bytes>,
 }
 
 impl Flight {
+    /// The server of a request that went to none, since a hook answers it.
+    pub(crate) const NOWHERE: u32 = u32::MAX;
+
     pub(crate) fn new(id: ExchangeId, server: u32, method: Bytes) -> Self {
         Self {
             id,
             server,
             method,
+            leaves_http: false,
             asked: false,
             answered: false,
             answering: false,
             persists: true,
             failure: None,
             interim: Interim::default(),
+            seen: None,
+            answer: None,
+        }
+    }
+
+    /// Returns why the server may not change the protocol now, if it may not.
+    pub(crate) const fn cannot_leave_http(&self) -> Option<&'static str> {
+        if !self.leaves_http {
+            Some("another protocol begins, for which nobody asked")
+        } else if !self.asked {
+            Some("another protocol begins in the middle of a request")
+        } else {
+            None
         }
     }
 

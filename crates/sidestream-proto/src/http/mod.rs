@@ -3,6 +3,8 @@
 mod answer;
 mod end;
 mod flight;
+mod forward;
+mod hooked;
 mod requests;
 mod responses;
 mod route;
@@ -60,6 +62,8 @@ pub(crate) struct Http {
     answering: Answering,
     /// The servers that requests named, when this is a proxy.
     routes: Vec<Route>,
+    /// Servers that ended while something of them was held, and whether they said so themselves.
+    late_ends: Vec<(u32, bool)>,
     stopping: bool,
 }
 
@@ -105,6 +109,7 @@ impl Http {
             server: BytesMut::new(),
             answering: Answering::head(cx),
             routes: Vec::new(),
+            late_ends: Vec::new(),
             stopping: false,
         }
     }
@@ -119,6 +124,26 @@ impl Http {
     }
 
     pub(crate) fn handle(&mut self, told: Told, cx: &mut Cx) -> Next {
+        match self.take(told, cx) {
+            Next::Stay => self.end_late(cx),
+            next => next,
+        }
+    }
+
+    /// Ends with the servers that ended while something of them was held that went on since.
+    fn end_late(&mut self, cx: &mut Cx) -> Next {
+        while let Some(at) = self.late_ends.iter().position(|(server, _)| !self.waits_for(*server))
+        {
+            let (server, clean) = self.late_ends.remove(at);
+            match self.server_ended(server, clean, cx) {
+                Next::Stay => {}
+                next => return next,
+            }
+        }
+        Next::Stay
+    }
+
+    fn take(&mut self, told: Told, cx: &mut Cx) -> Next {
         match told {
             Told::Data(Peer::Client, bytes) => gather(&mut self.client, bytes),
             Told::Data(Peer::Server(server), bytes) => {
@@ -129,7 +154,15 @@ impl Http {
             Told::Eof(Peer::Client, clean) => self.client_ended = Some(clean),
             Told::Eof(Peer::Server(server), clean) => {
                 // What came before the end is read first.
-                return match self.advance(cx) {
+                let next = self.advance(cx);
+                if self.answers(server) {
+                    self.gathering_ended(cx);
+                }
+                return match next {
+                    Next::Stay if self.waits_for(server) => {
+                        self.late_ends.push((server, clean));
+                        Next::Stay
+                    }
                     Next::Stay => self.server_ended(server, clean, cx),
                     next => next,
                 };
@@ -144,6 +177,7 @@ impl Http {
             }
             Told::Reset(peer) => return self.reset(peer, cx),
             Told::Resumed(exchange) => return self.resume(exchange, cx),
+            Told::Verdict(exchange, verdict) => return self.judged(exchange, *verdict, cx),
             Told::Stop => self.stopping = true,
             Told::Expired(Timer::RequestHead) => return self.request_too_slow(cx),
             Told::Expired(Timer::ResponseHead) => return self.response_too_slow(cx),
@@ -172,6 +206,12 @@ impl Http {
                 break;
             }
         }
+        for read in [&mut self.client, &mut self.server] {
+            // What is empty may still hold all that came before.
+            if read.is_empty() {
+                *read = BytesMut::new();
+            }
+        }
         if self.stopping && self.flights.is_empty() && self.reading.is_between() {
             return self.finish(true, cx);
         }
@@ -182,12 +222,12 @@ impl Http {
     fn resume(&mut self, exchange: ExchangeId, cx: &mut Cx) -> Next {
         if let Some(ready) = self.reading.take_held(exchange, cx) {
             cx.event(Event::Resumed { exchange, point: Point::Request });
-            if let Step::Leave(next) = self.dispatch(ready, cx) {
+            if let Step::Leave(next) = self.consider(ready, cx) {
                 return next;
             }
-        } else if let Some(parsed) = self.answering.take_held(exchange, cx) {
+        } else if let Some(answer) = self.answering.take_held(exchange, cx) {
             cx.event(Event::Resumed { exchange, point: Point::Response });
-            if let Step::Leave(next) = self.send_response(parsed, cx) {
+            if let Step::Leave(next) = self.consider_response(answer, cx) {
                 return next;
             }
         }
@@ -196,18 +236,43 @@ impl Http {
 
     /// Returns whether that server's bytes are awaited.
     fn answers(&self, server: u32) -> bool {
-        match self.place {
-            Place::Server { server: only, .. } => only == server,
-            Place::Proxy => self.flights.front().is_some_and(|flight| flight.server == server),
+        match (self.flights.front(), self.place) {
+            (Some(flight), _) => flight.server == server,
+            (None, Place::Server { server: only, .. }) => only == server,
+            (None, Place::Proxy) => false,
+        }
+    }
+
+    /// Returns whether a request named that server, or a hook did: others are reached as well.
+    fn is_route(&self, server: u32) -> bool {
+        !matches!(self.place, Place::Server { server: only, .. } if only == server)
+    }
+
+    /// Returns whether the exchange that is answered goes to such a server.
+    fn front_is_routed(&self) -> bool {
+        self.place == Place::Proxy
+            || self.flights.front().is_some_and(|flight| self.is_route(flight.server))
+    }
+
+    /// Returns whether what that server said last is held, or what others say comes first.
+    fn waits_for(&self, server: u32) -> bool {
+        let first = self.flights.front();
+        match self.answering {
+            Answering::Held(_) => first.is_some_and(|flight| flight.server == server),
+            _ if self.is_route(server) => false,
+            _ => {
+                matches!(self.reading, Reading::Gathering(_) | Reading::Held(_))
+                    || first.is_some_and(|flight| flight.server != server)
+            }
         }
     }
 
     /// Ends the exchanges that are over, in order.
     fn settle(&mut self, cx: &mut Cx) -> Step {
         while let Some(flight) = self.flights.pop_front_if(|flight| flight.is_over()) {
-            let Flight { id: exchange, failure, persists, .. } = flight;
+            let Flight { id: exchange, server, failure, persists, .. } = flight;
             cx.event(Event::ExchangeEnded { exchange, failure });
-            if !persists && self.place == Place::Proxy {
+            if !persists && self.is_route(server) {
                 return Step::Leave(self.finish(true, cx));
             }
         }
@@ -217,13 +282,11 @@ impl Http {
     /// Ends the flow with everyone.
     fn finish(&mut self, clean: bool, cx: &mut Cx) -> Next {
         cx.shutdown(Peer::Client, clean);
-        match self.place {
-            Place::Server { server, .. } => cx.shutdown(Peer::Server(server), clean),
-            Place::Proxy => {
-                for route in &self.routes {
-                    cx.shutdown(Peer::Server(route.server), clean);
-                }
-            }
+        if let Place::Server { server, .. } = self.place {
+            cx.shutdown(Peer::Server(server), clean);
+        }
+        for route in &self.routes {
+            cx.shutdown(Peer::Server(route.server), clean);
         }
         Next::Finish
     }

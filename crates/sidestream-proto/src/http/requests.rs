@@ -1,16 +1,19 @@
 //! The leg towards the client: requests are read, recorded and sent on.
 
 use std::mem;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Alteration, Event, Failure, Part, Point, RequestHead};
 
+use crate::auth;
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
+use crate::hooks::{self, Gathered, Origin, Want};
 use crate::http::flight::Flight;
 use crate::http::route::Asked;
-use crate::http::{Http, Place, Step, answer, missing, route};
+use crate::http::{Http, Place, Step, answer, forward, missing, route};
 use crate::http1::{self, BodyReader, Framing, HeadError, HeadReader, Parsed, Piece};
 use crate::raw::Raw;
 use crate::timers::Timer;
@@ -23,12 +26,24 @@ pub(crate) struct Ready {
     pub(crate) id: ExchangeId,
     pub(crate) parsed: Parsed<RequestHead>,
     pub(crate) framing: Framing,
+    /// What hooks want of it.
+    pub(crate) want: Want,
+    /// As the client sent it, where there are hooks.
+    pub(crate) seen: Option<Arc<hooks::Asked>>,
+    /// Hooks are asked about it.
+    pub(crate) asked: bool,
+    /// Its body, as far as it was held.
+    pub(crate) body: Option<Gathered>,
+    /// The server that it goes to, if a hook named another one.
+    pub(crate) to: Option<Origin>,
 }
 
 /// What is being read from the client.
 pub(crate) enum Reading {
     Head(HeadReader),
-    /// Until it is resumed.
+    /// Until its body is whole, which hooks want to see.
+    Gathering(Box<Ready>),
+    /// Until it is resumed, or hooks have judged it.
     Held(Box<Ready>),
     /// Until the exchanges before it, with another server, are over.
     Queued(Box<Ready>),
@@ -54,7 +69,18 @@ impl Reading {
     /// Takes the request out that is held, if it is that one.
     pub(crate) fn take_held(&mut self, exchange: ExchangeId, cx: &Cx) -> Option<Ready> {
         match mem::replace(self, Self::head(cx)) {
-            Self::Held(ready) if ready.id == exchange => Some(*ready),
+            Self::Held(ready) if ready.id == exchange && !ready.asked => Some(*ready),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    /// Takes the request out that hooks are asked about, if it is that one.
+    pub(crate) fn take_asked(&mut self, exchange: ExchangeId, cx: &Cx) -> Option<Ready> {
+        match mem::replace(self, Self::head(cx)) {
+            Self::Held(ready) if ready.id == exchange && ready.asked => Some(*ready),
             other => {
                 *self = other;
                 None
@@ -68,7 +94,7 @@ impl Http {
     pub(super) fn reads_requests(&self) -> bool {
         match self.reading {
             Reading::Head(_) => self.flights.len() < MAX_PIPELINED && !self.stopping,
-            Reading::Body(..) => true,
+            Reading::Body(..) | Reading::Gathering(_) => true,
             Reading::Held(_)
             | Reading::Queued(_)
             | Reading::Opening(..)
@@ -102,6 +128,7 @@ impl Http {
                     _ => Step::Idle,
                 }
             }
+            Reading::Gathering(_) => self.gather_request(cx),
             Reading::Held(_)
             | Reading::Queued(_)
             | Reading::Opening(..)
@@ -115,7 +142,12 @@ impl Http {
         cx.timers.clear(Timer::Sniff);
         let id = cx.ids.exchange();
         let url = route::url(&parsed.head, self.place, cx);
-        cx.event(Event::Request { exchange: id, url, head: parsed.head.clone() });
+        let head = match self.place {
+            Place::Proxy => auth::redacted(&parsed.head),
+            Place::Server { .. } => parsed.head.clone(),
+        };
+        let (want, seen) = cx.want_request(&url, &head);
+        cx.event(Event::Request { exchange: id, url, head });
         for defect in &parsed.defects {
             let (exchange, from, what) = (Some(id), Peer::Client, defect.to_string());
             cx.event(Event::Defect { exchange, from, what });
@@ -124,25 +156,41 @@ impl Http {
             Ok(framing) => framing,
             Err(reason) => return self.refuse(id, 400, malformed(&reason), cx),
         };
-        let ready = Ready { id, parsed, framing };
+        let proxy_auth = cx.config.proxy_auth.as_ref().filter(|_| self.place == Place::Proxy);
+        if proxy_auth.is_some_and(|auth| !auth.admits(&parsed.head)) {
+            return self.refuse(id, 407, Failure::Unauthorized, cx);
+        }
+        let (asked, body, to) = (false, None, None);
+        let ready = Ready { id, parsed, framing, want, seen, asked, body, to };
         if cx.config.hold.contains(&Point::Request) {
             cx.event(Event::Held { exchange: id, point: Point::Request });
             self.reading = Reading::Held(Box::new(ready));
             return Step::Moved;
         }
-        self.dispatch(ready, cx)
+        self.consider(ready, cx)
     }
 
     /// Sends a request to its server, as soon as that is possible.
     pub(super) fn dispatch(&mut self, ready: Ready, cx: &mut Cx) -> Step {
-        let Place::Proxy = self.place else {
-            let Place::Server { server, .. } = self.place else { return Step::Idle };
-            let wire = ready.parsed.raw.clone();
+        if let (Place::Server { server, .. }, None) = (self.place, &ready.to) {
+            if self.flights.iter().any(|flight| flight.server != server) {
+                self.reading = Reading::Queued(Box::new(ready));
+                return Step::Idle;
+            }
+            if cx.forwards(server).is_some() {
+                return self.send_forwarded(ready, server, cx);
+            }
+            let sent = ready.parsed.head.fields.get("Host");
+            let wire = match cx.set_host("Host", sent, ready.id) {
+                None => ready.parsed.raw.clone(),
+                Some(host) => ready.parsed.edit().set("Host", &host).finish(),
+            };
             return self.send_request(ready, server, wire, cx);
-        };
-        let asked = match Asked::of(&ready.parsed.head) {
-            Ok(asked) => asked,
-            Err(reason) => {
+        }
+        let asked = match (&ready.to, Asked::of(&ready.parsed.head)) {
+            (Some(origin), _) => Asked::from(origin),
+            (None, Ok(asked)) => asked,
+            (None, Err(reason)) => {
                 let failure = Failure::Malformed { peer: Peer::Client, reason: reason.into() };
                 return self.refuse(ready.id, 400, failure, cx);
             }
@@ -164,8 +212,17 @@ impl Http {
 
     /// Sends a request that named its server in the form that servers expect.
     pub(super) fn send_routed(&mut self, ready: Ready, server: u32, cx: &mut Cx) -> Step {
+        if self.place != Place::Proxy {
+            let wire = ready.parsed.raw.clone();
+            return self.send_request(ready, server, wire, cx);
+        }
         let head = &ready.parsed.head;
-        let target = Asked::of(head).ok().and_then(|asked| asked.origin_form);
+        let forwards = cx.forwards(server);
+        let target = match forwards {
+            // It takes the request as the client gave it to us.
+            Some(_) => None,
+            None => Asked::of(head).ok().and_then(|asked| asked.origin_form),
+        };
         let removed = route::fields_for_the_proxy(head);
         let exchange = Some(ready.id);
         if let Some(to) = &target {
@@ -177,22 +234,42 @@ impl Http {
             cx.event(Event::Altered { exchange, alteration: Alteration::FieldsRemoved(names) });
         }
         let edit = removed.iter().fold(ready.parsed.edit(), |edit, name| edit.remove(name));
-        let wire = target.iter().fold(edit, |edit, target| edit.target(target)).finish();
+        let edit = target.iter().fold(edit, |edit, target| edit.target(target));
+        let authorization = forwards.and_then(|forwards| forwards.authorization);
+        let wire = forward::authorize(edit, authorization.as_ref(), ready.id, cx).finish();
         self.send_request(ready, server, wire, cx)
     }
 
-    fn send_request(&mut self, ready: Ready, server: u32, wire: Bytes, cx: &mut Cx) -> Step {
-        let Ready { id, parsed, framing } = ready;
+    pub(super) fn send_request(
+        &mut self,
+        ready: Ready,
+        server: u32,
+        wire: Bytes,
+        cx: &mut Cx,
+    ) -> Step {
+        let Ready { id, parsed, framing, seen, body, .. } = ready;
         cx.send(Peer::Server(server), wire);
         let mut flight = Flight::new(id, server, parsed.head.method.clone());
         flight.persists = server < route::MAX_SERVERS - 1;
-        self.flights.push_back(flight);
-        self.reading = Reading::Body(id, BodyReader::new(framing, &cx.config.http1));
-        let leaves_http =
+        flight.seen = seen;
+        flight.leaves_http =
             parsed.head.method == "CONNECT" || http1::upgrade(&parsed.head.fields).is_some();
-        if leaves_http && matches!(framing, Framing::Empty | Framing::Tunnel) {
+        let undecided = flight.leaves_http && matches!(framing, Framing::Empty | Framing::Tunnel);
+        self.flights.push_back(flight);
+        let (reader, ended) = match body {
+            None => (BodyReader::new(framing, &cx.config.http1), false),
+            Some(body) => {
+                cx.send(Peer::Server(server), body.wire.freeze());
+                (body.reader, body.ended)
+            }
+        };
+        self.reading = Reading::Body(id, reader);
+        if undecided {
             self.asked(id, cx);
             self.reading = Reading::Undecided;
+        } else if ended {
+            self.reading = Reading::head(cx);
+            self.asked(id, cx);
         }
         Step::Moved
     }
@@ -222,7 +299,12 @@ impl Http {
                         cx.event(Event::Defect { exchange: Some(exchange), from, what });
                     }
                 }
-                self.reading = Reading::head(cx);
+                // What follows a request for another protocol may be that protocol.
+                let undecided = self
+                    .flights
+                    .back()
+                    .is_some_and(|flight| flight.leaves_http && !flight.answered);
+                self.reading = if undecided { Reading::Undecided } else { Reading::head(cx) };
                 self.asked(exchange, cx);
                 return self.settle(cx);
             }
@@ -231,7 +313,7 @@ impl Http {
     }
 
     /// Notes that a request is whole.
-    fn asked(&mut self, exchange: ExchangeId, cx: &mut Cx) {
+    pub(super) fn asked(&mut self, exchange: ExchangeId, cx: &mut Cx) {
         cx.event(Event::PartEnded { exchange, part: Part::Request });
         if let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == exchange) {
             flight.asked = true;
@@ -288,16 +370,25 @@ impl Http {
 
     fn unreadable_request(&mut self, error: &HeadError, cx: &mut Cx) -> Step {
         let (from, what) = (Peer::Client, error.to_string());
-        if self.place == Place::Proxy {
-            answer::refuse(cx, 400, &what);
-            return Step::Leave(Next::Fail(Failure::Malformed { peer: from, reason: what }));
+        if self.place != Place::Proxy && !matches!(error, HeadError::Smuggling(_)) {
+            cx.event(Event::Defect { exchange: None, from, what });
+            return self.pass_raw(cx);
         }
-        cx.event(Event::Defect { exchange: None, from, what });
-        self.pass_raw(cx)
+        // An answer may only be given in its turn.
+        if self.flights.is_empty() {
+            answer::refuse(cx, 400, &what);
+        }
+        Step::Leave(Next::Fail(Failure::Malformed { peer: from, reason: what }))
     }
 
     /// Refuses a request that must not be passed on, and ends the flow.
-    fn refuse(&mut self, id: ExchangeId, status: u16, failure: Failure, cx: &mut Cx) -> Step {
+    pub(super) fn refuse(
+        &mut self,
+        id: ExchangeId,
+        status: u16,
+        failure: Failure,
+        cx: &mut Cx,
+    ) -> Step {
         // An answer may only be given in its turn.
         if self.flights.is_empty() {
             answer::refuse(cx, status, &failure.to_string());
@@ -311,7 +402,11 @@ impl Http {
     /// Both peers then see exactly each other, so neither can be made to read it otherwise than
     /// we do.
     pub(super) fn pass_raw(&mut self, cx: &mut Cx) -> Step {
-        let Place::Server { server, .. } = self.place else {
+        let only = matches!(self.place, Place::Server { server, .. }
+            // What is not HTTP cannot be passed to a proxy that takes nothing else.
+            if cx.forwards(server).is_none()
+                && self.flights.iter().all(|flight| flight.server == server));
+        let (Place::Server { server, .. }, true) = (self.place, only) else {
             let reason = "the message has no readable frame".into();
             return Step::Leave(Next::Fail(Failure::Malformed { peer: Peer::Client, reason }));
         };

@@ -7,6 +7,7 @@ use sidestream_record::{Event, Failure, Part, Point, ResponseHead};
 
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
+use crate::hooks::Gathered;
 use crate::http::flight::Flight;
 use crate::http::requests::Reading;
 use crate::http::{Http, MAX_HEADS, Place, Step, answer};
@@ -17,11 +18,23 @@ use crate::sniff::{Sniff, Way};
 use crate::timers::Timer;
 use crate::websocket::{Extensions, WebSocket};
 
+/// A response that was read and is not sent on yet.
+pub(crate) struct Answer {
+    pub(crate) id: ExchangeId,
+    pub(crate) parsed: Parsed<ResponseHead>,
+    /// Hooks are asked about it.
+    pub(crate) asked: bool,
+    /// Its body, as far as it was held.
+    pub(crate) body: Option<Gathered>,
+}
+
 /// What is being read from the server that answers.
 pub(crate) enum Answering {
     Head(HeadReader),
-    /// Until it is resumed.
-    Held(Box<Parsed<ResponseHead>>, ExchangeId),
+    /// Until its body is whole, which hooks want to see.
+    Gathering(Box<Answer>),
+    /// Until it is resumed, or hooks have judged it.
+    Held(Box<Answer>),
     Body(BodyReader),
 }
 
@@ -31,13 +44,18 @@ impl Answering {
     }
 
     /// Takes the response out that is held, if it is that exchange's.
-    pub(crate) fn take_held(
-        &mut self,
-        exchange: ExchangeId,
-        cx: &Cx,
-    ) -> Option<Parsed<ResponseHead>> {
+    pub(crate) fn take_held(&mut self, exchange: ExchangeId, cx: &Cx) -> Option<Answer> {
+        self.take(exchange, false, cx)
+    }
+
+    /// Takes the response out that hooks are asked about, if it is that exchange's.
+    pub(crate) fn take_asked(&mut self, exchange: ExchangeId, cx: &Cx) -> Option<Answer> {
+        self.take(exchange, true, cx)
+    }
+
+    fn take(&mut self, exchange: ExchangeId, asked: bool, cx: &Cx) -> Option<Answer> {
         match mem::replace(self, Self::head(cx)) {
-            Self::Held(parsed, id) if id == exchange => Some(*parsed),
+            Self::Held(answer) if answer.id == exchange && answer.asked == asked => Some(*answer),
             other => {
                 *self = other;
                 None
@@ -49,7 +67,7 @@ impl Answering {
 impl Http {
     /// Returns whether what comes from the server is read as it comes.
     pub(super) fn reads_responses(&self) -> bool {
-        !matches!(self.answering, Answering::Held(..))
+        !matches!(self.answering, Answering::Held(_))
             && self.flights.front().is_none_or(|flight| !flight.answered)
     }
 
@@ -59,8 +77,12 @@ impl Http {
             return Step::Idle;
         }
         let (id, server) = (flight.id, Peer::Server(flight.server));
+        if flight.answer.is_some() {
+            return self.give_answer(cx);
+        }
         match &mut self.answering {
-            Answering::Held(..) => Step::Idle,
+            Answering::Held(_) => Step::Idle,
+            Answering::Gathering(_) => self.gather_response(cx),
             Answering::Head(reader) => match reader.poll_response(&mut self.server) {
                 Ok(None) => Step::Idle,
                 Ok(Some(parsed)) => self.begin_response(id, parsed, cx),
@@ -81,6 +103,9 @@ impl Http {
         cx: &mut Cx,
     ) -> Step {
         cx.timers.clear(Timer::ResponseHead);
+        if let Some(refused) = self.refused_by_proxy(&parsed.head, cx) {
+            return Step::Leave(refused);
+        }
         let from = self.flights.front().map_or(Peer::Client, |flight| Peer::Server(flight.server));
         if parsed.head.is_interim() && !self.tells_interim(&parsed.raw, cx) {
             cx.send(Peer::Client, parsed.raw);
@@ -97,12 +122,23 @@ impl Http {
             self.answering = Answering::head(cx);
             return Step::Moved;
         }
+        let answer = Answer { id: exchange, parsed, asked: false, body: None };
         if cx.config.hold.contains(&Point::Response) {
             cx.event(Event::Held { exchange, point: Point::Response });
-            self.answering = Answering::Held(Box::new(parsed), exchange);
+            self.answering = Answering::Held(Box::new(answer));
             return Step::Moved;
         }
-        self.send_response(parsed, cx)
+        self.consider_response(answer, cx)
+    }
+
+    /// Gives the client the response that a hook gave.
+    fn give_answer(&mut self, cx: &mut Cx) -> Step {
+        let Some(flight) = self.flights.front_mut() else { return Step::Idle };
+        flight.answering = true;
+        if let Some(wire) = flight.answer.take() {
+            cx.send(Peer::Client, wire);
+        }
+        self.answered(cx)
     }
 
     /// Counts an interim response, and returns whether it is among those that are told.
@@ -122,14 +158,15 @@ impl Http {
         false
     }
 
-    pub(super) fn send_response(&mut self, parsed: Parsed<ResponseHead>, cx: &mut Cx) -> Step {
+    pub(super) fn send_response(&mut self, answer: Answer, cx: &mut Cx) -> Step {
+        let Answer { parsed, body, .. } = answer;
         let Some(flight) = self.flights.front_mut() else { return Step::Idle };
         let (id, server) = (flight.id, flight.server);
         let framing = match http1::response_framing(&parsed.head, &flight.method) {
             Ok(framing) => framing,
             Err(reason) => {
                 // The head was taken off already, so it goes first.
-                if self.place != Place::Proxy {
+                if !self.is_route(server) {
                     cx.send(Peer::Client, parsed.raw);
                 }
                 return self.unreadable_response(id, Peer::Server(server), reason.to_string(), cx);
@@ -142,7 +179,15 @@ impl Http {
         if framing == Framing::Tunnel {
             return self.leave_http(server, &parsed.head, cx);
         }
-        self.answering = Answering::Body(BodyReader::new(framing, &cx.config.http1));
+        let Some(body) = body else {
+            self.answering = Answering::Body(BodyReader::new(framing, &cx.config.http1));
+            return Step::Moved;
+        };
+        cx.send(Peer::Client, body.wire.freeze());
+        if body.ended {
+            return self.answered(cx);
+        }
+        self.answering = Answering::Body(body.reader);
         Step::Moved
     }
 
@@ -197,6 +242,11 @@ impl Http {
 
     /// The connection becomes a tunnel (RFC 9110 §9.3.6) or changes its protocol (§7.8).
     fn leave_http(&mut self, server: u32, head: &ResponseHead, cx: &mut Cx) -> Step {
+        if let Some(what) = self.flights.front().and_then(Flight::cannot_leave_http) {
+            let (exchange, from) = (self.flights.front().map(|it| it.id), Peer::Server(server));
+            cx.event(Event::Defect { exchange, from, what: what.into() });
+            return self.pass_raw(cx);
+        }
         let Some(Flight { id: exchange, failure, .. }) = self.flights.pop_front() else {
             return Step::Idle;
         };
@@ -249,7 +299,7 @@ impl Http {
         cx: &mut Cx,
     ) -> Step {
         let failure = Failure::Malformed { peer, reason };
-        if self.place != Place::Proxy {
+        if !self.front_is_routed() {
             self.mark(exchange, failure);
             return self.pass_raw(cx);
         }

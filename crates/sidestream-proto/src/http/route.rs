@@ -1,9 +1,6 @@
 //! Which server a request is for.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use sidestream_flow::Peer;
 use sidestream_record::{
@@ -12,10 +9,11 @@ use sidestream_record::{
 
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
+use crate::hooks::Origin;
 use crate::http::requests::{Reading, Ready};
 use crate::http::{Http, Place, Step};
 use crate::sniff::{Sniff, Way};
-use crate::tls::session::Session;
+use crate::translate::Name;
 use crate::{Target, http1};
 
 /// Fields that speak to a proxy and go no further (RFC 9110 §7.6.1, §11.7).
@@ -39,6 +37,13 @@ pub(super) struct Asked {
     pub(super) tunnel: bool,
     /// The target as the server expects it.
     pub(super) origin_form: Option<Bytes>,
+}
+
+impl From<&Origin> for Asked {
+    fn from(Origin { secure, host, port }: &Origin) -> Self {
+        let (secure, port, host) = (*secure, *port, host.clone());
+        Self { host, port, secure, tunnel: false, origin_form: None }
+    }
 }
 
 impl Asked {
@@ -113,14 +118,17 @@ impl Http {
     }
 
     pub(super) fn open_route(&mut self, asked: Asked, cx: &mut Cx) -> u32 {
-        let Asked { host, port, secure, .. } = asked;
+        let Asked { host, port, secure, tunnel, .. } = asked;
         if self.routes.len() >= MAX_ROUTES {
             // No exchange is under way with any: this is the only one.
             let idle = Peer::Server(self.routes.remove(0).server);
             cx.abort(idle);
         }
-        let server = cx.open(Target::Name(host.clone(), port));
-        if host.parse::<std::net::IpAddr>().is_err() {
+        let by_us = self.place == Place::Proxy;
+        // What a rule sends elsewhere is not in the form that a proxy takes.
+        let target = if secure || tunnel || !by_us { Target::Name } else { Target::Http };
+        let server = cx.open(target(host.clone(), port));
+        if by_us && host.parse::<std::net::IpAddr>().is_err() {
             cx.name(host.clone());
         }
         self.routes.push(Route { server, host, port, secure });
@@ -133,19 +141,13 @@ impl Http {
         let Some(route) = route.filter(|route| route.secure) else {
             return self.routed(server, cx);
         };
-        let mut config = ClientConfig::clone(&cx.config.upstream_tls);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let session =
-            ServerName::try_from(route.host.clone()).map_err(|error| error.to_string()).and_then(
-                |name| Session::client(Arc::new(config), name).map_err(|error| error.to_string()),
-            );
-        match session {
-            Ok(session) => {
-                if let Some(leg) = cx.leg(Peer::Server(server)) {
-                    leg.push(session);
-                }
-                Next::Stay
-            }
+        let name = ServerName::try_from(route.host.clone()).map_err(|error| error.to_string());
+        let secured = name.and_then(|name| {
+            let (name, alpn) = (Name { name, sent: true }, vec![b"http/1.1".to_vec()]);
+            cx.secure(server, name, alpn, None).map_err(|error| error.to_string())
+        });
+        match secured {
+            Ok(()) => Next::Stay,
             Err(reason) => {
                 self.unreachable(server, Failure::Tls { peer: Peer::Server(server), reason }, cx)
             }
@@ -162,7 +164,7 @@ impl Http {
             }
         };
         let peer = Peer::Server(server);
-        if let Some(session) = cx.leg(peer).and_then(|leg| leg.top()) {
+        if let Some(session) = cx.leg(peer).and_then(|leg| leg.top_mut()) {
             let tls = session.facts(peer, None, None);
             cx.event(Event::Secured(tls));
         }
@@ -187,6 +189,7 @@ impl Http {
         http1::encode_response(&head, &mut wire);
         cx.send(Peer::Client, wire.freeze());
         let exchange = ready.id;
+        cx.tunnel = Asked::of(&ready.parsed.head).ok().map(|asked| (asked.host, asked.port));
         cx.event(Event::PartEnded { exchange, part: Part::Request });
         cx.event(Event::Response { exchange, head });
         cx.event(Event::PartEnded { exchange, part: Part::Response });
@@ -213,7 +216,14 @@ pub(crate) fn url(head: &RequestHead, place: Place, cx: &Cx) -> String {
     if head.method == "CONNECT" || target.contains("://") {
         return target;
     }
+    let reverse = cx.config.reverse.as_ref();
+    let secure = reverse.map_or(secure, |reverse| reverse.secure);
     let scheme = if secure { "https" } else { "http" };
+    let ours = reverse.and_then(|reverse| reverse.authority());
+    if let Some(host) = ours {
+        let target = if target == "*" { "" } else { &target };
+        return format!("{scheme}://{host}{target}");
+    }
     let host = match head.fields.get("Host").filter(|host| !host.is_empty()) {
         Some(host) => wording::text(host),
         None => fallback_host(secure, cx),

@@ -60,7 +60,7 @@ impl Http {
         let Some(flight) = self.flights.front() else { return Next::Stay };
         let (exchange, peer) = (flight.id, Peer::Server(flight.server));
         let failure = Failure::TimedOut { peer, what: "the head of a response".into() };
-        if self.place == Place::Proxy {
+        if self.front_is_routed() {
             return self.bad_gateway(failure, cx);
         }
         self.mark(exchange, failure);

@@ -24,7 +24,8 @@ pub fn upgrade(fields: &Fields) -> Option<&Bytes> {
     has_token(fields, "connection", "upgrade").then_some(protocols)
 }
 
-fn has_token(fields: &Fields, name: &str, token: &str) -> bool {
+/// Returns whether a field of that name lists that token.
+pub(super) fn has_token(fields: &Fields, name: &str, token: &str) -> bool {
     let same = |member: &[u8]| member.eq_ignore_ascii_case(token.as_bytes());
     fields.get_all(name).any(|value| list(value).any(same))
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use sidestream_record::{RequestHead, ResponseHead, Version};
 
+use super::connection::has_token;
 use super::survey::{Side, Survey};
 
 /// A departure from the standard that does not change where the message ends.
@@ -17,6 +18,9 @@ pub enum Defect {
     BodilessFraming,
     /// White space around the size of a chunk.
     ChunkPadding,
+    /// Connection names Content-Length, Transfer-Encoding or Host in a request, so that a proxy
+    /// would remove it.
+    ConnectionNamesFraming,
     /// A control character in a field value.
     ControlByte,
     /// A field value folded over lines.
@@ -47,7 +51,7 @@ pub enum Defect {
     SpaceBeforeColon,
     /// More white space in the start line than there should be.
     StartLineSpace,
-    /// A space or a byte beyond ASCII in the request target.
+    /// A byte beyond ASCII in the request target.
     TargetByte,
     /// Content-Length beside `Transfer-Encoding: chunked` in a response.
     TransferEncodingAndLength,
@@ -61,6 +65,9 @@ impl fmt::Display for Defect {
             Self::BareLf => "lines end without a carriage return",
             Self::BodilessFraming => "a response without a body announces one",
             Self::ChunkPadding => "white space stands around the size of a chunk",
+            Self::ConnectionNamesFraming => {
+                "Connection names Content-Length, Transfer-Encoding or Host"
+            }
             Self::ControlByte => "a field value holds a control character",
             Self::Fold => "a field value is folded over lines",
             Self::FutureVersion => "the minor version is above 1",
@@ -76,7 +83,7 @@ impl fmt::Display for Defect {
             Self::RepeatedLength => "Content-Length is repeated",
             Self::SpaceBeforeColon => "white space stands between a field name and the colon",
             Self::StartLineSpace => "the start line holds more white space than it should",
-            Self::TargetByte => "the request target holds a space or a byte beyond ASCII",
+            Self::TargetByte => "the request target holds a byte beyond ASCII",
             Self::TransferEncodingAndLength => {
                 "Content-Length and Transfer-Encoding stand together"
             }
@@ -109,6 +116,9 @@ pub(super) fn survey_request(head: &RequestHead, defects: &mut Defects) {
     let Ok(survey) = Survey::new(&head.fields, Side::Request) else { return };
     defects.note_if(survey.repeated_length, Defect::RepeatedLength);
     defects.note_if(survey.repeated_host, Defect::RepeatedHost);
+    let vital = ["content-length", "transfer-encoding", "host"];
+    let names_vital = vital.iter().any(|name| has_token(&head.fields, "connection", name));
+    defects.note_if(names_vital, Defect::ConnectionNamesFraming);
     match survey.host {
         None => defects.note_if(head.version >= Version::Http11, Defect::MissingHost),
         Some(host) => {

@@ -125,6 +125,9 @@ pub enum Smuggling {
     /// White space before the first field name.
     #[error("the first field line begins with white space")]
     SpaceBeforeFirstField,
+    /// A space in the request target, which some recipients take for its end.
+    #[error("the request target holds a space")]
+    SpaceInTarget,
     /// Content-Length beside Transfer-Encoding.
     #[error("Content-Length and Transfer-Encoding stand together")]
     TransferEncodingAndLength,

@@ -32,6 +32,9 @@ pub fn request_framing(head: &RequestHead) -> Result<Framing, Smuggling> {
     if memmem::find(&head.target, b" HTTP/").is_some() {
         return Err(Smuggling::VersionInTarget);
     }
+    if head.target.contains(&b' ') {
+        return Err(Smuggling::SpaceInTarget);
+    }
     let survey = Survey::new(&head.fields, Side::Request)?;
     let length = survey.length?;
     let framing = match (survey.codings, length) {

@@ -19,7 +19,7 @@
 //! reason. Requests are held to more than responses: behind a request, others' requests may wait
 //! on the same connection, while a response whose end is in doubt can be read until the
 //! connection closes. The first column names the bytes of each case in `fixtures/http1`; the tests
-//! hold the table to them.
+//! hold the table to them, and hold real servers to the table.
 //!
 #![doc = include_str!("cases.md")]
 

@@ -39,7 +39,10 @@ pub fn looks_like_request(bytes: &[u8]) -> Sniff {
         _ => return Sniff::No,
     };
     let known = METHODS.contains(&method);
+    let spaces = target.iter().take_while(|&&byte| byte == b' ').count();
+    let target = &target[spaces..];
     match target.first() {
+        _ if spaces > MAX_METHOD_BYTES => Sniff::No,
         None => Sniff::NeedMore,
         Some(b'/') if known => Sniff::Yes,
         Some(byte) if method == b"CONNECT" && (byte.is_ascii_alphanumeric() || *byte == b'[') => {

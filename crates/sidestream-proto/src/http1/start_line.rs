@@ -68,7 +68,7 @@ impl StartLine for RequestLine {
         // Method, target and version with one space between each.
         let tight = method + 1 + shown.len() + 1 + (line_end - before_version - 1) == line.len();
         defects.note_if(!tight, Defect::StartLineSpace);
-        defects.note_if(!shown.iter().all(u8::is_ascii_graphic), Defect::TargetByte);
+        defects.note_if(!shown.is_ascii(), Defect::TargetByte);
         Some(Self { method: 0..method, target, version })
     }
 

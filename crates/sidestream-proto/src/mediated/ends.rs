@@ -83,7 +83,7 @@ impl Mediated {
         self.forget(id, Some(failure(Peer::Client, fault)), cx);
     }
 
-    fn end_there(&mut self, id: u32, code: ErrorCode) {
+    pub(super) fn end_there(&mut self, id: u32, code: ErrorCode) {
         if let Some(there) = self.streams.get(&id).and_then(|stream| stream.there) {
             self.server_end.reset(there, code);
         }
@@ -113,7 +113,12 @@ impl Mediated {
 
     /// The server takes no streams beyond that one: the client may send them again elsewhere.
     fn gone_away(&mut self, last: u32, code: ErrorCode, cx: &mut Cx) {
-        self.client_end.go_away(code);
+        // One that leaves out nothing announces another (RFC 9113 §6.8).
+        if code == ErrorCode::NO_ERROR && last == 0x7fff_ffff {
+            self.client_end.wind_down();
+        } else {
+            self.client_end.go_away(code);
+        }
         let failure = Failure::GoneAway { peer: Peer::Server(self.server), code: code.0 };
         let beyond = self.streams.values().filter_map(|it| it.there).filter(|it| *it > last);
         for there in beyond.collect::<Vec<_>>() {
@@ -128,7 +133,9 @@ impl Mediated {
         }
         let code = ErrorCode::NO_ERROR.0;
         let failure = Failure::GoneAway { peer: Peer::Server(self.server), code };
-        let unopened = self.streams.iter().filter(|(_, it)| it.there.is_none());
+        let unopened = self.streams.iter().filter(|(_, it)| {
+            it.there.is_none() && it.aside.is_none() && !it.request.asked && !it.request.gathering
+        });
         for id in unopened.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.client_end.reset(id, ErrorCode::REFUSED_STREAM);
             self.forget(id, Some(failure.clone()), cx);

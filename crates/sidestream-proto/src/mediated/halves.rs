@@ -1,13 +1,28 @@
 //! What comes from either end is recorded, and waits in its stream until it can go on.
 
 use bytes::Bytes;
+use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Event, Failure, Fields, Part, Point};
 
-use super::stream::{Item, Stream};
+use super::stream::{Aside, Item, Stream};
 use super::{HIGH_WATER, Mediated};
 use crate::cx::Cx;
+use crate::hooks::Want;
 use crate::http2::ErrorCode;
 use crate::multiplexed::head;
+use crate::multiplexed::socket::Socket;
+use crate::translate::words;
+
+/// Puts the server's own name in, where clients take us for it.
+pub(crate) fn with_host(mut fields: Fields, exchange: ExchangeId, cx: &mut Cx) -> Fields {
+    for name in [":authority", "host"] {
+        let Some(sent) = fields.get(name).cloned() else { continue };
+        let Some(host) = cx.set_host(name, Some(&sent), exchange) else { continue };
+        let named = fields.0.iter_mut().filter(|it| it.name.eq_ignore_ascii_case(name.as_bytes()));
+        named.for_each(|field| field.value = host.clone());
+    }
+    fields
+}
 
 impl Mediated {
     /// The client began a stream with a request.
@@ -15,16 +30,30 @@ impl Mediated {
         let exchange = cx.ids.exchange();
         let (head, _missing) = head::request(fields.clone());
         let url = head::url(&head, self.secure, cx);
-        cx.event(Event::Request { exchange, url, head });
+        let (want, seen) = cx.want_request(&url, &head);
         let mut stream = Stream::new(exchange);
+        stream.socket = Socket::asked(&head);
+        stream.seen = seen;
+        stream.request.want = match (head.method == "CONNECT", head.fields.get(":protocol")) {
+            (true, None) => Want::Nothing,
+            // What follows its head is no body.
+            (true, Some(_)) => want.min(Want::Head),
+            (false, _) => want,
+        };
+        cx.event(Event::Request { exchange, url, head });
         stream.request.begun = true;
         if cx.config.hold.contains(&Point::Request) {
             stream.request.held = true;
             cx.event(Event::Held { exchange, point: Point::Request });
         }
+        let fields = with_host(fields, exchange, cx);
         stream.request.waiting.push_back(Item::Head { fields, end });
+        let held = stream.request.held;
         self.streams.insert(id, stream);
         self.came(id, Part::Request, end, cx);
+        if !held {
+            self.consider(id, Part::Request, cx);
+        }
     }
 
     /// The server sent the head of a response, interim or final.
@@ -34,6 +63,12 @@ impl Mediated {
         // The end point took it, so it has a status.
         if let Ok(head) = head::response(fields.clone()) {
             stream.response.begun = !head.is_interim();
+            if stream.response.begun {
+                stream.socket.answered(exchange, Peer::Server(self.server), &head, cx);
+            }
+            if stream.response.begun && stream.method() != "CONNECT" {
+                stream.response.want = cx.want_response(stream.seen.as_deref(), &head);
+            }
             cx.event(Event::Response { exchange, head });
         }
         if stream.response.begun && cx.config.hold.contains(&Point::Response) {
@@ -41,17 +76,40 @@ impl Mediated {
             cx.event(Event::Held { exchange, point: Point::Response });
         }
         stream.response.waiting.push_back(Item::Head { fields, end });
+        let considered = stream.response.begun && !stream.response.held;
         self.came(id, Part::Response, end, cx);
+        if considered {
+            self.consider(id, Part::Response, cx);
+        }
     }
 
     pub(super) fn data(&mut self, id: u32, part: Part, bytes: Bytes, end: bool, cx: &mut Cx) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        if !bytes.is_empty() {
+        let from = if part == Part::Request { Peer::Client } else { Peer::Server(self.server) };
+        if let Some(tap) = stream.socket.tap() {
+            let _lost = tap.read(from, bytes.clone(), cx);
+        } else if !bytes.is_empty() {
             let (exchange, data) = (stream.exchange, bytes.clone());
             cx.event(Event::Body { exchange, part, data });
         }
-        stream.half(part).waiting.push_back(Item::Data { bytes, end });
+        if end {
+            stream.socket.finish(from, cx);
+        }
+        self.bound_sockets(id, from, cx);
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.half(part).waiting.push_back(Item::Data { bytes, end, counted: false });
         self.came(id, part, end, cx);
+        self.gather(id, part, cx);
+    }
+
+    /// Reads a WebSocket no more if with it all of them hold too much.
+    fn bound_sockets(&mut self, id: u32, from: Peer, cx: &mut Cx) {
+        let all = self.streams.values().map(|stream| &stream.socket);
+        if Socket::exceed(all)
+            && let Some(stream) = self.streams.get_mut(&id)
+        {
+            stream.socket.lose(from, stream.exchange, cx);
+        }
     }
 
     pub(super) fn trailers(&mut self, id: u32, part: Part, fields: Fields, cx: &mut Cx) {
@@ -60,6 +118,7 @@ impl Mediated {
         cx.event(told);
         stream.half(part).waiting.push_back(Item::Trailers(fields));
         self.came(id, part, true, cx);
+        self.gather(id, part, cx);
     }
 
     fn came(&mut self, id: u32, part: Part, end: bool, cx: &mut Cx) {
@@ -72,7 +131,7 @@ impl Mediated {
     /// Passes on what can go on, of every stream.
     pub(super) fn pass(&mut self, cx: &mut Cx) {
         for id in self.streams.keys().copied().collect::<Vec<_>>() {
-            self.pass_request(id);
+            self.pass_request(id, cx);
             self.pass_response(id);
             let over = self.streams.get(&id).is_some_and(Stream::is_over);
             if over && self.client_end.queued(id) == 0 {
@@ -84,7 +143,10 @@ impl Mediated {
         self.refuse_unopened(cx);
     }
 
-    fn pass_request(&mut self, id: u32) {
+    fn pass_request(&mut self, id: u32, cx: &mut Cx) {
+        if self.streams.get(&id).is_some_and(|stream| stream.aside.is_some()) {
+            return self.pass_aside(id, cx);
+        }
         let Self { streams, client_end, server_end, .. } = self;
         let Some(stream) = streams.get_mut(&id).filter(|stream| !stream.request.held) else {
             return;
@@ -98,15 +160,50 @@ impl Mediated {
                         return stream.request.waiting.push_front(Item::Head { fields, end });
                     }
                 }
-                (Item::Data { bytes, end }, Some(there)) => {
+                (Item::Data { bytes, end, counted }, Some(there)) => {
                     if server_end.queued(there) >= HIGH_WATER {
-                        return stream.request.waiting.push_front(Item::Data { bytes, end });
+                        let item = Item::Data { bytes, end, counted };
+                        return stream.request.waiting.push_front(item);
                     }
-                    client_end.consumed(id, bytes.len());
+                    if !counted {
+                        client_end.consumed(id, bytes.len());
+                    }
                     server_end.send_data(there, bytes, end);
                 }
                 (Item::Trailers(fields), Some(there)) => server_end.send_trailers(there, fields),
                 (Item::Head { .. }, Some(_)) | (Item::Data { .. } | Item::Trailers(_), None) => {}
+            }
+        }
+    }
+
+    /// Passes on a request that does not go to the server.
+    fn pass_aside(&mut self, id: u32, cx: &mut Cx) {
+        let to = self.detour_of(id);
+        let Self { streams, client_end, .. } = self;
+        let Some(stream) = streams.get_mut(&id) else { return };
+        if stream.aside == Some(Aside::Detour) && to.is_none() {
+            return;
+        }
+        while let Some(item) = stream.request.waiting.pop_front() {
+            match item {
+                Item::Data { bytes, end, counted } => {
+                    if !counted {
+                        client_end.consumed(id, bytes.len());
+                    }
+                    if let Some((server, sending)) = to {
+                        sending.content(Peer::Server(server), bytes, cx);
+                        if end {
+                            sending.end(Peer::Server(server), &Fields::default(), cx);
+                        }
+                    }
+                }
+                Item::Trailers(fields) => {
+                    if let Some((server, sending)) = to {
+                        let fields = words::trailers_to_http1(&fields);
+                        sending.end(Peer::Server(server), &fields, cx);
+                    }
+                }
+                Item::Head { .. } => {}
             }
         }
     }
@@ -116,15 +213,18 @@ impl Mediated {
         let Some(stream) = streams.get_mut(&id).filter(|stream| !stream.response.held) else {
             return;
         };
-        let Some(there) = stream.there else { return };
+        let there = stream.there;
         while let Some(item) = stream.response.waiting.pop_front() {
             match item {
                 Item::Head { fields, end } => client_end.send_head(id, &fields, end),
-                Item::Data { bytes, end } => {
+                Item::Data { bytes, end, counted } => {
                     if client_end.queued(id) >= HIGH_WATER {
-                        return stream.response.waiting.push_front(Item::Data { bytes, end });
+                        let item = Item::Data { bytes, end, counted };
+                        return stream.response.waiting.push_front(item);
                     }
-                    server_end.consumed(there, bytes.len());
+                    if let Some(there) = there.filter(|_| !counted) {
+                        server_end.consumed(there, bytes.len());
+                    }
                     client_end.send_data(id, bytes, end);
                 }
                 Item::Trailers(fields) => client_end.send_trailers(id, fields),
@@ -134,10 +234,12 @@ impl Mediated {
 
     /// Takes an exchange out. What it still held counts as consumed, for nobody will.
     pub(super) fn forget(&mut self, id: u32, failure: Option<Failure>, cx: &mut Cx) {
-        let Some(stream) = self.streams.remove(&id) else { return };
-        self.client_end.consumed(id, stream.request.bytes());
+        let Some(mut stream) = self.streams.remove(&id) else { return };
+        stream.socket.end(cx);
+        self.end_detour(id, cx);
+        self.client_end.consumed(id, stream.request.uncounted());
         if let Some(there) = stream.there {
-            self.server_end.consumed(there, stream.response.bytes());
+            self.server_end.consumed(there, stream.response.uncounted());
         }
         cx.event(Event::ExchangeEnded { exchange: stream.exchange, failure });
     }

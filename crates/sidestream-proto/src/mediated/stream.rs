@@ -1,17 +1,38 @@
 //! An exchange on a stream, and what waits in it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sidestream_flow::ExchangeId;
 use sidestream_record::{Fields, Part};
 
+use crate::hooks::{Asked, Want};
+use crate::multiplexed::socket::Socket;
+
 /// Something that one side sent and the other has not got yet.
 #[derive(Debug)]
 pub(super) enum Item {
-    Head { fields: Fields, end: bool },
-    Data { bytes: Bytes, end: bool },
+    Head {
+        fields: Fields,
+        end: bool,
+    },
+    Data {
+        bytes: Bytes,
+        end: bool,
+        /// It was said to be consumed.
+        counted: bool,
+    },
     Trailers(Fields),
+}
+
+/// Where a request goes that does not go to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aside {
+    /// Nowhere: a hook answers it.
+    Answered,
+    /// To another server, on a connection of its own.
+    Detour,
 }
 
 /// One direction of a stream.
@@ -21,6 +42,14 @@ pub(super) struct Half {
     pub(super) waiting: VecDeque<Item>,
     /// Nothing goes on until the user says so.
     pub(super) held: bool,
+    /// What hooks want of it.
+    pub(super) want: Want,
+    /// It is held until it is whole, for hooks to see.
+    pub(super) gathering: bool,
+    /// Hooks are asked about it.
+    pub(super) asked: bool,
+    /// They saw its body.
+    pub(super) whole: bool,
     /// The head, of a response the final one, came.
     pub(super) begun: bool,
     /// It came whole.
@@ -28,6 +57,15 @@ pub(super) struct Half {
 }
 
 impl Half {
+    /// Returns how many bytes of content wait that were not said to be consumed.
+    pub(super) fn uncounted(&self) -> usize {
+        let bytes = |item: &Item| match item {
+            Item::Data { bytes, counted: false, .. } => bytes.len(),
+            Item::Data { .. } | Item::Head { .. } | Item::Trailers(_) => 0,
+        };
+        self.waiting.iter().map(bytes).sum()
+    }
+
     /// Returns how many bytes of content wait.
     pub(super) fn bytes(&self) -> usize {
         let bytes = |item: &Item| match item {
@@ -47,13 +85,26 @@ pub(super) struct Stream {
     pub(super) exchange: ExchangeId,
     /// Its number at the server, once it was begun there.
     pub(super) there: Option<u32>,
+    pub(super) aside: Option<Aside>,
+    /// The request as the client sent it, where there are hooks.
+    pub(super) seen: Option<Arc<Asked>>,
     pub(super) request: Half,
     pub(super) response: Half,
+    /// The WebSocket that it is to become, or is.
+    pub(super) socket: Socket,
 }
 
 impl Stream {
     pub(super) fn new(exchange: ExchangeId) -> Self {
-        Self { exchange, there: None, request: Half::default(), response: Half::default() }
+        Self {
+            exchange,
+            there: None,
+            aside: None,
+            seen: None,
+            request: Half::default(),
+            response: Half::default(),
+            socket: Socket::None,
+        }
     }
 
     pub(super) const fn half(&mut self, part: Part) -> &mut Half {
@@ -63,7 +114,18 @@ impl Stream {
         }
     }
 
+    /// Returns how many bytes of content wait because hooks want to see them.
+    pub(super) fn held_bytes(&self) -> usize {
+        let halves = [&self.request, &self.response];
+        halves.into_iter().filter(|half| half.held).map(Half::bytes).sum()
+    }
+
+    pub(super) fn method(&self) -> Bytes {
+        self.seen.as_ref().map(|seen| seen.head.method.clone()).unwrap_or_default()
+    }
+
     pub(super) fn is_over(&self) -> bool {
-        self.request.is_over() && self.response.is_over()
+        // An answer does not wait for the rest of a request that goes nowhere.
+        (self.request.is_over() || self.aside == Some(Aside::Answered)) && self.response.is_over()
     }
 }

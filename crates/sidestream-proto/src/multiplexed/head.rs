@@ -45,10 +45,12 @@ pub(crate) fn url(head: &RequestHead, secure: bool, cx: &Cx) -> String {
     }
     let ours = if secure { "https" } else { "http" };
     let scheme = head.fields.get(":scheme").map_or_else(|| ours.into(), |text| wording::text(text));
-    let authority = head.fields.get(":authority").or_else(|| head.fields.get("host"));
-    let authority = match authority.filter(|authority| !authority.is_empty()) {
-        Some(authority) => wording::text(authority),
-        None => http::fallback_host(secure, cx),
+    let reverse = cx.config.reverse.as_ref().and_then(|reverse| reverse.authority());
+    let sent = head.fields.get(":authority").or_else(|| head.fields.get("host"));
+    let authority = match (reverse, sent.filter(|authority| !authority.is_empty())) {
+        (Some(authority), _) => authority,
+        (None, Some(authority)) => wording::text(authority),
+        (None, None) => http::fallback_host(secure, cx),
     };
     let path = match &*head.target {
         b"*" => String::new(),

@@ -6,6 +6,7 @@
 
 mod half;
 pub(crate) mod head;
+pub(crate) mod socket;
 mod streams;
 
 use bytes::BytesMut;
@@ -82,7 +83,8 @@ impl Multiplexed {
             | Told::Expired(_)
             | Told::Leaf(_)
             | Told::Opened(_)
-            | Told::Resumed(_) => {}
+            | Told::Resumed(_)
+            | Told::Verdict(..) => {}
         }
         self.stop(cx)
     }

@@ -11,6 +11,7 @@ use crate::http::MAX_HEADS;
 use crate::http2::ErrorCode;
 use crate::multiplexed::half::Fault;
 use crate::multiplexed::head;
+use crate::multiplexed::socket::{MAX_SOCKET_BYTES, Socket};
 
 /// What the heads of all open streams may add up to, in bytes.
 const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
@@ -31,6 +32,7 @@ struct Stream {
     heads: u32,
     /// What all heads add up to that were told.
     held_bytes: usize,
+    socket: Socket,
 }
 
 #[derive(Debug)]
@@ -41,13 +43,22 @@ pub(super) struct Streams {
     last: u32,
     /// What the heads of all open streams add up to.
     held_bytes: usize,
+    /// What the messages add up to that are under way in WebSockets.
+    socket_bytes: usize,
     /// The last stream of the client's that the server takes, and why no later one.
     refused: Option<(u32, Failure)>,
 }
 
 impl Streams {
     pub(super) fn new(secure: bool) -> Self {
-        Self { secure, open: HashMap::new(), last: 0, held_bytes: 0, refused: None }
+        Self {
+            secure,
+            open: HashMap::new(),
+            last: 0,
+            held_bytes: 0,
+            socket_bytes: 0,
+            refused: None,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -105,11 +116,12 @@ impl Streams {
         let bytes = bytes_of(&fields);
         let (head, missing) = head::request(fields);
         let url = head::url(&head, self.secure, cx);
+        let socket = Socket::asked(&head);
         cx.event(Event::Request { exchange, url, head });
         if let Some(what) = missing {
             cx.event(defect(exchange, Peer::Client, what));
         }
-        self.open.insert(id, Stream::new(exchange));
+        self.open.insert(id, Stream { socket, ..Stream::new(exchange) });
         self.hold(id, bytes)
     }
 
@@ -139,6 +151,7 @@ impl Streams {
     fn take(&mut self, id: u32) -> Option<Stream> {
         let stream = self.open.remove(&id)?;
         self.held_bytes -= stream.held_bytes;
+        self.socket_bytes -= stream.socket.held_bytes();
         Some(stream)
     }
 
@@ -161,8 +174,11 @@ impl Streams {
                 Err(what) => defect(exchange, from, what),
             }
         };
-        if matches!(&event, Event::Response { head, .. } if !head.is_interim()) {
+        if let Event::Response { head, .. } = &event
+            && !head.is_interim()
+        {
             stream.answering = true;
+            stream.socket.answered(exchange, from, head, cx);
             self.hold(id, bytes)?;
             cx.event(event);
         } else if self.tells_another(from, id, cx) {
@@ -174,12 +190,30 @@ impl Streams {
     }
 
     pub(super) fn data(&mut self, from: Peer, id: u32, data: Bytes, end: bool, cx: &mut Cx) {
-        let Some(stream) = self.open.get(&id) else { return };
+        let Some(stream) = self.open.get_mut(&id) else { return };
         let part = if from == Peer::Client { Part::Request } else { Part::Response };
-        if !data.is_empty() {
+        if let Socket::Open(_) = stream.socket {
+            self.message(from, id, data, end, cx);
+        } else if !data.is_empty() {
             cx.event(Event::Body { exchange: stream.exchange, part, data });
         }
         self.end_part(id, part, end, cx);
+    }
+
+    /// Reads what a peer sent of a WebSocket.
+    fn message(&mut self, from: Peer, id: u32, data: Bytes, end: bool, cx: &mut Cx) {
+        let Some(stream) = self.open.get_mut(&id) else { return };
+        let Some(tap) = stream.socket.tap() else { return };
+        self.socket_bytes -= tap.held_bytes();
+        // What cannot be read is told as it is.
+        let _lost = tap.read(from, data, cx);
+        if end {
+            tap.finish(from, cx);
+        }
+        if self.socket_bytes + tap.held_bytes() > MAX_SOCKET_BYTES {
+            stream.socket.lose(from, stream.exchange, cx);
+        }
+        self.socket_bytes += stream.socket.held_bytes();
     }
 
     fn end_part(&mut self, id: u32, part: Part, end: bool, cx: &mut Cx) {
@@ -200,7 +234,8 @@ impl Streams {
     }
 
     pub(super) fn reset(&mut self, peer: Peer, id: u32, code: ErrorCode, cx: &mut Cx) {
-        let Some(stream) = self.take(id) else { return };
+        let Some(mut stream) = self.take(id) else { return };
+        stream.socket.end(cx);
         // A server may so say that it needs no more of the request (RFC 9113 §8.1).
         let well = stream.answered && code == ErrorCode::NO_ERROR;
         let failure = (!well).then_some(Failure::StreamReset { peer, code: code.0 });
@@ -224,8 +259,10 @@ impl Streams {
     fn end_those(&mut self, which: impl Fn(u32) -> bool, failure: &Failure, cx: &mut Cx) {
         let mut ended: Vec<_> = self.open.extract_if(|id, _| which(*id)).collect();
         ended.sort_by_key(|(_, stream)| stream.exchange);
-        for (_, Stream { exchange, held_bytes, .. }) in ended {
+        for (_, Stream { exchange, held_bytes, mut socket, .. }) in ended {
             self.held_bytes -= held_bytes;
+            self.socket_bytes -= socket.held_bytes();
+            socket.end(cx);
             cx.event(Event::ExchangeEnded { exchange, failure: Some(failure.clone()) });
         }
     }
@@ -233,7 +270,15 @@ impl Streams {
 
 impl Stream {
     const fn new(exchange: ExchangeId) -> Self {
-        Self { exchange, asked: false, answering: false, answered: false, heads: 0, held_bytes: 0 }
+        Self {
+            exchange,
+            asked: false,
+            answering: false,
+            answered: false,
+            heads: 0,
+            held_bytes: 0,
+            socket: Socket::None,
+        }
     }
 }
 

@@ -1,149 +1,262 @@
 //! One TLS connection with one peer, as bytes in and bytes out.
 
-use std::io::{BufRead as _, IoSlice, Write as _};
+use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::UnbufferedServerConnection;
 use rustls::{
-    ClientConfig, ClientConnection, Connection, ProtocolVersion, ServerConfig, ServerConnection,
+    AlertDescription, ClientConfig, CommonState, HandshakeKind, ProtocolVersion, ServerConfig,
 };
 use sidestream_flow::Peer;
-use sidestream_record::{Tls, TlsVersion};
+use sidestream_record::{ClientCertificate, HelloDifference, Tls, TlsVersion};
 
-/// What a stretch of ciphertext brought.
-#[derive(Debug, Default)]
-pub(crate) struct Fed {
-    /// Plaintext, possibly none.
-    pub(crate) plain: BytesMut,
-    /// The handshake was completed by it.
-    pub(crate) established: bool,
-    /// The peer said that it sends no more.
-    pub(crate) closed: bool,
-    /// TLS broke. An alert may be waiting to be sent.
-    pub(crate) error: Option<rustls::Error>,
-}
+use super::hello::{ClientHello, HelloReader};
+use super::ja4::{self, ja4};
+use super::turn::{Fed, Waiting, turn};
+use super::{Asked, Chosen, differences, names, subject};
 
-#[derive(Debug)]
+/// How much ciphertext may wait for the rest of a message: the library takes none that is larger.
+const MAX_INCOMING: usize = 256 * 1024;
+
 pub(crate) struct Session {
-    conn: Connection,
+    conn: Conn,
+    waiting: Waiting,
+    /// There is something to say that TLS was not asked about yet.
+    asks: bool,
     established: bool,
     closed: bool,
+    failed: bool,
+    sent: Option<Box<Sent>>,
+    /// Whether a server asked for a certificate.
+    asked: Option<Arc<Asked>>,
+    /// Whether a client is asked for a certificate.
+    requests: bool,
+}
+
+/// What a server was sent.
+struct Sent {
+    ja4: String,
+    differences: Option<Vec<HelloDifference>>,
+}
+
+enum Conn {
+    Client(UnbufferedClientConnection),
+    Server(UnbufferedServerConnection),
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("established", &self.established).finish_non_exhaustive()
+    }
 }
 
 impl Session {
+    /// Begins with a server, which may ask for a certificate, and is sent what is compared with
+    /// that client's hello.
     pub(crate) fn client(
-        config: Arc<ClientConfig>,
+        config: ClientConfig,
+        asked: Arc<Asked>,
         name: ServerName<'static>,
+        client: Option<&ClientHello>,
     ) -> Result<Self, rustls::Error> {
-        ClientConnection::new(config, name).map(|conn| Self::new(conn.into()))
+        asked.forget();
+        let conn = UnbufferedClientConnection::new(Arc::new(config), name)?;
+        let mut session = Self { asked: Some(asked), ..Self::new(Conn::Client(conn)) };
+        session.turn();
+        let sent = HelloReader::new().push(&session.waiting.outgoing);
+        session.sent = sent.ok().flatten().map(|sent| {
+            let differences = client.map(|client| differences(client, &sent));
+            Box::new(Sent { ja4: ja4(&sent, ja4::Transport::Tcp), differences })
+        });
+        Ok(session)
     }
 
-    pub(crate) fn server(config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
-        ServerConnection::new(config).map(|conn| Self::new(conn.into()))
+    /// Begins with a client, which may be asked for a certificate.
+    pub(crate) fn server(config: ServerConfig, requests: bool) -> Result<Self, rustls::Error> {
+        let conn = UnbufferedServerConnection::new(Arc::new(config))?;
+        Ok(Self { requests, ..Self::new(Conn::Server(conn)) })
     }
 
-    fn new(mut conn: Connection) -> Self {
-        // What may wait is bounded by the back-pressure of the flow, not by the TLS library,
-        // which would cut writes short.
-        conn.set_buffer_limit(None);
-        Self { conn, established: false, closed: false }
+    fn new(conn: Conn) -> Self {
+        // A client speaks first.
+        let (waiting, asks) = (Waiting::default(), true);
+        let (established, closed, failed) = (false, false, false);
+        Self {
+            conn,
+            waiting,
+            asks,
+            established,
+            closed,
+            failed,
+            sent: None,
+            asked: None,
+            requests: false,
+        }
     }
 
     /// Takes ciphertext.
-    pub(crate) fn feed(&mut self, mut wire: &[u8]) -> Fed {
-        let mut fed = Fed::default();
-        while !wire.is_empty() && fed.error.is_none() {
-            // Reading from a slice cannot fail; a full buffer is, and is what the error says.
-            if let Err(error) = self.conn.read_tls(&mut wire) {
-                fed.error = Some(rustls::Error::General(error.to_string()));
-                break;
-            }
-            match self.conn.process_new_packets() {
-                Err(error) => fed.error = Some(error),
-                Ok(state) => {
-                    fed.plain.reserve(state.plaintext_bytes_to_read());
-                    let mut reader = self.conn.reader();
-                    // Without plaintext it fails as a socket would that has none yet.
-                    while let Ok(chunk @ [_, ..]) = reader.fill_buf() {
-                        fed.plain.extend_from_slice(chunk);
-                        let taken = chunk.len();
-                        reader.consume(taken);
-                    }
-                    fed.closed = state.peer_has_closed() && !self.closed;
-                    self.closed |= fed.closed;
-                    if fed.closed {
-                        break;
-                    }
-                }
-            }
+    pub(crate) fn feed(&mut self, wire: Bytes) -> Fed {
+        if self.closed || self.failed {
+            // What comes after the end is no part of it.
+            return Fed::default();
         }
-        fed.established = !self.established && !self.conn.is_handshaking();
+        let incoming = &mut self.waiting.incoming;
+        if incoming.is_empty() {
+            *incoming = wire.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        } else {
+            incoming.extend_from_slice(&wire);
+        }
+        let mut fed = self.turn();
+        if self.waiting.incoming.len() > MAX_INCOMING && fed.error.is_none() {
+            fed.error = Some(rustls::Error::General("a message is too large".into()));
+        }
+        self.closed = fed.closed;
+        self.failed = fed.error.is_some();
+        if self.closed || self.failed {
+            self.waiting.incoming = BytesMut::new();
+        }
+        fed.established = !self.established && !self.state().is_handshaking();
         self.established |= fed.established;
+        if self.established {
+            fed.error = fed.error.map(|error| self.explain(error));
+        }
         fed
+    }
+
+    fn turn(&mut self) -> Fed {
+        self.asks = false;
+        let waiting = &mut self.waiting;
+        match &mut self.conn {
+            Conn::Client(conn) => turn(conn, |conn, wire| conn.process_tls_records(wire), waiting),
+            Conn::Server(conn) => turn(conn, |conn, wire| conn.process_tls_records(wire), waiting),
+        }
     }
 
     /// Encrypts plaintext, or keeps it until the handshake allows.
     pub(crate) fn write(&mut self, plain: &[Bytes]) {
-        let mut slices: Vec<_> = plain.iter().map(|piece| IoSlice::new(piece)).collect();
-        let mut slices = &mut slices[..];
-        while !slices.is_empty() {
-            // Without a buffer limit the writer takes everything and never fails.
-            match self.conn.writer().write_vectored(slices) {
-                Ok(0) | Err(_) => return,
-                Ok(written) => IoSlice::advance_slices(&mut slices, written),
-            }
-        }
+        self.waiting.plain.extend(plain.iter().filter(|piece| !piece.is_empty()).cloned());
+        self.asks |= !self.waiting.plain.is_empty();
     }
 
     /// Says that no more plaintext will come.
     pub(crate) fn close(&mut self) {
-        self.conn.send_close_notify();
+        self.waiting.close = true;
+        self.asks = true;
     }
 
     /// Takes the ciphertext that waits to be sent.
     pub(crate) fn take_wire(&mut self) -> Bytes {
-        let mut wire = Vec::new();
-        while self.conn.wants_write() {
-            if self.conn.write_tls(&mut wire).is_err() {
-                break;
-            }
+        if self.asks && !self.failed {
+            // All that has come was taken in its turn.
+            let fed = self.turn();
+            debug_assert!(fed.plain.is_empty(), "plaintext that nobody was told of");
         }
-        wire.into()
+        mem::take(&mut self.waiting.outgoing).into()
+    }
+
+    fn state(&self) -> &CommonState {
+        match &self.conn {
+            Conn::Client(conn) => conn,
+            Conn::Server(conn) => conn,
+        }
     }
 
     /// Returns the certificate that the peer showed.
     pub(crate) fn peer_certificate(&self) -> Option<CertificateDer<'static>> {
-        self.conn.peer_certificates()?.first().cloned()
+        self.state().peer_certificates()?.first().cloned()
     }
 
     pub(crate) fn alpn(&self) -> Option<&[u8]> {
-        self.conn.alpn_protocol()
+        self.state().alpn_protocol()
     }
 
-    /// Describes the connection, once it is established.
-    pub(crate) fn facts(&self, peer: Peer, sni: Option<&str>, ja4: Option<String>) -> Tls {
-        let version = match self.conn.protocol_version() {
+    /// Returns whether the server asked for a certificate that there was not.
+    pub(crate) fn lacks_certificate(&self) -> bool {
+        self.asked.as_ref().and_then(|asked| asked.answer()).is_some_and(|given| given.is_none())
+    }
+
+    /// Says what is behind an alert that comes once all seems well.
+    fn explain(&self, error: rustls::Error) -> rustls::Error {
+        use AlertDescription as Alert;
+        let wants = |alert| {
+            matches!(
+                alert,
+                Alert::AccessDenied
+                    | Alert::BadCertificate
+                    | Alert::CertificateRequired
+                    | Alert::CertificateUnknown
+                    | Alert::HandshakeFailure
+            )
+        };
+        match error {
+            rustls::Error::AlertReceived(alert) if wants(alert) && self.lacks_certificate() => {
+                rustls::Error::General(lacking(alert))
+            }
+            rustls::Error::AlertReceived(Alert::EncryptedClientHelloRequired) => {
+                rustls::Error::General(REFUSED_ECH.into())
+            }
+            error => error,
+        }
+    }
+
+    /// Returns what was chosen, once it was.
+    pub(crate) fn chosen(&self) -> Chosen {
+        let state = self.state();
+        Chosen {
+            version: self.version(),
+            suite: state.negotiated_cipher_suite().map(|suite| suite.suite()),
+            group: state.negotiated_key_exchange_group().map(|group| group.name()),
+            resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
+        }
+    }
+
+    fn version(&self) -> TlsVersion {
+        match self.state().protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => TlsVersion::Tls12,
             // The library speaks no other.
             _ => TlsVersion::Tls13,
+        }
+    }
+
+    fn client_certificate(&self) -> Option<ClientCertificate> {
+        let given = match (&self.asked, &self.requests) {
+            (Some(asked), _) => asked.answer()?.cloned(),
+            (None, true) => self.peer_certificate(),
+            (None, false) => return None,
         };
-        let cipher = self.conn.negotiated_cipher_suite().map(|suite| suite.suite());
-        Tls {
+        Some(given.map_or(ClientCertificate::Absent, |given| subject::describe(&given)))
+    }
+
+    /// Describes the connection, once it is established; what was sent is told once.
+    pub(crate) fn facts(&mut self, peer: Peer, sni: Option<&str>, ja4: Option<String>) -> Box<Tls> {
+        let Chosen { version, suite, group, resumed } = self.chosen();
+        let sent = self.sent.take();
+        let (sent_ja4, differences) = sent.map(|sent| (sent.ja4, sent.differences)).unzip();
+        Box::new(Tls {
             peer,
             version,
-            cipher: cipher
-                .and_then(|suite| suite.as_str())
-                .map_or_else(|| "unknown".into(), registered),
+            cipher: suite.map_or_else(|| "unknown".into(), |suite| names::cipher(suite.into())),
+            group: group.map(|group| names::group(group.into())),
+            resumed,
             sni: sni.map(str::to_owned),
             alpn: self.alpn().map(|alpn| String::from_utf8_lossy(alpn).into_owned()),
-            ja4,
-        }
+            ja4: ja4.or(sent_ja4),
+            client_certificate: self.client_certificate(),
+            differences: differences.flatten(),
+        })
     }
 }
 
-/// Returns the name of a cipher suite at IANA: the library gives those of TLS 1.3 a prefix of its
-/// own.
-fn registered(name: &str) -> String {
-    name.replacen("TLS13_", "TLS_", 1)
+/// Says why a client goes away that wanted its hello to be read encrypted (RFC 9849 §6.1.6).
+const REFUSED_ECH: &str = "its encrypted ClientHello cannot be read here; it was told that the \
+                           server has none, so that it tries without";
+
+/// Says that a server wanted a certificate, and what the user can do.
+pub(crate) fn lacking(alert: AlertDescription) -> String {
+    let alert = rustls::Error::AlertReceived(alert);
+    format!("it asks for a client certificate; give one with --client-certs PATH ({alert})")
 }

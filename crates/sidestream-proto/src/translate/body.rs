@@ -12,7 +12,7 @@ const WORTH_A_SLICE: usize = 2048;
 
 /// How a body is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sending {
+pub(crate) enum Sending {
     /// As chunks.
     Chunked,
     /// As it is: its length is known, or it ends with the connection, or there is none.
@@ -20,7 +20,7 @@ pub(super) enum Sending {
 }
 
 impl Sending {
-    pub(super) fn content(self, to: Peer, data: Bytes, cx: &mut Cx) {
+    pub(crate) fn content(self, to: Peer, data: Bytes, cx: &mut Cx) {
         if self == Self::Plain || data.is_empty() {
             cx.send(to, data);
         } else if data.len() < WORTH_A_SLICE {
@@ -35,7 +35,7 @@ impl Sending {
     }
 
     /// Ends the body, with trailers where there can be some.
-    pub(super) fn end(self, to: Peer, trailers: &Fields, cx: &mut Cx) {
+    pub(crate) fn end(self, to: Peer, trailers: &Fields, cx: &mut Cx) {
         if self == Self::Chunked {
             let mut last = BytesMut::new();
             http1::encode_last_chunk(trailers, &mut last);

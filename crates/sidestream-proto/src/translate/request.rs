@@ -90,7 +90,7 @@ impl Target {
 
 /// Makes a request of HTTP/1 out of one of HTTP/2, and says how its body is to be sent; `end` if
 /// it has none.
-pub(super) fn to_http1(head: &RequestHead, end: bool) -> Result<(Bytes, Sending), Unsayable> {
+pub(crate) fn to_http1(head: &RequestHead, end: bool) -> Result<(Bytes, Sending), Unsayable> {
     let fields = &head.fields;
     let authority = fields.get(":authority").filter(|it| !it.is_empty());
     let host = fields.get("host");

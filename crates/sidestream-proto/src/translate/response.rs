@@ -9,7 +9,7 @@ use super::words::{self, Unsayable};
 use crate::http1::{self, Framing};
 
 /// Makes the fields of HTTP/2 out of a response of HTTP/1, whose body ends as `framing` says.
-pub(super) fn to_http2(head: &ResponseHead, framing: Framing) -> Result<Fields, Unsayable> {
+pub(crate) fn to_http2(head: &ResponseHead, framing: Framing) -> Result<Fields, Unsayable> {
     if framing == Framing::Tunnel {
         return Err("a change of protocol that was not asked for");
     }

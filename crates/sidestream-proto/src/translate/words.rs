@@ -7,7 +7,7 @@ use crate::endpoint::OF_THE_CONNECTION;
 use crate::http1::is_token;
 
 /// Why a message has no words in the other version.
-pub(super) type Unsayable = &'static str;
+pub(crate) type Unsayable = &'static str;
 
 /// Fields that say where a message ends, or for whom it is, and have no place behind it
 /// (RFC 9110 §6.5.1).
@@ -15,7 +15,7 @@ const NOT_IN_TRAILERS: [&str; 5] = ["content-length", "host", "te", "trailer", "
 
 /// Returns the fields of a message of HTTP/1 that go on, in lower case, `Host` and `TE` as they
 /// are.
-pub(super) fn regular_to_http2(fields: &Fields) -> Result<Vec<Field>, Unsayable> {
+pub(crate) fn regular_to_http2(fields: &Fields) -> Result<Vec<Field>, Unsayable> {
     let named = named_by_connection(fields);
     let mut out = Vec::with_capacity(fields.len() + 4);
     for Field { name, value } in fields {
@@ -35,13 +35,13 @@ pub(super) fn regular_to_http2(fields: &Fields) -> Result<Vec<Field>, Unsayable>
 }
 
 /// Returns the trailers that go on into HTTP/2.
-pub(super) fn trailers_to_http2(fields: &Fields) -> Result<Fields, Unsayable> {
+pub(crate) fn trailers_to_http2(fields: &Fields) -> Result<Fields, Unsayable> {
     let fields = regular_to_http2(fields)?;
     Ok(fields.into_iter().filter(belongs_behind).collect())
 }
 
 /// Returns the trailers that go on into HTTP/1.
-pub(super) fn trailers_to_http1(fields: &Fields) -> Fields {
+pub(crate) fn trailers_to_http1(fields: &Fields) -> Fields {
     fields.iter().filter(|field| belongs_behind(field)).cloned().collect()
 }
 

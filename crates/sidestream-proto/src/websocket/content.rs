@@ -75,6 +75,11 @@ impl Content {
         self.dropped = self.sent_bytes - self.data.len() as u64;
     }
 
+    /// Returns how many bytes are held.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.data.capacity() + self.sent.capacity()
+    }
+
     /// Returns whether a text is UTF-8 to its end.
     pub(super) fn is_valid(&self) -> bool {
         self.utf8.as_ref().is_none_or(Utf8::is_valid)

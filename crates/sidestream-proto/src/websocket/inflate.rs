@@ -8,6 +8,9 @@ use super::limits::Limits;
 /// What is inflated at once.
 const SCRATCH_BYTES: usize = 16 * 1024;
 
+/// About how much memory a stream takes that is being inflated.
+const STREAM_BYTES: usize = 44 * 1024;
+
 /// What a sender leaves off the end of each message (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
@@ -37,6 +40,11 @@ impl Inflater {
     /// Returns whether the next message can be inflated.
     pub(super) const fn is_able(&self) -> bool {
         !self.given_up
+    }
+
+    /// Returns about how many bytes are held.
+    pub(super) const fn held_bytes(&self) -> usize {
+        if self.stream.is_some() { STREAM_BYTES } else { 0 }
     }
 
     /// Inflates a stretch of a message into `take`.

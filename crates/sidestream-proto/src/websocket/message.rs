@@ -132,6 +132,31 @@ impl MessageReader {
         cut.into_iter().flatten().map(|content| content.into_message(false))
     }
 
+    /// Returns whether a frame of another could stand here, and if so, whether within a message.
+    pub(super) fn is_between_frames(&self) -> Option<bool> {
+        let between = self.frame.is_none() && self.unread().is_empty() && self.items.is_empty();
+        between.then_some(self.data.is_some())
+    }
+
+    /// Returns whether a close came.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Returns about how many bytes are held for a message that is under way, and to inflate later
+    /// ones.
+    pub(super) fn held_bytes(&self) -> usize {
+        let contents: usize =
+            [&self.single, &self.data].into_iter().flatten().map(Content::held_bytes).sum();
+        contents + self.inflater.as_ref().map_or(0, Inflater::held_bytes)
+    }
+
+    /// Lets go of what is held to inflate later messages: none will be read.
+    pub(super) fn forget(&mut self) {
+        self.inflater = None;
+        self.items = VecDeque::new();
+    }
+
     fn begin(&mut self, head: FrameHead) {
         self.check(&head);
         let kind = match head.opcode {

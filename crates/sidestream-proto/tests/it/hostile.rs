@@ -3,10 +3,13 @@
 mod any;
 mod chunks;
 mod frames;
+mod greetings;
 mod heads;
 mod pipelines;
 mod servers;
+mod sockets;
 mod streams;
+mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};

@@ -1,5 +1,10 @@
 //! HTTP/1 between a client and its servers.
 
+mod auth;
 mod fidelity;
+mod forward;
 mod origin;
 mod proxy;
+mod reverse;
+mod smuggling;
+mod talk;

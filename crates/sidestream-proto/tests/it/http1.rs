@@ -1,7 +1,7 @@
 //! The HTTP/1 codec: what it passes, what it refuses, and that it changes nothing.
 
 mod bodies;
-mod cases;
+pub(crate) mod cases;
 mod connection;
 mod cuts;
 mod differences;
@@ -19,7 +19,7 @@ use sidestream_record::Fields;
 
 /// Who sends a message.
 #[derive(Clone, Copy, Debug)]
-enum Sender {
+pub(crate) enum Sender {
     Client,
     /// In answer to a request of that method.
     Server(&'static str),

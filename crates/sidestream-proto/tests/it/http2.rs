@@ -3,6 +3,7 @@
 mod frames;
 mod holds;
 mod passes;
+mod sockets;
 mod splits;
 
 use bytes::{BufMut as _, Bytes, BytesMut};

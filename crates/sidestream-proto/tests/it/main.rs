@@ -4,10 +4,13 @@
 #![expect(clippy::disallowed_methods, reason = "a play begins at some instant")]
 
 mod ca;
+mod detect;
 mod dns;
 mod endpoint;
 mod hello;
+mod hooks;
 mod hostile;
+mod hosts;
 mod hpack;
 mod http;
 mod http1;
@@ -16,5 +19,6 @@ mod passing;
 mod play;
 mod raw;
 mod tls;
+mod tls_mirror;
 mod translate;
 mod websocket;

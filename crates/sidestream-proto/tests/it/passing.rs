@@ -177,22 +177,19 @@ fn a_server_that_speaks_first_is_decided_by_the_name_that_was_looked_up() {
 }
 
 #[test]
-fn a_flow_that_has_half_ended_already_is_relayed_without_a_splice() {
+fn a_flow_that_has_half_ended_already_is_left_to_the_engine_too() {
     let mut play = clear(25, None, spec("host:a.test"));
     play.client("x");
     play.input(Input::Eof(Peer::Client));
-    play.server("y");
-    play.input(Input::Eof(Peer::Server(0)));
+    play.input(Input::Spliced { from_client: 0, from_server: 1, end: SpliceEnd::Closed });
     assert_snapshot!(play, @r#"
     >> data client "x"
     >> eof client
     << * Passed(Passed { why: Spec { host: None }, offered: None })
     << send server "x"
     << shutdown server
-    >> data server "y"
-    << send client "y"
-    >> eof server
-    << shutdown client
+    << splice 0
+    >> spliced 0 up, 1 down, Closed
     << * closed, 1 received, 1 sent
     << done
     "#);

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rustls::crypto::aws_lc_rs::default_provider;
 use sidestream_flow::{ExchangeId, FlowKey, Ids, Peer, Transport};
+use sidestream_proto::hooks::{Question, Verdict};
+use sidestream_proto::tls::Downstream;
 use sidestream_proto::{Config, Conn, Event, Input, Output, PassRules, Start};
 use sidestream_record::{DialFailure, Point, WebSocketMessage, wording};
 
@@ -13,7 +16,7 @@ pub(crate) use crate::ca::Ca;
 
 /// Makes a machine's configuration that trusts that authority upstream.
 pub(crate) fn config(upstream: &Ca) -> Config {
-    Config::new(upstream.client_config(), upstream.server_config("unused.test"))
+    Config::new(upstream.trusted(), Downstream::new(Arc::new(default_provider())))
 }
 
 /// A machine and its transcript.
@@ -137,6 +140,16 @@ impl Play {
         self.drain();
     }
 
+    /// Takes the questions to hooks since the last time.
+    pub(crate) fn take_questions(&mut self) -> Vec<Question> {
+        let asked = self.outputs.extract_if(.., |output| matches!(output, Output::Ask(_)));
+        asked.filter_map(|it| if let Output::Ask(it) = it { Some(*it) } else { None }).collect()
+    }
+
+    pub(crate) fn judge(&mut self, exchange: u64, verdict: Verdict) {
+        self.quiet_input(Input::Verdict(ExchangeId(exchange), Box::new(verdict)));
+    }
+
     /// Lets time pass in which nothing happens.
     pub(crate) fn wait(&mut self, time: Duration) {
         self.now += time;
@@ -148,7 +161,7 @@ impl Play {
         self.input(Input::Timeout);
     }
 
-    fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         loop {
             let output = self.conn.poll_output();
             match &output {
@@ -240,6 +253,8 @@ impl fmt::Display for Shown<'_, Input> {
             Input::Reset(peer) => write!(f, "reset {peer}"),
             Input::Stop => f.write_str("stop"),
             Input::Timeout => f.write_str("timeout"),
+            Input::Verdict(exchange, verdict) => write!(f, "verdict {exchange} {verdict:?}"),
+            Input::Via { server, via } => write!(f, "via {server} {}", via.proxy),
         }
     }
 }
@@ -248,6 +263,7 @@ impl fmt::Display for Shown<'_, Output> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Output::Abort(peer) => write!(f, "abort {peer}"),
+            Output::Ask(question) => write!(f, "ask {}", question.exchange),
             Output::Done => f.write_str("done"),
             Output::Event(event) => write!(f, "* {}", Shown(event)),
             Output::Learn(message) => write!(f, "learn {}", wording::dns_answer(message)),
@@ -316,6 +332,7 @@ impl fmt::Display for Shown<'_, Event> {
                     (message.compressed, " compressed"),
                     (message.encoded, " encoded"),
                     (!message.ended, " cut"),
+                    (message.injected, " injected"),
                 ];
                 let marks = marks.into_iter().filter(|(is, _)| *is);
                 marks.map(|(_, mark)| mark).try_for_each(|mark| f.write_str(mark))?;

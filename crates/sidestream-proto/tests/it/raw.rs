@@ -1,5 +1,7 @@
 //! What is not understood, and datagrams.
 
+mod rest;
+
 use insta::assert_snapshot;
 use sidestream_flow::Peer;
 use sidestream_proto::Input;

@@ -6,5 +6,8 @@ mod hostile;
 mod lab;
 mod peers;
 mod refusals;
+mod round_trips;
+mod smuggling;
+mod sockets;
 mod stage;
 mod up;

@@ -4,6 +4,7 @@ mod bounds;
 mod codec;
 mod ends;
 mod fidelity;
+mod inject;
 mod messages;
-mod peer;
+pub(crate) mod peer;
 mod violations;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 use sidestream_flow::Process;
 use sidestream_proto::{RefusedHosts, RefusedUntil};
 
+use crate::clock;
+
 /// How many pairs of program and host are remembered: the oldest are forgotten beyond it.
 const MAX_REFUSALS: usize = 4096;
 
@@ -52,7 +54,7 @@ impl Refusals {
         sure: bool,
         period: Duration,
     ) -> bool {
-        let (now, time) = (Instant::now(), SystemTime::now());
+        let (now, time) = (clock::now(), SystemTime::now());
         let pair = (program(process), host.to_owned());
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = inner.suspected.remove(&pair);

@@ -12,11 +12,13 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use sidestream_capture::{BoxFuture, Destination, Dialed, Pending, Stream};
-use sidestream_flow::Peer;
+use sidestream_flow::{ExchangeId, Peer};
+use sidestream_proto::hooks::{Question, Verdict};
 use sidestream_proto::{Input, Output, Target};
 use sidestream_record::DialFailure;
 use tokio::time::{Sleep, sleep, timeout};
 
+use crate::clock;
 use crate::flow::Flow;
 use crate::side::Side;
 use crate::splice::Splice;
@@ -33,6 +35,7 @@ const LINGER: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(5);
 
 type Accepting = BoxFuture<'static, io::Result<Box<dyn Stream>>>;
+type Judging = BoxFuture<'static, Verdict>;
 type Dialing = BoxFuture<'static, Result<Dialed, DialFailure>>;
 
 /// The client's end, before and after it was answered.
@@ -54,6 +57,8 @@ pub(crate) struct Tcp {
     flow: Flow,
     client: Client,
     servers: Vec<Server>,
+    /// What hooks look at.
+    judging: Vec<(ExchangeId, Judging)>,
     /// Both connections, once nobody has to look at what they carry.
     splice: Option<Box<Splice>>,
     /// Why the last server was not reached.
@@ -75,6 +80,7 @@ impl Tcp {
             flow,
             client,
             servers: Vec::new(),
+            judging: Vec::new(),
             splice: None,
             failure: None,
             timer: Box::pin(sleep(Duration::ZERO)),
@@ -83,7 +89,10 @@ impl Tcp {
         }
     }
 
-    pub(crate) async fn run(mut self, mut stop: Stop) {
+    /// Serves it to its end.
+    ///
+    /// Borrowed, for a task would hold twice what is moved into its future.
+    pub(crate) async fn run(&mut self, mut stop: Stop) {
         let mut soon = stop.clone();
         let mut soon = pin!(soon.beyond(Urgency::Run));
         let mut now = pin!(stop.beyond(Urgency::Gracefully));
@@ -103,7 +112,7 @@ impl Tcp {
                     self.splice.take().map_or(Input::Stop, |splice| splice.stop())
                 }
             };
-            self.flow.conn.handle_input(input, Instant::now());
+            self.flow.conn.handle_input(input, clock::now());
         }
         // A peer that takes its time has it, as it would have if a kernel sent what waits; only a
         // proxy that is to stop waits no longer.
@@ -126,13 +135,14 @@ impl Tcp {
             let output = self.flow.conn.poll_output();
             match output {
                 Output::Abort(peer) => self.abort(peer),
+                Output::Ask(question) => self.ask(*question),
                 Output::Done => return None,
                 Output::Event(event) => self.flow.record(event),
                 Output::Learn(message) => self.flow.shared.names.learn(&message),
                 Output::NeedLeaf(request) => {
                     let leaf = self.flow.shared.leaves.issue(&request);
                     // The machine asks for a leaf as its last output.
-                    self.flow.conn.handle_input(Input::Leaf(leaf), Instant::now());
+                    self.flow.conn.handle_input(Input::Leaf(leaf), clock::now());
                 }
                 Output::Open { server, target } => self.open(server, target),
                 Output::Send(peer, bytes) => {
@@ -165,19 +175,37 @@ impl Tcp {
     }
 
     fn open(&mut self, server: u32, target: Target) {
+        let is_http = matches!(target, Target::Http(..));
         let target = self.flow.target(target);
         let (dial, info) = (Arc::clone(&self.flow.shared.dial), Arc::clone(&self.flow.info));
-        let dialing = Box::pin(async move { dial.dial(&info, &target).await });
+        let dialing = Box::pin(async move {
+            if is_http {
+                return dial.dial_http(&info, &target).await;
+            }
+            dial.dial(&info, &target).await
+        });
         debug_assert_eq!(self.servers.len(), server as usize, "servers are opened in order");
         self.servers.push(Server::Dialing(dialing));
     }
 
-    /// Hands both connections over to be relayed. Where one of them has gone meanwhile, the machine
-    /// is told as ever.
+    /// Has hooks judge a message.
+    fn ask(&mut self, question: Question) {
+        let exchange = question.exchange;
+        let judging: Judging = match &self.flow.hook {
+            Some(hook) => Arc::clone(hook).judge(question),
+            None => Box::pin(async { Verdict::Pass }),
+        };
+        self.judging.push((exchange, judging));
+    }
+
+    /// Hands both connections over to be relayed. Where one of them is gone or broken meanwhile, the
+    /// machine is told as ever.
     fn begin_splice(&mut self, number: u32) {
         let Some(server) = self.servers.get_mut(number as usize) else { return };
         match (mem::replace(&mut self.client, Client::Gone), mem::replace(server, Server::Gone)) {
-            (Client::Open(client), Server::Open(server)) => {
+            (Client::Open(client), Server::Open(server))
+                if !client.is_broken() && !server.is_broken() =>
+            {
                 self.splice = Some(Box::new(Splice::new(client, server, number)));
             }
             (client, gone) => (self.client, *server) = (client, gone),
@@ -229,7 +257,7 @@ impl Drop for Tcp {
         if let Some(splice) = self.splice.take()
             && !std::thread::panicking()
         {
-            self.flow.conn.handle_input(splice.stop(), Instant::now());
+            self.flow.conn.handle_input(splice.stop(), clock::now());
         }
     }
 }

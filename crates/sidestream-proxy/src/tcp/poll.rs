@@ -2,7 +2,6 @@
 
 use std::mem;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use sidestream_capture::Dialed;
 use sidestream_flow::Peer;
@@ -10,6 +9,7 @@ use sidestream_proto::Input;
 use tracing::trace;
 
 use super::{Client, PAUSE, Server, Tcp};
+use crate::clock;
 use crate::side::{Came, HIGH_WATER, Side};
 
 impl Tcp {
@@ -21,6 +21,9 @@ impl Tcp {
                 self.splice = None;
             }
             return over;
+        }
+        if let Poll::Ready(input) = self.poll_hooks(cx) {
+            return Poll::Ready(input);
         }
         let connecting = self.poll_servers(cx);
         if connecting.is_ready() {
@@ -53,6 +56,16 @@ impl Tcp {
         Poll::Pending
     }
 
+    fn poll_hooks(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
+        for (at, (exchange, judging)) in self.judging.iter_mut().enumerate() {
+            let Poll::Ready(verdict) = judging.as_mut().poll(cx) else { continue };
+            let exchange = *exchange;
+            drop(self.judging.swap_remove(at));
+            return Poll::Ready(Input::Verdict(exchange, Box::new(verdict)));
+        }
+        Poll::Pending
+    }
+
     fn poll_servers(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
         for (number, server) in (0..).zip(&mut self.servers) {
             let Server::Dialing(dialing) = server else { continue };
@@ -63,8 +76,12 @@ impl Tcp {
                     self.failure = Some(failure.clone());
                     return Poll::Ready(Input::OpenFailed { server: number, failure });
                 }
-                Poll::Ready(Ok(Dialed { stream, addr })) => {
+                Poll::Ready(Ok(Dialed { stream, addr, via })) => {
                     *server = Server::Open(Side::new(stream));
+                    if let Some(via) = via {
+                        let via = Input::Via { server: number, via };
+                        self.flow.conn.handle_input(via, clock::now());
+                    }
                     match mem::replace(&mut self.client, Client::Gone) {
                         Client::Pending(pending) => {
                             let opened = Some((number, addr));
@@ -144,7 +161,7 @@ impl Tcp {
         }
         if !self.flow.shared.sink.has_room() {
             if self.pause.is_elapsed() {
-                self.pause.as_mut().reset((Instant::now() + PAUSE).into());
+                self.pause.as_mut().reset((clock::now() + PAUSE).into());
             }
             if self.pause.as_mut().poll(cx).is_ready() {
                 cx.waker().wake_by_ref();

@@ -2,13 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod counted;
 mod faults;
 mod flows;
+mod hooks;
 mod hostile;
 mod load;
 mod memory;
+mod openssl;
 mod passing;
+mod raw;
 mod regular;
 mod stage;
+mod tls;
 mod trust;
 mod udp;

@@ -85,7 +85,7 @@ impl Dial for Dialler {
         let (ours, theirs) = duplex(PIPE_BYTES);
         let sent = self.0.send(theirs);
         Box::pin(async move {
-            let dialed = Dialed { stream: Box::new(Pipe(ours)), addr: flow.key.server };
+            let dialed = Dialed { stream: Box::new(Pipe(ours)), addr: flow.key.server, via: None };
             sent.map(|()| dialed).map_err(|_gone| DialFailure::Refused)
         })
     }

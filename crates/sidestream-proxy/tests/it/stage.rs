@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
@@ -15,24 +16,29 @@ use sidestream_capture::{
 };
 use sidestream_explicit::Explicit;
 use sidestream_flow::{FlowKey, Ids, Process, Transport};
-use sidestream_proxy::{Proxy, ServeError, Served, Stop, Stopper, UpstreamTrust, config};
+use sidestream_proxy::{
+    Proxy, ServeError, Served, Stop, Stopper, TlsOptions, UpstreamTrust, config,
+};
 use sidestream_record::{Book, Closed, Entry, Event, Exchange, Finished, Recorded, Sink};
 use sidestream_spec::Spec;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+use crate::counted::Counted;
 
 /// Diverts whoever connects to its listener, as if they had meant to reach another address.
 pub(crate) struct Diverter {
     listener: TcpListener,
     server: SocketAddr,
     residual: Option<Arc<Spec>>,
+    read: Arc<AtomicU64>,
 }
 
 impl Diverter {
     /// Listens for clients that mean to reach that server.
     pub(crate) async fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self { listener, server, residual: None }
+        Self { listener, server, residual: None, read: Arc::default() }
     }
 
     /// Returns where clients connect.
@@ -56,6 +62,7 @@ impl Capture for Diverter {
             egress: Egress::default(),
             residual: self.residual.clone(),
         };
+        let stream = Counted { stream, read: Arc::clone(&self.read) };
         Poll::Ready(Ok(Some(Incoming { info, kind: Kind::Tcp(Box::new(Accepted(stream))) })))
     }
 
@@ -68,7 +75,8 @@ impl Capture for Diverter {
 #[derive(Default)]
 pub(crate) struct Keep {
     entries: Mutex<Vec<Entry>>,
-    full: std::sync::atomic::AtomicBool,
+    full: AtomicBool,
+    is_careless: AtomicBool,
 }
 
 impl Keep {
@@ -78,7 +86,11 @@ impl Keep {
     }
 
     pub(crate) fn set_full(&self, full: bool) {
-        self.full.store(full, std::sync::atomic::Ordering::Relaxed);
+        self.full.store(full, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_wants_content(&self, wants: bool) {
+        self.is_careless.store(!wants, Ordering::Relaxed);
     }
 }
 
@@ -92,7 +104,11 @@ impl Sink for Keep {
     }
 
     fn has_room(&self) -> bool {
-        !self.full.load(std::sync::atomic::Ordering::Relaxed)
+        !self.full.load(Ordering::Relaxed)
+    }
+
+    fn wants_content(&self) -> bool {
+        !self.is_careless.load(Ordering::Relaxed)
     }
 }
 
@@ -104,6 +120,8 @@ pub(crate) struct Stage {
     pub(crate) root: CertificateDer<'static>,
     pub(crate) root_pem: String,
     pub(crate) proxy: Proxy,
+    /// How many bytes of diverted clients were read.
+    pub(crate) read: Arc<AtomicU64>,
     serving: JoinHandle<Result<Served, ServeError>>,
 }
 
@@ -111,8 +129,19 @@ impl Stage {
     /// Diverts clients to that server.
     pub(crate) async fn new(server: SocketAddr, trust: UpstreamTrust) -> Self {
         let driver = Diverter::to(server).await;
-        let addr = driver.addr();
-        Self::serving(Box::new(driver), addr, trust)
+        let (addr, read) = (driver.addr(), Arc::clone(&driver.read));
+        Self { read, ..Self::serving(Box::new(driver), addr, trust) }
+    }
+
+    /// Diverts clients to that server, and speaks TLS as the options say.
+    pub(crate) async fn tuned(
+        server: SocketAddr,
+        trust: UpstreamTrust,
+        options: &TlsOptions,
+    ) -> Self {
+        let driver = Diverter::to(server).await;
+        let (addr, read) = (driver.addr(), Arc::clone(&driver.read));
+        Self { read, ..Self::serving_with(Box::new(driver), addr, trust, options) }
     }
 
     /// Diverts clients to that server; what is selected is left to its name.
@@ -131,21 +160,33 @@ impl Stage {
     }
 
     fn serving(driver: Box<dyn Capture>, addr: SocketAddr, trust: UpstreamTrust) -> Self {
+        Self::serving_with(driver, addr, trust, &TlsOptions::default())
+    }
+
+    fn serving_with(
+        driver: Box<dyn Capture>,
+        addr: SocketAddr,
+        trust: UpstreamTrust,
+        options: &TlsOptions,
+    ) -> Self {
+        let mut config = config(&trust).unwrap();
+        options.apply(&mut config);
         let authority =
             Authority::generate("Test", SystemTime::now(), &default_provider()).unwrap();
         let (root, root_pem) = (authority.certificate_der().clone(), authority.certificate_pem());
         let sink = Arc::new(Keep::default());
         let proxy = Proxy::new(
-            config(&trust).unwrap(),
+            config,
             Arc::new(authority),
             Arc::new(Direct::default()),
             Arc::clone(&sink) as Arc<dyn Sink>,
             Ids::default(),
         );
+        proxy.set_certs(options.certs.clone());
         let (stopper, stop) = Stop::new();
         let serves = proxy.clone();
         let serving = tokio::spawn(async move { serves.serve(driver, stop).await });
-        Self { addr, stopper, sink, root, root_pem, proxy, serving }
+        Self { addr, stopper, sink, root, root_pem, proxy, read: Arc::default(), serving }
     }
 
     /// Waits until every flow so far has ended by itself.

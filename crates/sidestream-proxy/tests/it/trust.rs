@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use sidestream_proxy::UpstreamTrust;
-use sidestream_testkit::{Origin, TestCa, Validity};
+use sidestream_testkit::{Leaf, Origin, TestCa, Validity};
 
 use crate::stage::Stage;
 
@@ -95,7 +95,20 @@ async fn a_server_that_cannot_be_trusted_is_a_failure_that_says_why() {
     check(expired.server_config(versions), trusting(&ca), "has expired").await;
     check(ca.server_config(&["b.test"]), trusting(&ca), "is for another name").await;
     let stranger = UpstreamTrust::default();
-    check(ca.server_config(&["a.test"]), stranger, "unknown issuer").await;
+    check(ca.server_config(&["a.test"]), stranger.clone(), "whose certificate was not sent").await;
+    let own = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
+    let own = Leaf { chain: vec![own.cert.der().clone()], key };
+    check(own.server_config(versions), stranger, "it is self-signed").await;
+    let names: Vec<_> = (0..10_000).map(|number| format!("host-{number}.a.test")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).chain(["a.test"]).collect();
+    let Leaf { chain, key } = ca.leaf(&names, Validity::Current);
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+    let large = rustls::sign::CertifiedKey::new(chain, key);
+    let config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(large)));
+    check(config, trusting(&ca), "more than the 64 KiB").await;
 }
 
 #[tokio::test]

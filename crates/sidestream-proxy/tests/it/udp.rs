@@ -31,11 +31,7 @@ async fn datagrams_stay_whole_also_empty_ones_and_those_sent_before_the_server_i
     }
     drop(client);
     settled(&sink).await;
-    let closed = sink.events().into_iter().find_map(|event| match event {
-        Event::Closed(closed) => Some((closed.received, closed.sent, closed.failure)),
-        _ => None,
-    });
-    assert_eq!(closed, Some((9003, 9003, None)));
+    assert_eq!(closed(&sink), Some((9003, 9003, None)));
 }
 
 #[tokio::test]
@@ -55,6 +51,19 @@ async fn a_server_that_does_not_listen_ends_the_association() {
 }
 
 #[tokio::test]
+async fn an_association_that_is_idle_when_the_proxy_stops_is_whole() {
+    let origin = UdpOrigin::echo();
+    let sink = Arc::new(Keep::default());
+    let stage = Memory::new(Arc::clone(&sink) as _);
+    let mut client = stage.associate(origin.addr());
+    client.send(&b"echo"[..]);
+    assert_eq!(client.recv().await.unwrap(), &b"echo"[..]);
+    stage.stopper.stop();
+    settled(&sink).await;
+    assert_eq!(closed(&sink), Some((4, 4, None)));
+}
+
+#[tokio::test]
 async fn the_name_that_a_client_looked_up_is_the_name_of_the_next_flow() {
     let ip = IpAddr::from(Ipv4Addr::new(10, 0, 0, 1));
     let origin = DnsOrigin::serve(&[("a.test", ip)]);
@@ -70,6 +79,14 @@ async fn the_name_that_a_client_looked_up_is_the_name_of_the_next_flow() {
     let named = |event: &Event| matches!(event, Event::Named { host } if host == "a.test");
     assert!(events.contains(&Event::Recognized(Protocol::Dns)), "{events:?}");
     assert!(events.iter().any(named), "{events:?}");
+}
+
+/// How many bytes the only flow had each way, and how it ended.
+fn closed(sink: &Keep) -> Option<(u64, u64, Option<Failure>)> {
+    sink.events().into_iter().find_map(|event| match event {
+        Event::Closed(closed) => Some((closed.received, closed.sent, closed.failure)),
+        _ => None,
+    })
 }
 
 /// Waits until the only flow is over.

@@ -23,6 +23,7 @@ fn message(from: Peer, kind: WebSocketKind, data: &[u8]) -> WebSocketMessage {
         compressed: false,
         encoded: false,
         ended: true,
+        injected: false,
     }
 }
 

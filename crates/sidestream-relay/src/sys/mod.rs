@@ -11,6 +11,7 @@ pub(crate) use imp::Pipe;
 
 /// What one attempt to move bytes came to.
 #[derive(Debug)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nothing is moved"))]
 pub(crate) enum Moved {
     /// So many; none from an end means that it has ended.
     Bytes(usize),

@@ -16,9 +16,9 @@ fn pair() -> (TcpStream, TcpStream) {
     (client, listener.accept().unwrap().0)
 }
 
-fn registered(stream: TcpStream) -> Box<tokio::net::TcpStream> {
+fn registered(stream: TcpStream) -> tokio::net::TcpStream {
     stream.set_nonblocking(true).unwrap();
-    Box::new(tokio::net::TcpStream::from_std(stream).unwrap())
+    tokio::net::TcpStream::from_std(stream).unwrap()
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::io::ErrorKind;
 
 use bytes::Bytes;
-use sidestream_relay::{Ending, Relay, Which};
+use sidestream_relay::{Ending, Ends, Relay, Which};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::lab::{Ground, Lab, Opaque, pair, within};
+use crate::lab::{Ground, LINKS, Lab, Link, pair, within};
 
 const GROUNDS: [Ground; 3] = [Ground::Sockets, Ground::Streams, Ground::Mixed];
 
@@ -89,7 +89,7 @@ async fn what_a_server_said_before_it_broke_the_upload_off_is_passed_on() {
 async fn what_came_earlier_goes_first_and_is_not_counted() {
     let ((mut client, a), (b, mut server)) = (pair().await, pair().await);
     let (to_a, to_b) = (Bytes::from_static(b"hello "), Bytes::from_static(b"GET "));
-    let mut relay = Relay::new(Box::new(a), Box::new(Opaque(b))).with_early(to_a, to_b);
+    let mut relay = Relay::new(Link::Socket(a), Link::Opaque(b), LINKS).with_early(to_a, to_b);
     let relaying =
         tokio::spawn(async move { std::future::poll_fn(|cx| relay.poll_relayed(cx)).await });
     client.write_all(b"/").await.unwrap();
@@ -107,7 +107,7 @@ async fn what_came_earlier_goes_first_and_is_not_counted() {
 #[tokio::test]
 async fn a_relay_that_is_dropped_closes_both_ends_and_knows_what_it_moved() {
     let ((mut client, a), (b, mut server)) = (pair().await, pair().await);
-    let mut relay = Relay::new(Box::new(a), Box::new(b));
+    let mut relay = Relay::new(a, b, Ends::SOCKETS);
     client.write_all(b"abc").await.unwrap();
     let mut received = [0; 3];
     tokio::select! {
@@ -119,4 +119,30 @@ async fn a_relay_that_is_dropped_closes_both_ends_and_knows_what_it_moved() {
     drop(relay);
     assert_eq!(within(client.read(&mut [0; 1])).await.unwrap(), 0);
     assert_eq!(within(server.read(&mut [0; 1])).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn an_end_that_has_ended_before_is_not_read_and_the_other_is_told_once() {
+    for is_told in [true, false] {
+        let ((mut client, a), (mut b, mut server)) = (pair().await, pair().await);
+        let early = if is_told { Bytes::new() } else { Bytes::from_static(b"last words") };
+        if is_told {
+            b.shutdown().await.unwrap();
+        }
+        client.shutdown().await.unwrap();
+        let relay = Relay::new(a, b, Ends::SOCKETS).with_early(Bytes::new(), early.clone());
+        let mut relay = relay.with_ended(Which::A, is_told);
+        assert!(relay.is_ending());
+        let relaying =
+            tokio::spawn(async move { std::future::poll_fn(|cx| relay.poll_relayed(cx)).await });
+        let mut received = Vec::new();
+        within(server.read_to_end(&mut received)).await.unwrap();
+        assert_eq!(received, early);
+        within(pass(&mut server, &mut client, MUCH)).await;
+        drop(server);
+        assert_eq!(within(client.read(&mut [0; 1])).await.unwrap(), 0);
+        let relayed = within(relaying).await.unwrap();
+        assert_eq!((relayed.from_a, relayed.from_b), (0, MUCH as u64));
+        assert_eq!(relayed.ending, Ending::Closed);
+    }
 }

@@ -6,9 +6,9 @@ use std::task::{Context, Poll, Waker};
 use sidestream_relay::Relay;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::lab::{Opaque, pair, within};
+use crate::lab::{LINKS, Link, pair, within};
 
-/// Holds one relay over: that of both directions and its two boxes, and no buffer.
+/// Holds one relay over: those of both directions, and no buffer.
 const MAX_BYTES: u64 = 1024;
 
 #[test]
@@ -18,7 +18,7 @@ fn an_idle_relay_holds_no_buffer() {
         let ((mut client, a), (b, mut server)) = (pair().await, pair().await);
         let mut relay = None;
         let held = allocation_counter::measure(|| {
-            relay = Some(Relay::new(Box::new(Opaque(a)), Box::new(Opaque(b))));
+            relay = Some(Relay::new(Link::Opaque(a), Link::Opaque(b), LINKS));
             let relay = relay.as_mut().unwrap();
             poll_once(relay);
         });
@@ -40,7 +40,7 @@ fn an_idle_relay_holds_no_buffer() {
     });
 }
 
-fn poll_once(relay: &mut Relay) {
+fn poll_once(relay: &mut Relay<Link>) {
     let mut cx = Context::from_waker(Waker::noop());
     let relaying = pin!(std::future::poll_fn(|cx| relay.poll_relayed(cx)));
     assert!(matches!(relaying.poll(&mut cx), Poll::Pending));

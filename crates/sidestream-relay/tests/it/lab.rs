@@ -1,10 +1,11 @@
 //! A client and a server with a relay between them.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use sidestream_relay::{End, Relayed, relay};
+use sidestream_relay::{Ends, Relay, Relayed};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -33,12 +34,14 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) async fn on(ground: Ground) -> Self {
         let ((client, a), (b, server)) = (pair().await, pair().await);
-        let (a, b): (Box<dyn End>, Box<dyn End>) = match ground {
-            Ground::Sockets => (Box::new(a), Box::new(b)),
-            Ground::Streams => (Box::new(Opaque(a)), Box::new(Opaque(b))),
-            Ground::Mixed => (Box::new(a), Box::new(Opaque(b))),
+        let (a, b) = match ground {
+            Ground::Sockets => (Link::Socket(a), Link::Socket(b)),
+            Ground::Streams => (Link::Opaque(a), Link::Opaque(b)),
+            Ground::Mixed => (Link::Socket(a), Link::Opaque(b)),
         };
-        Self { client, server, relaying: tokio::spawn(relay(a, b)) }
+        let mut relay = Relay::new(a, b, LINKS);
+        let relaying = tokio::spawn(async move { poll_fn(|cx| relay.poll_relayed(cx)).await });
+        Self { client, server, relaying }
     }
 
     pub(crate) async fn relayed(self) -> Relayed {
@@ -59,39 +62,54 @@ pub(crate) async fn pair() -> (TcpStream, TcpStream) {
     (client, server)
 }
 
-/// A connection that hides its socket.
-pub(crate) struct Opaque(pub(crate) TcpStream);
+/// A connection that shows its socket, or hides it.
+pub(crate) enum Link {
+    Socket(TcpStream),
+    Opaque(TcpStream),
+}
 
-impl End for Opaque {
-    fn reset(self: Box<Self>) {
-        Box::new(self.0).reset();
+pub(crate) const LINKS: Ends<Link> = Ends {
+    socket: |link| match link {
+        Link::Socket(socket) => Some(socket),
+        Link::Opaque(_) => None,
+    },
+    reset: |link| match link {
+        Link::Socket(socket) | Link::Opaque(socket) => (Ends::SOCKETS.reset)(socket),
+    },
+};
+
+impl Link {
+    fn inner(&mut self) -> Pin<&mut TcpStream> {
+        match self {
+            Self::Socket(socket) | Self::Opaque(socket) => Pin::new(socket),
+        }
     }
 }
 
-impl AsyncRead for Opaque {
+impl AsyncRead for Link {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        self.inner().poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Opaque {
+impl AsyncWrite for Link {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        self.inner().poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        self.inner().poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        self.inner().poll_shutdown(cx)
     }
 }

@@ -16,7 +16,12 @@ fn curl<'a>(ancestors: &'a [ProcessFacts<'static>]) -> Facts<'a> {
         user: User { uid: Some(33), name: Some("www-data") }.into(),
         cgroup: "/system.slice/nginx.service".into(),
         unit: "nginx.service".into(),
-        container: Container { id: "0123456789abcdef0123", name: Some("web") }.into(),
+        container: Container {
+            id: "0123456789abcdef0123",
+            name: Some("web"),
+            image: Some("localhost:5000/team/nginx:1.27@sha256:abc"),
+        }
+        .into(),
         ..ProcessFacts::default()
     };
     Facts {
@@ -104,6 +109,10 @@ fn each_item_matches_its_fact() {
         ("unit:nginx", "unit:ngin"),
         ("unit:nginx.service", "unit:nginx.socket"),
         ("container:web", "container:we"),
+        ("container:nginx", "container:team"),
+        ("container:nginx:1.27", "container:nginx:1.2"),
+        ("container:localhost:5000/team/nginx", "container:team/nginx"),
+        ("container:localhost:5000/team/nginx:1.27@sha256:abc", "container:1.27"),
         ("container:0123456789ab", "container:0123456789a"),
         ("container:0123456789abcdef0123", "container:123456789abcdef0123"),
         ("tree:curl", "tree:bash"),

@@ -1,7 +1,7 @@
 //! Globs, by table and against a slow and obvious matcher.
 
 use proptest::prelude::*;
-use sidestream_spec::{Fact, Glob, Matcher, ProcessFacts, ProcessMatcher, Spec, Truth};
+use sidestream_spec::{Glob, Matcher, ProcessMatcher, Spec};
 
 fn name_glob(pattern: &str) -> Glob {
     let spec: Spec = format!("name:{pattern}").parse().unwrap();
@@ -70,6 +70,8 @@ fn stars_without_end_do_not_take_forever() {
 fn a_path_that_is_no_text_is_matched_by_its_bytes() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
+
+    use sidestream_spec::{Fact, ProcessFacts, Truth};
 
     let path = Fact::Known(OsStr::from_bytes(b"/opt/\xFF/curl"));
     let process = ProcessFacts { path, ..ProcessFacts::ABSENT };

@@ -52,8 +52,10 @@ fn settled<T: Clone + std::fmt::Debug + 'static>(pool: &'static [T]) -> BoxedStr
 fn settled_process() -> impl Strategy<Value = ProcessFacts<'static>> {
     const USERS: [User<'_>; 2] =
         [User { uid: Some(1), name: None }, User { uid: None, name: Some("a") }];
-    const CONTAINERS: [Container<'_>; 2] =
-        [Container { id: "a", name: None }, Container { id: "b", name: Some("b") }];
+    const CONTAINERS: [Container<'_>; 2] = [
+        Container { id: "a", name: None, image: None },
+        Container { id: "b", name: Some("b"), image: Some("a") },
+    ];
     (
         settled(&[1, 2]),
         settled(&["a", "b"]),

@@ -10,6 +10,7 @@ use sidestream_record::{
 };
 
 use super::dns::WireDns;
+use super::edit::WireEdit;
 use super::failure::WireFailure;
 use super::http::{
     WireField, WireRequest, WireResponse, fields_from, fields_to, version_from, version_to,
@@ -79,7 +80,8 @@ struct WireDefect {
 }
 
 /// An alteration; `kind` is 1 ALPN withheld, 2 fields removed, 3 TLS terminated, 4 target form,
-/// 5 translated.
+/// 5 translated, 16 edited, 17 frames remade,
+/// 18 continued, 19 hooks bypassed.
 #[derive(Clone, PartialEq, prost::Message)]
 struct WireAltered {
     #[prost(uint32, tag = "1")]
@@ -93,6 +95,8 @@ struct WireAltered {
     /// Versions of HTTP, the client's and the server's.
     #[prost(uint32, repeated, tag = "5")]
     versions: Vec<u32>,
+    #[prost(message, optional, boxed, tag = "16")]
+    edit: Option<Box<WireEdit>>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -118,7 +122,7 @@ pub(crate) fn encode(event: &Event) -> (&'static str, Vec<u8>) {
         }
         Event::Recognized(protocol) => ("recognized", text(protocol_to(*protocol))),
         Event::Named { host } => ("named", text(host)),
-        Event::Secured(tls) => ("secured", WireTls::from(tls).encode_to_vec()),
+        Event::Secured(tls) => ("secured", WireTls::from(&**tls).encode_to_vec()),
         Event::Request { url, head, exchange: _ } => {
             ("request", WireRequest::new(url, head).encode_to_vec())
         }
@@ -174,7 +178,7 @@ pub(crate) fn decode(kind: &str, payload: Bytes, cx: Context) -> Result<Event, D
         }
         "recognized" => Event::Recognized(protocol_from(&text_from(payload)?)?),
         "named" => Event::Named { host: text_from(payload)? },
-        "secured" => Event::Secured(message::<WireTls>(payload)?.try_into()?),
+        "secured" => Event::Secured(Box::new(message::<WireTls>(payload)?.try_into()?)),
         "request" => {
             let (url, head) = message::<WireRequest>(payload)?.into_parts()?;
             Event::Request { exchange: id()?, url, head }
@@ -270,9 +274,16 @@ fn part_from(payload: Bytes) -> Result<(Part, Vec<WireField>), DecodeError> {
 const fn protocol_to(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Dns => "dns",
+        Protocol::Dtls => "dtls",
+        Protocol::Ftp => "ftp",
         Protocol::Http1 => "http1",
         Protocol::Http2 => "http2",
+        Protocol::Imap => "imap",
+        Protocol::Pop3 => "pop3",
+        Protocol::Quic => "quic",
         Protocol::Raw => "raw",
+        Protocol::Smtp => "smtp",
+        Protocol::Ssh => "ssh",
         Protocol::Tls => "tls",
         Protocol::WebSocket => "websocket",
         _ => "",
@@ -282,9 +293,16 @@ const fn protocol_to(protocol: Protocol) -> &'static str {
 fn protocol_from(name: &str) -> Result<Protocol, DecodeError> {
     match name {
         "dns" => Ok(Protocol::Dns),
+        "dtls" => Ok(Protocol::Dtls),
+        "ftp" => Ok(Protocol::Ftp),
         "http1" => Ok(Protocol::Http1),
         "http2" => Ok(Protocol::Http2),
+        "imap" => Ok(Protocol::Imap),
+        "pop3" => Ok(Protocol::Pop3),
+        "quic" => Ok(Protocol::Quic),
         "raw" => Ok(Protocol::Raw),
+        "smtp" => Ok(Protocol::Smtp),
+        "ssh" => Ok(Protocol::Ssh),
         "tls" => Ok(Protocol::Tls),
         "websocket" => Ok(Protocol::WebSocket),
         _ => Err(DecodeError::Unknown),
@@ -323,6 +341,23 @@ fn altered_to(alteration: &Alteration) -> WireAltered {
             let versions = vec![version_to(*from), version_to(*to)];
             WireAltered { kind: 5, versions, ..WireAltered::default() }
         }
+        Alteration::Edited(edit) => {
+            let edit = Some(Box::new(WireEdit::from(&**edit)));
+            WireAltered { kind: 16, edit, ..WireAltered::default() }
+        }
+        Alteration::Continued => WireAltered { kind: 18, ..WireAltered::default() },
+        Alteration::HooksBypassed => WireAltered { kind: 19, ..WireAltered::default() },
+        Alteration::FramesRemade => WireAltered { kind: 17, ..WireAltered::default() },
+        Alteration::Proxied { proxy } => {
+            WireAltered { kind: 20, names: vec![proxy.clone()], ..WireAltered::default() }
+        }
+        Alteration::FieldSet { name, from, to } => {
+            // A second name says that there was a value before, be it an empty one.
+            let had = from.as_ref().map(|_| String::new());
+            let names = [name.clone()].into_iter().chain(had).collect();
+            let from = from.clone().unwrap_or_default();
+            WireAltered { kind: 21, names, from, to: to.clone(), ..WireAltered::default() }
+        }
         _ => WireAltered::default(),
     }
 }
@@ -339,6 +374,23 @@ fn altered_from(altered: WireAltered) -> Result<Alteration, DecodeError> {
             }
             _ => Err(DecodeError::Unknown),
         },
+        16 => {
+            let edit = required(altered.edit, "an edit")?;
+            Ok(Alteration::Edited(Box::new((*edit).try_into()?)))
+        }
+        17 => Ok(Alteration::FramesRemade),
+        18 => Ok(Alteration::Continued),
+        19 => Ok(Alteration::HooksBypassed),
+        20 => {
+            let proxy = altered.names.into_iter().next().ok_or(DecodeError::Unknown)?;
+            Ok(Alteration::Proxied { proxy })
+        }
+        21 => {
+            let mut names = altered.names.into_iter();
+            let name = names.next().ok_or(DecodeError::Unknown)?;
+            let from = names.next().map(|_had| altered.from);
+            Ok(Alteration::FieldSet { name, from, to: altered.to })
+        }
         _ => Err(DecodeError::Unknown),
     }
 }

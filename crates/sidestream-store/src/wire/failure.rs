@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sidestream_flow::Peer;
-use sidestream_record::{DialFailure, Failure};
+use sidestream_record::{DialFailure, Failure, ProxyFailure};
 
 use super::{DecodeError, peer_from, peer_to};
 
@@ -30,6 +30,9 @@ pub(crate) struct WireFailure {
     /// For how many seconds it is not shown one again.
     #[prost(uint64, optional, tag = "8")]
     passed_seconds: Option<u64>,
+    /// The proxy that did not lead to the server.
+    #[prost(string, tag = "9")]
+    proxy: String,
 }
 
 /// What kind of failure it is; the numbers are part of the format.
@@ -55,6 +58,15 @@ enum Kind {
     GoneAway = 16,
     StreamReset = 17,
     CertificateRefused = 18,
+    Blocked = 24,
+    DialProxyBroken = 30,
+    DialProxyNoDatagrams = 31,
+    DialProxyRefused = 32,
+    DialProxyTimedOut = 33,
+    DialProxyTls = 34,
+    DialProxyUnauthorized = 35,
+    DialProxyUnreached = 36,
+    Unauthorized = 37,
 }
 
 impl From<&Failure> for WireFailure {
@@ -69,9 +81,11 @@ impl From<&Failure> for WireFailure {
             code: 0,
             alert: None,
             passed_seconds: None,
+            proxy: String::new(),
         };
         let plain = |kind| make(kind, Peer::Client, "");
         match failure {
+            Failure::Blocked { by } => make(Kind::Blocked, Peer::Client, by),
             Failure::CertificateRefused { host, alert, passed_for } => Self {
                 alert: alert.clone(),
                 passed_seconds: passed_for.map(|period| period.as_secs()),
@@ -79,6 +93,10 @@ impl From<&Failure> for WireFailure {
             },
             Failure::CutShort { peer, missing } => {
                 Self { missing: *missing, ..make(Kind::CutShort, *peer, "") }
+            }
+            Failure::Dial(DialFailure::Proxy { proxy, failure }) => {
+                let (kind, what) = proxy_to(failure);
+                Self { proxy: proxy.clone(), ..make(kind, Peer::Client, what) }
             }
             Failure::Dial(dial) => {
                 let (kind, what) = dial_to(dial);
@@ -96,6 +114,7 @@ impl From<&Failure> for WireFailure {
             Failure::Stopped => plain(Kind::Stopped),
             Failure::TimedOut { peer, what } => make(Kind::TimedOut, *peer, what),
             Failure::Tls { peer, reason } => make(Kind::Tls, *peer, reason),
+            Failure::Unauthorized => plain(Kind::Unauthorized),
             Failure::Unanswered => plain(Kind::Unanswered),
             Failure::Unsupported { what } => make(Kind::Unsupported, Peer::Client, what),
             Failure::Internal { reason } => make(Kind::Internal, Peer::Client, reason),
@@ -115,18 +134,34 @@ fn dial_to(failure: &DialFailure) -> (Kind, &str) {
     }
 }
 
+fn proxy_to(failure: &ProxyFailure) -> (Kind, &str) {
+    match failure {
+        ProxyFailure::Broken { reason } => (Kind::DialProxyBroken, reason),
+        ProxyFailure::NoDatagrams => (Kind::DialProxyNoDatagrams, ""),
+        ProxyFailure::Refused { reason } => (Kind::DialProxyRefused, reason),
+        ProxyFailure::TimedOut => (Kind::DialProxyTimedOut, ""),
+        ProxyFailure::Tls { reason } => (Kind::DialProxyTls, reason),
+        ProxyFailure::Unauthorized => (Kind::DialProxyUnauthorized, ""),
+        ProxyFailure::Unreached { reason } => (Kind::DialProxyUnreached, reason),
+        _ => (Kind::Unspecified, ""),
+    }
+}
+
 impl TryFrom<WireFailure> for Failure {
     type Error = DecodeError;
 
     fn try_from(failure: WireFailure) -> Result<Self, DecodeError> {
         let peer = peer_from(failure.peer)?;
         let what = failure.what;
+        let proxy = failure.proxy;
+        let by_proxy = |failure| Self::Dial(DialFailure::Proxy { proxy, failure });
         // The end of an exchange or flow is told even when its reason has no word here.
         let kind = Kind::try_from(failure.kind).unwrap_or(Kind::Unspecified);
         Ok(match kind {
             Kind::Unspecified => Self::Unsupported {
                 what: format!("a failure that a newer version recorded: {}", failure.text),
             },
+            Kind::Blocked => Self::Blocked { by: what },
             Kind::CertificateRefused => Self::CertificateRefused {
                 host: what,
                 alert: failure.alert,
@@ -138,6 +173,13 @@ impl TryFrom<WireFailure> for Failure {
             Kind::DialUnreachable => Self::Dial(DialFailure::Unreachable),
             Kind::DialTimedOut => Self::Dial(DialFailure::TimedOut),
             Kind::DialOther => Self::Dial(DialFailure::Other { reason: what }),
+            Kind::DialProxyBroken => by_proxy(ProxyFailure::Broken { reason: what }),
+            Kind::DialProxyNoDatagrams => by_proxy(ProxyFailure::NoDatagrams),
+            Kind::DialProxyRefused => by_proxy(ProxyFailure::Refused { reason: what }),
+            Kind::DialProxyTimedOut => by_proxy(ProxyFailure::TimedOut),
+            Kind::DialProxyTls => by_proxy(ProxyFailure::Tls { reason: what }),
+            Kind::DialProxyUnauthorized => by_proxy(ProxyFailure::Unauthorized),
+            Kind::DialProxyUnreached => by_proxy(ProxyFailure::Unreached { reason: what }),
             Kind::GoneAway => Self::GoneAway { peer, code: failure.code },
             Kind::Limit => Self::Limit { peer, what },
             Kind::Malformed => Self::Malformed { peer, reason: what },
@@ -146,6 +188,7 @@ impl TryFrom<WireFailure> for Failure {
             Kind::Stopped => Self::Stopped,
             Kind::TimedOut => Self::TimedOut { peer, what: what.into() },
             Kind::Tls => Self::Tls { peer, reason: what },
+            Kind::Unauthorized => Self::Unauthorized,
             Kind::Unanswered => Self::Unanswered,
             Kind::Unsupported => Self::Unsupported { what },
             Kind::Internal => Self::Internal { reason: what },

@@ -1,6 +1,7 @@
 //! The format of entries on disk: protobuf messages of its own, apart from the types in memory.
 
 mod dns;
+mod edit;
 mod event;
 mod failure;
 mod http;

@@ -4,7 +4,7 @@ use sidestream_record::{Offered, PassReason, Passed};
 
 use super::{DecodeError, nanoseconds, time};
 
-/// The reason is one of those that `kind` names: 1 refused, 2 spec, 3 unsupported, 4 untrusted.
+/// The reason is one of those that `kind` names: 1 refused, 2 spec, 3 unsupported, 4 untrusted, 5 hosts.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WirePassed {
     #[prost(uint32, tag = "1")]
@@ -43,6 +43,7 @@ impl From<&Passed> for WirePassed {
             PassReason::Spec { host } => Self { kind: 2, host: host.clone(), ..wire },
             PassReason::Unsupported { what } => Self { kind: 3, what: what.clone(), ..wire },
             PassReason::Untrusted => Self { kind: 4, ..wire },
+            PassReason::Hosts { host } => Self { kind: 5, host: host.clone(), ..wire },
             _ => wire,
         }
     }
@@ -58,6 +59,7 @@ impl TryFrom<WirePassed> for Passed {
             2 => PassReason::Spec { host },
             3 => PassReason::Unsupported { what },
             4 => PassReason::Untrusted,
+            5 => PassReason::Hosts { host },
             _ => return Err(DecodeError::Unknown),
         };
         let offered = offered.map(|WireOffered { sni, alpn, ja4 }| Offered { sni, alpn, ja4 });

@@ -55,19 +55,21 @@ struct ContainerFields {
     name: Option<String>,
     #[prost(string, optional, tag = "3")]
     runtime: Option<String>,
+    #[prost(string, optional, tag = "4")]
+    image: Option<String>,
 }
 
 impl From<&Container> for ContainerFields {
     fn from(container: &Container) -> Self {
-        let Container { id, name, runtime } = container.clone();
-        Self { id, name, runtime }
+        let Container { id, name, image, runtime } = container.clone();
+        Self { id, name, runtime, image }
     }
 }
 
 impl From<ContainerFields> for Container {
     fn from(fields: ContainerFields) -> Self {
-        let ContainerFields { id, name, runtime } = fields;
-        Self { id, name, runtime }
+        let ContainerFields { id, name, runtime, image } = fields;
+        Self { id, name, image, runtime }
     }
 }
 

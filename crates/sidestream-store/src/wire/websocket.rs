@@ -30,13 +30,15 @@ pub(super) struct WireWebSocket {
     encoded: bool,
     #[prost(bool, tag = "10")]
     ended: bool,
+    #[prost(bool, tag = "11")]
+    injected: bool,
 }
 
 impl From<&WebSocketMessage> for WireWebSocket {
     fn from(message: &WebSocketMessage) -> Self {
         let WebSocketMessage { exchange, message: id, from, kind, .. } = message;
-        let WebSocketMessage { data: _, dropped, fragments, compressed, encoded, ended, .. } =
-            message;
+        let WebSocketMessage { data: _, dropped, fragments, .. } = message;
+        let WebSocketMessage { compressed, encoded, ended, injected, .. } = message;
         let (opcode, code) = match kind {
             WebSocketKind::Text => (1, None),
             WebSocketKind::Binary => (2, None),
@@ -58,6 +60,7 @@ impl From<&WebSocketMessage> for WireWebSocket {
             compressed: *compressed,
             encoded: *encoded,
             ended: *ended,
+            injected: *injected,
         }
     }
 }
@@ -92,6 +95,7 @@ impl WireWebSocket {
             compressed: self.compressed,
             encoded: self.encoded,
             ended: self.ended,
+            injected: self.injected,
         })
     }
 }

@@ -13,9 +13,10 @@ use sidestream_flow::{
     Container, ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User,
 };
 use sidestream_record::{
-    Alteration, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord, Edns, Entry, Event,
-    Failure, Field, Fields, Offered, Opened, Part, PassReason, Passed, Point, Protocol,
-    RequestHead, ResponseHead, Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
+    Alteration, Change, ClientCertificate, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord,
+    Edit, Edns, Entry, Event, Failure, Field, Fields, HelloDifference, HelloPart, Offered, Opened,
+    Part, PassReason, Passed, Point, Protocol, ProxyFailure, RequestHead, ResponseHead, SentBody,
+    Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
 };
 
 /// Some flows, opened and mostly closed, with what happens in them mixed.
@@ -72,8 +73,8 @@ fn process() -> impl Strategy<Value = Arc<Process>> {
     let user = || {
         option::of((any::<u32>(), option::of(text())).prop_map(|(uid, name)| User { uid, name }))
     };
-    let container = (text(), option::of(text()), option::of(text()))
-        .prop_map(|(id, name, runtime)| Container { id, name, runtime });
+    let container = (text(), option::of(text()), option::of(text()), option::of(text()))
+        .prop_map(|(id, name, image, runtime)| Container { id, name, image, runtime });
     let program = (0..4_u32, option::of(time()), text(), path(), vec(text(), 0..3), path());
     let place = (path(), option::of(text()), option::of(container), option::of(any::<u64>()));
     let one = (program, user(), user(), place, option::of(text())).prop_map(
@@ -122,9 +123,12 @@ fn failure() -> impl Strategy<Value = Failure> {
         Just(DialFailure::Unreachable),
         Just(DialFailure::TimedOut),
         text().prop_map(|reason| DialFailure::Other { reason }),
+        (text(), proxy_failure())
+            .prop_map(|(proxy, failure)| DialFailure::Proxy { proxy, failure }),
     ];
     let awaited = prop_oneof![Just("the response"), Just("the handshake")];
     prop_oneof![
+        text().prop_map(|by| Failure::Blocked { by }),
         (peer(), option::of(any::<u64>()))
             .prop_map(|(peer, missing)| Failure::CutShort { peer, missing }),
         dial.prop_map(Failure::Dial),
@@ -142,9 +146,22 @@ fn failure() -> impl Strategy<Value = Failure> {
         Just(Failure::Stopped),
         (peer(), awaited).prop_map(|(peer, what)| Failure::TimedOut { peer, what: what.into() }),
         (peer(), text()).prop_map(|(peer, reason)| Failure::Tls { peer, reason }),
+        Just(Failure::Unauthorized),
         Just(Failure::Unanswered),
         text().prop_map(|what| Failure::Unsupported { what }),
         text().prop_map(|reason| Failure::Internal { reason }),
+    ]
+}
+
+fn proxy_failure() -> impl Strategy<Value = ProxyFailure> {
+    prop_oneof![
+        text().prop_map(|reason| ProxyFailure::Broken { reason }),
+        Just(ProxyFailure::NoDatagrams),
+        text().prop_map(|reason| ProxyFailure::Refused { reason }),
+        Just(ProxyFailure::TimedOut),
+        text().prop_map(|reason| ProxyFailure::Tls { reason }),
+        Just(ProxyFailure::Unauthorized),
+        text().prop_map(|reason| ProxyFailure::Unreached { reason }),
     ]
 }
 
@@ -170,14 +187,36 @@ fn version() -> impl Strategy<Value = Version> {
 fn tls() -> impl Strategy<Value = Tls> {
     let version = prop_oneof![Just(TlsVersion::Tls12), Just(TlsVersion::Tls13)];
     let texts = (text(), option::of(text()), option::of(text()), option::of(text()));
-    (peer(), version, texts).prop_map(|(peer, version, (cipher, sni, alpn, ja4))| Tls {
-        peer,
-        version,
-        cipher,
-        sni,
-        alpn,
-        ja4,
+    let certificate = option::of(prop_oneof![
+        Just(ClientCertificate::Absent),
+        (text(), text()).prop_map(|(subject, sha256)| ClientCertificate::Given { subject, sha256 }),
+    ]);
+    let more = (option::of(text()), any::<bool>(), certificate, option::of(differences()));
+    (peer(), version, texts, more).prop_map(|(peer, version, (cipher, sni, alpn, ja4), more)| {
+        let (group, resumed, client_certificate, differences) = more;
+        Tls {
+            peer,
+            version,
+            cipher,
+            group,
+            resumed,
+            sni,
+            alpn,
+            ja4,
+            client_certificate,
+            differences,
+        }
     })
+}
+
+fn differences() -> impl Strategy<Value = Vec<HelloDifference>> {
+    let part = proptest::sample::select(HelloPart::ALL.to_vec());
+    let lists = (vec(text(), 0..3), vec(text(), 0..3));
+    let difference = (part, lists, any::<bool>()).prop_map(|(part, lists, reordered)| {
+        let (withheld, added) = lists;
+        HelloDifference { part, withheld, added, reordered }
+    });
+    vec(difference, 0..3)
 }
 
 fn dns() -> impl Strategy<Value = DnsMessage> {
@@ -224,7 +263,44 @@ fn alteration() -> impl Strategy<Value = Alteration> {
         vec(text(), 0..3).prop_map(Alteration::FieldsRemoved),
         Just(Alteration::TlsTerminated),
         (bytes(), bytes()).prop_map(|(from, to)| Alteration::TargetForm { from, to }),
+        text().prop_map(|proxy| Alteration::Proxied { proxy }),
+        (text(), option::of(bytes()), bytes()).prop_map(|(name, from, to)| Alteration::FieldSet {
+            name,
+            from,
+            to
+        }),
         (version(), version()).prop_map(|(from, to)| Alteration::Translated { from, to }),
+        Just(Alteration::Continued),
+        Just(Alteration::FramesRemade),
+        Just(Alteration::HooksBypassed),
+        (text(), change())
+            .prop_map(|(by, change)| Alteration::Edited(Box::new(Edit { by, change }))),
+    ]
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let body =
+        || (any::<u64>(), bytes()).prop_map(|(bytes, beginning)| SentBody { bytes, beginning });
+    let head = || {
+        (version(), any::<u16>(), bytes(), fields()).prop_map(
+            |(version, status, reason, fields)| ResponseHead { version, status, reason, fields },
+        )
+    };
+    let request =
+        (bytes(), bytes(), version(), fields()).prop_map(|(method, target, version, fields)| {
+            RequestHead { method, target, version, fields }
+        });
+    prop_oneof![
+        (head(), body()).prop_map(|(head, body)| Change::Answered { head, body }),
+        Just(Change::Killed),
+        (text(), request, option::of(body())).prop_map(|(url, head, body)| Change::Request {
+            url,
+            head,
+            body
+        }),
+        (head(), option::of(body())).prop_map(|(head, body)| Change::Response { head, body }),
+        (part(), any::<u64>())
+            .prop_map(|(part, limit_bytes)| Change::TooLong { part, limit_bytes }),
     ]
 }
 
@@ -280,9 +356,9 @@ fn websocket() -> impl Strategy<Value = Event> {
     ];
     let ids = (exchange(), any::<u64>().prop_map(MessageId), peer());
     let counts = (0..1_u64 << 40, any::<u32>());
-    (ids, kind, bytes(), counts, any::<[bool; 3]>()).prop_map(|(ids, kind, data, counts, marks)| {
+    (ids, kind, bytes(), counts, any::<[bool; 4]>()).prop_map(|(ids, kind, data, counts, marks)| {
         let ((exchange, message, from), (dropped, fragments)) = (ids, counts);
-        let [compressed, encoded, ended] = marks;
+        let [compressed, encoded, ended, injected] = marks;
         Event::WebSocket(Box::new(WebSocketMessage {
             exchange,
             message,
@@ -294,6 +370,7 @@ fn websocket() -> impl Strategy<Value = Event> {
             compressed,
             encoded,
             ended,
+            injected,
         }))
     })
 }
@@ -301,6 +378,7 @@ fn websocket() -> impl Strategy<Value = Event> {
 fn passed() -> impl Strategy<Value = Passed> {
     let why = prop_oneof![
         (text(), time()).prop_map(|(host, until)| PassReason::Refused { host, until }),
+        option::of(text()).prop_map(|host| PassReason::Hosts { host }),
         option::of(text()).prop_map(|host| PassReason::Spec { host }),
         text().prop_map(|what| PassReason::Unsupported { what }),
         Just(PassReason::Untrusted),
@@ -313,9 +391,16 @@ fn passed() -> impl Strategy<Value = Passed> {
 fn event() -> impl Strategy<Value = Event> {
     let protocol = prop_oneof![
         Just(Protocol::Dns),
+        Just(Protocol::Dtls),
+        Just(Protocol::Ftp),
         Just(Protocol::Http1),
         Just(Protocol::Http2),
+        Just(Protocol::Imap),
+        Just(Protocol::Pop3),
+        Just(Protocol::Quic),
         Just(Protocol::Raw),
+        Just(Protocol::Smtp),
+        Just(Protocol::Ssh),
         Just(Protocol::Tls),
         Just(Protocol::WebSocket),
     ];
@@ -327,7 +412,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => protocol.prop_map(Event::Recognized),
         1 => text().prop_map(|host| Event::Named { host }),
         1 => passed().prop_map(|passed| Event::Passed(Box::new(passed))),
-        1 => tls().prop_map(Event::Secured),
+        1 => tls().prop_map(|tls| Event::Secured(Box::new(tls))),
         2 => (exchange(), dns()).prop_map(|(exchange, message)| Event::Dns { exchange, message }),
         2 => (any::<u64>().prop_map(MessageId), peer(), bytes())
             .prop_map(|(message, from, data)| Event::Data { message, from, data }),

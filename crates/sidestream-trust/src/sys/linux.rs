@@ -2,7 +2,7 @@
 
 use std::{fs::Metadata, os::unix::fs::MetadataExt as _};
 
-use super::Browser;
+use super::{Browser, Database, System};
 
 pub(crate) const HAS_PLACES: bool = true;
 
@@ -82,6 +82,83 @@ pub(crate) static BROWSERS: [Browser; 6] = [
         found_by: &["~/.cache/ms-playwright", "~/.cache/puppeteer", "~/.cache/selenium"],
     },
     Browser { folder: "/etc/opt/edge", found_by: &["/opt/microsoft/msedge"] },
+];
+
+/// What distributions make their bundles from, the more particular first: the first that is there is the one.
+pub(crate) static SYSTEMS: [System; 4] = [
+    System {
+        name: "Fedora",
+        is_there: "/etc/pki/ca-trust/source",
+        anchors: "/etc/pki/ca-trust/source/anchors",
+        tools: &[&["update-ca-trust", "extract"]],
+        afresh: &[],
+        scratch: None,
+        generated: &["/etc/pki/ca-trust/extracted"],
+    },
+    System {
+        name: "Arch",
+        is_there: "/etc/ca-certificates/trust-source",
+        anchors: "/etc/ca-certificates/trust-source/anchors",
+        tools: &[&["update-ca-trust"], &["trust", "extract-compat"]],
+        afresh: &[],
+        scratch: None,
+        generated: &["/etc/ca-certificates/extracted", "/etc/ssl/certs"],
+    },
+    System {
+        name: "openSUSE",
+        is_there: "/etc/pki/trust",
+        anchors: "/etc/pki/trust/anchors",
+        tools: &[&["update-ca-certificates"]],
+        afresh: &["--fresh"],
+        scratch: None,
+        generated: &["/var/lib/ca-certificates"],
+    },
+    System {
+        name: "Debian", // Ubuntu, Alpine, Gentoo
+        is_there: "/etc/ssl/certs",
+        anchors: "/usr/local/share/ca-certificates",
+        tools: &[&["update-ca-certificates"]],
+        afresh: &["--fresh"],
+        scratch: Some("/etc/ssl/certs/ca-certificates.crt.new"),
+        generated: &["/etc/ssl/certs"],
+    },
+];
+
+/// Where a distribution keeps its tools.
+pub(crate) static TOOL_FOLDERS: [&str; 6] =
+    ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
+
+/// Browsers that make `~/.pki/nssdb` when they start for the first time.
+pub(crate) static CHROMIUMS: [&str; 6] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "brave-browser",
+    "microsoft-edge",
+];
+
+/// The databases of NSS that a user has; a `*` is any folder.
+pub(crate) static DATABASES: [Database; 13] = [
+    Database { name: "Chromium", folder: "~/.pki/nssdb" },
+    Database { name: "Chromium", folder: "~/.local/share/pki/nssdb" },
+    Database { name: "Chromium (snap)", folder: "~/snap/chromium/current/.pki/nssdb" },
+    Database { name: "Chromium (Flatpak)", folder: "~/.var/app/org.chromium.Chromium/.pki/nssdb" },
+    Database { name: "Chrome (Flatpak)", folder: "~/.var/app/com.google.Chrome/.pki/nssdb" },
+    Database { name: "Firefox", folder: "~/.mozilla/firefox/*" },
+    Database { name: "Firefox", folder: "~/.config/mozilla/firefox/*" },
+    Database { name: "Firefox (snap)", folder: "~/snap/firefox/common/.mozilla/firefox/*" },
+    Database {
+        name: "Firefox (Flatpak)",
+        folder: "~/.var/app/org.mozilla.firefox/.mozilla/firefox/*",
+    },
+    Database { name: "LibreWolf", folder: "~/.librewolf/*" },
+    Database { name: "Thunderbird", folder: "~/.thunderbird/*" },
+    Database { name: "Thunderbird (snap)", folder: "~/snap/thunderbird/common/.thunderbird/*" },
+    Database {
+        name: "Thunderbird (Flatpak)",
+        folder: "~/.var/app/org.mozilla.Thunderbird/.thunderbird/*",
+    },
 ];
 
 /// The permission bits.

@@ -5,7 +5,8 @@
 mod imp;
 
 pub(crate) use imp::{
-    ANCHORS, BROWSERS, BUNDLES, DIRECTORIES, HAS_PLACES, JAVA_STORES, JDK_FOLDERS, mode,
+    ANCHORS, BROWSERS, BUNDLES, CHROMIUMS, DATABASES, DIRECTORIES, HAS_PLACES, JAVA_STORES,
+    JDK_FOLDERS, SYSTEMS, TOOL_FOLDERS, mode,
 };
 
 /// A browser that obeys policies of the machine's administrator.
@@ -14,4 +15,31 @@ pub(crate) struct Browser {
     pub(crate) folder: &'static str,
     /// Where it is installed: when there, the folder's parent may be covered to make the folder; `~` is the user's home.
     pub(crate) found_by: &'static [&'static str],
+}
+
+/// What a distribution makes its bundles from.
+#[derive(Debug)]
+pub(crate) struct System {
+    /// Whose way it is.
+    pub(crate) name: &'static str,
+    /// The directory that tells.
+    pub(crate) is_there: &'static str,
+    /// Where a root of the administrator is put.
+    pub(crate) anchors: &'static str,
+    /// What makes the bundles from there: the first that is installed does.
+    pub(crate) tools: &'static [&'static [&'static str]],
+    /// What it is told to forget what is gone.
+    pub(crate) afresh: &'static [&'static str],
+    /// What it adds to while it runs: left by one that was killed, the next one would go on with it.
+    pub(crate) scratch: Option<&'static str>,
+    /// What it makes.
+    pub(crate) generated: &'static [&'static str],
+}
+
+/// A database of NSS.
+pub(crate) struct Database {
+    /// Whose it is.
+    pub(crate) name: &'static str,
+    /// Its folder; `~` is the user's home, and a `*` at the end any folder.
+    pub(crate) folder: &'static str,
 }

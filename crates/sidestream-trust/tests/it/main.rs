@@ -1,5 +1,5 @@
 //! Plans for synthetic machines and for this one, read back by those who will read them.
-
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad;
@@ -7,7 +7,9 @@ mod browsers;
 mod hash;
 mod java;
 mod machine;
+mod nss;
 mod plans;
+mod stores;
 mod trusted;
 mod user;
 

@@ -1,18 +1,22 @@
 //! The parts, put together.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod inside;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use sidestream::Sidestream;
 use sidestream::ca::Authority;
+use sidestream::capture::next_incoming;
 use sidestream::record::{Book, Entry, Finished, Recorded, Sink};
 use sidestream_testkit::Origin;
 
 #[derive(Default)]
-struct Entries(Mutex<Vec<Entry>>);
+pub(crate) struct Entries(pub(crate) Mutex<Vec<Entry>>);
 
 impl Sink for Entries {
     fn record(&self, entry: &Entry) -> Recorded {
@@ -34,7 +38,7 @@ fn fetch(proxy: std::net::SocketAddr, url: &str) -> String {
 async fn a_listening_proxy_serves_records_and_stops() {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let authority = Authority::generate("Test", SystemTime::now(), &provider).unwrap();
-    let listening = sidestream::listen(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+    let listening = sidestream::listen(&["127.0.0.1:0".parse().unwrap()], "regular").unwrap();
     let proxy = listening.addrs[0];
     let entries = Arc::new(Entries::default());
     let builder = Sidestream::builder(Arc::new(authority)).sink(Arc::clone(&entries) as Arc<_>);
@@ -58,4 +62,29 @@ async fn a_listening_proxy_serves_records_and_stops() {
     if std::path::Path::new("/proc/self").exists() {
         assert_eq!(flow.process.as_ref().unwrap().pid, std::process::id());
     }
+}
+
+#[tokio::test]
+async fn a_client_is_told_with_its_package() {
+    let test = "a_client_is_told_with_its_package";
+    let packages = sidestream::process::Packages::default();
+    let Some(package) = packages.owner(std::path::Path::new("/usr/bin/curl")) else {
+        return sidestream_testkit::skip(test, "curl is of no package that is known");
+    };
+    let mut listening = sidestream::listen(&["127.0.0.1:0".parse().unwrap()], "regular").unwrap();
+    let proxy = format!("http://{}", listening.addrs[0]);
+    // It is looked up beside, so the first flows may go without.
+    for _ in 0..100 {
+        let mut curl = Command::new("/usr/bin/curl");
+        let curl = curl.args(["-s", "-m", "20", "-x", &proxy, "http://a.test/"]).spawn();
+        let incoming = next_incoming(&mut *listening.capture).await.unwrap().unwrap();
+        let process = incoming.info.process.unwrap();
+        drop(incoming.kind);
+        assert!(!curl.unwrap().wait().unwrap().success());
+        assert_eq!(process.name, "curl");
+        if process.package.as_ref() == Some(&package) {
+            return;
+        }
+    }
+    panic!("no flow of curl had a package");
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::{fs, io};
 
-use aya::maps::loaded_maps;
+use aya::maps::{Array, HashMap, Map, MapData, MapError, MapInfo};
 use aya::programs::loaded_programs;
 use aya::sys::{Stats, enable_stats};
 
@@ -41,19 +41,53 @@ pub(crate) fn programs(ids: &BTreeSet<u32>) -> Vec<Program> {
     programs.collect()
 }
 
-/// Lists the maps that these processes hold, and how much memory each takes.
+/// Counts what the maps of these processes' programs hold for connections, by what it is.
 ///
-/// From Linux 6.4 on, a map that is made as it is filled takes the least when it is empty.
-pub(crate) fn maps(pids: &[u32]) -> BTreeMap<String, u64> {
-    let held = held(pids, "map_id:");
-    let mut maps = BTreeMap::new();
-    for map in loaded_maps().flatten() {
-        let memory = held.get(&map.id()).and_then(|text| field(text, "memlock:"));
-        if let Some((memory, name)) = memory.zip(map.name_as_str()) {
-            maps.insert(name.to_owned(), memory);
-        }
+/// A map that only programs hold counts as well: the helper has some in its memory and closed them.
+pub(crate) fn held_entries(pids: &[u32]) -> io::Result<BTreeMap<&'static str, u64>> {
+    let ids = held_programs(pids);
+    let mut maps = BTreeSet::new();
+    for program in loaded_programs().flatten().filter(|program| ids.contains(&program.id())) {
+        maps.extend(program.map_ids().map_err(io::Error::other)?.into_iter().flatten());
     }
-    maps
+    let mut entries = BTreeMap::new();
+    for id in maps {
+        count(id, &mut entries).map_err(io::Error::other)?;
+    }
+    Ok(entries)
+}
+
+/// Counts the entries of one map, if it is one of those that hold something for connections.
+fn count(id: u32, entries: &mut BTreeMap<&'static str, u64>) -> Result<(), MapError> {
+    let name = MapInfo::from_id(id)?.name_as_str().unwrap_or_default().to_owned();
+    let data = || MapData::from_id(id);
+    match name.as_str() {
+        "cells" => {
+            let cells: Array<_, [u32; 2]> = Map::Array(data()?).try_into()?;
+            let (mut used, mut homed) = (0, 0);
+            for cell in cells.iter() {
+                let [state, of_home] = cell?;
+                used += u64::from(state != 0);
+                homed += u64::from(of_home);
+            }
+            entries.extend([("slots in use", used), ("slots with a home", homed)]);
+        }
+        "queues" => {
+            let queues: Array<_, [u64; 2]> = Map::Array(data()?).try_into()?;
+            let mut waiting = 0;
+            for queue in queues.iter() {
+                let [diverted, accepted] = queue?;
+                waiting += diverted.abs_diff(accepted);
+            }
+            entries.insert("connections waiting", waiting);
+        }
+        "udp_flows" => {
+            let flows: HashMap<_, [u8; 32], u32> = Map::HashMap(data()?).try_into()?;
+            entries.insert("slots far from home", flows.keys().count() as u64);
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Gives what is told of the descriptors of these processes, by the number that `name` gives.

@@ -1,6 +1,7 @@
 //! Linux: `perf_event_open` by thread, and `/proc`.
 
 mod bpf;
+mod proc;
 
 use std::time::Duration;
 use std::{fs, io};
@@ -8,10 +9,10 @@ use std::{fs, io};
 use perf_event::events::{Hardware, Software};
 use perf_event::{Builder, Counter};
 
+use self::proc::{Stat, resident};
 use crate::counters::Source;
-use crate::counters::proc::{Stat, resident};
 
-pub(crate) use self::bpf::{Counting, held_programs, maps, programs};
+pub(crate) use self::bpf::{Counting, held_entries, held_programs, programs};
 
 /// The counters of a thread, and of all threads and processes that it starts from now on.
 #[derive(Debug)]

@@ -25,7 +25,27 @@ pub(super) const TRACEPOINTS: [(&str, &str); 3] = [
 ];
 
 pub(super) const NO_SLOT: u32 = u32::MAX;
+
+/// How many places there are for counters, and how often.
+pub(super) const COUNTERS: usize = 16;
+pub(super) const STRIPES: usize = 8;
+
+/// The parts of a cell's state: `enum cell_state`.
+pub(super) const CLAIM: u32 = 1;
+pub(super) const CLAIMS: u32 = 0xffff;
+pub(super) const DISTANCE_SHIFT: u32 = 16;
+pub(super) const FAR: u32 = 0xff;
+pub(super) const IS_CLOSED: u32 = 1 << 24;
+pub(super) const IS_ACCEPTED: u32 = 1 << 25;
+pub(super) const IS_USED: u32 = 1 << 26;
+pub(super) const HAS_CHAIN: u32 = 1 << 27;
+pub(super) const WAITS_AT_V4: u32 = 1 << 28;
+pub(super) const WAITS_AT_V6: u32 = 1 << 29;
+
 pub(super) const NS_PER_TICK: u64 = 10_000_000;
+
+/// What is told once of a network namespace: that a connection passed, and that it is there.
+pub(super) const TOLD_OF_NETS: [u64; 2] = [2, 6];
 
 pub(super) const HAS_SOURCE: u8 = 1;
 pub(super) const HAS_BOUND: u8 = 2;
@@ -61,28 +81,21 @@ layout! {
         started_ns: u64,
         cgroup_id: u64,
         netns_cookie: u64,
-        socket_cookie: u64,
+        socket_key: u64,
         pid: u32,
         tid: u32,
         uid: u32,
         parent: u32,
-        verdict: u32,
+        slot: u32,
         next: u32,
         port: u16,
+        verdict: u16,
         protocol: u8,
         flags: u8,
         path_mtu_discovery: u8,
-        closed: u8,
-        padding: [u8; 2],
+        padding: u8,
         comm: [u8; 16],
         exe: [u8; 64],
-    }
-
-    /// `struct state`.
-    State, 16 {
-        beat_ns: u64,
-        epoch: u32,
-        padding: u32,
     }
 
     /// `struct knock`.
@@ -96,11 +109,13 @@ layout! {
     }
 
     /// `struct ports`.
-    PortsEntry, 8 {
+    PortsEntry, 16 {
         tcp4: u16,
         udp4: u16,
         tcp6: u16,
         udp6: u16,
+        backlog: u32,
+        net: u32,
     }
 
     /// `struct verdicts`.
@@ -116,7 +131,7 @@ layout! {
 
     /// `struct udp_flow`.
     UdpFlow, 32 {
-        socket_cookie: u64,
+        socket_key: u64,
         destination: Address,
         port: u16,
         padding: [u8; 6],
@@ -187,6 +202,21 @@ layout! {
         port: u32,
         destination: Address,
         exe: [u8; 64],
+    }
+
+    /// `struct told`.
+    Told, 16 {
+        whom: u64,
+        reason: u64,
+    }
+
+    /// `struct net_event`.
+    NetEvent, 24 {
+        kind: u32,
+        pid: u32,
+        inum: u32,
+        padding: u32,
+        cookie: u64,
     }
 
     /// `struct closed_event`.

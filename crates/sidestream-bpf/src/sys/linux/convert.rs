@@ -40,13 +40,13 @@ impl From<VerdictsEntry> for Verdicts {
 }
 
 impl From<Ports> for PortsEntry {
-    fn from(Ports { tcp4, udp4, tcp6, udp6 }: Ports) -> Self {
-        Self { tcp4, udp4, tcp6, udp6 }
+    fn from(Ports { tcp4, udp4, tcp6, udp6, backlog, net }: Ports) -> Self {
+        Self { tcp4, udp4, tcp6, udp6, backlog, net }
     }
 }
 
-impl From<OriginEntry> for Origin {
-    fn from(entry: OriginEntry) -> Self {
+impl From<(OriginEntry, bool)> for Origin {
+    fn from((entry, closed): (OriginEntry, bool)) -> Self {
         let has = |flag| entry.flags & flag != 0;
         Self {
             transport: if entry.protocol == UDP { Transport::Udp } else { Transport::Tcp },
@@ -60,14 +60,14 @@ impl From<OriginEntry> for Origin {
             started_ns: entry.started_ns,
             cgroup_id: entry.cgroup_id,
             netns_cookie: entry.netns_cookie,
-            socket_cookie: entry.socket_cookie,
-            verdict: verdict(entry.verdict),
+            socket_key: entry.socket_key,
+            verdict: verdict(entry.verdict.into()),
             exe: text(&entry.exe),
             comm: text(&entry.comm),
             path_mtu_discovery: entry.path_mtu_discovery,
             mptcp: has(IS_MPTCP),
             v4_mapped: has(IS_V4_MAPPED),
-            closed: entry.closed != 0,
+            closed,
         }
     }
 }
@@ -118,27 +118,28 @@ pub(super) fn net(addr: IpAddr, prefix_len: u8) -> io::Result<([u8; 16], [u8; 16
 }
 
 /// Reads the counters, which are in the order of `enum counter`.
-pub(super) fn counters(maps: &Maps) -> io::Result<Counters> {
+pub(super) fn counters(maps: &Maps) -> Counters {
     let mut index = 0..;
-    let mut next = || maps.counters.get(index.next().unwrap_or_default());
-    Ok(Counters {
-        captured_tcp: next()?,
-        captured_udp: next()?,
-        denied: next()?,
-        stale: next()?,
-        foreign_netns: next()?,
-        own: next()?,
-        other_user: next()?,
-        not_selected: next()?,
-        marked: next()?,
-        bound_device: next()?,
-        special: next()?,
-        no_route: next()?,
-        full: next()?,
-        lost_events: next()?,
-        undecided: next()?,
-    })
+    let mut next = || maps.counter(index.next().unwrap_or_default());
+    Counters {
+        captured_tcp: next(),
+        captured_udp: next(),
+        denied: next(),
+        stale: next(),
+        foreign_netns: next(),
+        own: next(),
+        other_user: next(),
+        not_selected: next(),
+        marked: next(),
+        bound_device: next(),
+        special: next(),
+        no_route: next(),
+        full: next(),
+        lost_events: next(),
+        undecided: next(),
+        backlog: next(),
+    }
 }
 
 /// The index of the counter of lost events.
-pub(super) const LOST_EVENTS: u32 = 13;
+pub(super) const LOST_EVENTS: usize = 13;

@@ -12,13 +12,12 @@ use std::sync::Arc;
 use aya::maps::{MapData, RingBuf};
 use tracing::debug;
 
-use super::abi::{ClosedEvent, ExecEvent, ExitEvent, ForkEvent, PassedEvent, ip, read, text};
+use super::abi::{
+    ClosedEvent, ExecEvent, ExitEvent, ForkEvent, NetEvent, PassedEvent, ip, read, text,
+};
 use super::convert::LOST_EVENTS;
-use super::maps::{Maps, UDP, is_slot};
+use super::maps::Maps;
 use crate::{Event, PassReason, Slot};
-
-/// How many slots one socket may leave behind: as many as there can be.
-const MOST_SLOTS: usize = 1 << 22;
 
 /// What the hooks tell; its descriptor is readable when something is there.
 pub struct Events {
@@ -41,13 +40,15 @@ impl Events {
                 return Some(event);
             }
             let Some(item) = self.ring.next() else { break };
-            match parse(&item) {
-                Some(Told::Event(event)) => return Some(event),
-                Some(Told::Rest(slot)) => {
-                    drop(item);
+            let event = parse(&item);
+            drop(item);
+            match event {
+                Some(Event::Closed { slot }) => {
                     self.end_chain(slot);
+                    return Some(Event::Closed { slot });
                 }
-                None => debug!(len = item.len(), "not an event"),
+                Some(event) => return Some(event),
+                None => debug!("not an event"),
             }
         }
         self.lost()
@@ -55,27 +56,20 @@ impl Events {
 
     /// Gives how many events were lost since this was told.
     fn lost(&mut self) -> Option<Event> {
-        let lost = self.maps.counters.get(LOST_EVENTS).ok()?;
+        let lost = self.maps.counter(LOST_EVENTS);
         let count = lost.saturating_sub(self.lost);
         self.lost = lost;
         (count > 0).then_some(Event::Lost { count })
     }
 
-    /// Ends the slots of a closed socket that had too many for the hooks.
-    fn end_chain(&mut self, mut slot: u32) {
-        for _ in 0..MOST_SLOTS {
-            let (next, protocol) = match self.maps.remove_chained(slot) {
-                Ok(Some(removed)) => removed,
-                Ok(None) => return,
-                Err(error) => return debug!(%error, "slots of a closed socket stay behind"),
-            };
-            if protocol == UDP {
-                self.ready.push_back(Event::Closed { slot: Slot::new(slot) });
+    /// Ends what a closed slot leads to.
+    fn end_chain(&mut self, slot: Slot) {
+        match self.maps.slots.end(slot.id()) {
+            Ok(ended) => {
+                let slots = ended.into_iter().map(Slot::new);
+                self.ready.extend(slots.map(|slot| Event::Closed { slot }));
             }
-            if !is_slot(next) {
-                return;
-            }
-            slot = next;
+            Err(error) => debug!(%error, "slots of a closed socket stay behind"),
         }
     }
 }
@@ -98,15 +92,9 @@ impl Debug for Events {
     }
 }
 
-enum Told {
-    Event(Event),
-    /// A chain of slots begins here whose socket is closed.
-    Rest(u32),
-}
-
-fn parse(bytes: &[u8]) -> Option<Told> {
+fn parse(bytes: &[u8]) -> Option<Event> {
     let (kind, _) = read::<u32>(bytes)?;
-    Some(Told::Event(match kind {
+    Some(match kind {
         1 => {
             let (event, _) = read::<ForkEvent>(bytes)?;
             let ForkEvent { parent, child, child_started_ns, .. } = event;
@@ -123,11 +111,11 @@ fn parse(bytes: &[u8]) -> Option<Told> {
             Event::Closed { slot: Slot::new(slot) }
         }
         6 => {
-            let (ClosedEvent { slot, .. }, _) = read(bytes)?;
-            return Some(Told::Rest(slot));
+            let (NetEvent { pid, inum, cookie, .. }, _) = read(bytes)?;
+            Event::Namespace { pid, inum, cookie: (cookie != 0).then_some(cookie) }
         }
         _ => return None,
-    }))
+    })
 }
 
 fn passed(bytes: &[u8]) -> Option<Event> {
@@ -138,6 +126,7 @@ fn passed(bytes: &[u8]) -> Option<Event> {
             2 => PassReason::ForeignNetns,
             3 => PassReason::Full,
             4 => PassReason::Marked,
+            5 => PassReason::Backlog,
             _ => return None,
         },
         pid: event.pid,

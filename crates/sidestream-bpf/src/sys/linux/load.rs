@@ -3,17 +3,28 @@
 use std::error::Error;
 use std::fs::File;
 use std::io;
+use std::sync::Mutex;
+use std::thread;
 
-use aya::programs::{CgroupAttachMode, CgroupSock, CgroupSockAddr, ProgramError, RawTracePoint};
+use aya::programs::{
+    CgroupAttachMode, CgroupSock, CgroupSockAddr, Program, ProgramError, RawTracePoint,
+};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use tracing::debug;
 
 use super::abi::{ADDRESS_HOOKS, RELEASE_HOOK, TRACEPOINTS};
 use super::convert::code;
 use super::machine;
+use super::table::lock;
 use crate::{LoadError, LoadOptions};
 
 static OBJECT: &[u8] = include_bytes_aligned!("../../../bpf/capture.bpf.o");
+
+/// The programs that take longest to verify, about the same time each.
+const DIVERTING: [&str; 5] = ["connect4", "connect6", "sendmsg4", "sendmsg6", "process_exec"];
+/// How many programs are verified at once: those that take longest, each by a thread, as
+/// the processors are shared evenly then however many there are.
+const VERIFIERS: usize = DIVERTING.len();
 
 /// How many of the verifier's last lines are told.
 const LOG_LINES: usize = 12;
@@ -27,7 +38,6 @@ pub(super) fn load(options: &LoadOptions) -> Result<Ebpf, LoadError> {
     for (name, number) in machine::CAPABILITIES {
         machine::check_capability(name, number)?;
     }
-    machine::check_types()?;
     let cgroup = machine::open_cgroup()?;
     attach(options, &cgroup).map_err(|error| match cause(&error) {
         Some(found) if found.raw_os_error() == Some(libc::EMFILE) => {
@@ -38,7 +48,8 @@ pub(super) fn load(options: &LoadOptions) -> Result<Ebpf, LoadError> {
 }
 
 fn attach(options: &LoadOptions, cgroup: &File) -> Result<Ebpf, LoadError> {
-    let mut ebpf = parse(options)?;
+    let mut ebpf = parse_checked(options)?;
+    verify(&mut ebpf)?;
     for name in ADDRESS_HOOKS {
         named(name, attach_address(&mut ebpf, name, cgroup))?;
     }
@@ -49,15 +60,66 @@ fn attach(options: &LoadOptions, cgroup: &File) -> Result<Ebpf, LoadError> {
     Ok(ebpf)
 }
 
+/// As [`parse`], while the kernel's types are checked: what is wrong with them tells more.
+fn parse_checked(options: &LoadOptions) -> Result<Ebpf, LoadError> {
+    thread::scope(|scope| {
+        let check = scope.spawn(machine::check_types);
+        let parsed = parse(options);
+        check.join().unwrap_or_else(|_| machine::check_types())?;
+        parsed
+    })
+}
+
+/// Has the kernel verify all programs, which takes most of the time, several at once.
+fn verify(ebpf: &mut Ebpf) -> Result<(), LoadError> {
+    let mut waiting: Vec<_> = ebpf.programs_mut().collect();
+    // The largest ones are to begin first, and the last ones are taken first.
+    waiting.sort_by_key(|(name, _)| DIVERTING.contains(name));
+    let waiting = Mutex::new(waiting);
+    // In a function of its own: the loop would hold the lock all the time, and one would wait for
+    // the other.
+    let next = || lock(&waiting).pop();
+    let run = || {
+        while let Some((name, program)) = next() {
+            named(hook(name), load_program(program))?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..VERIFIERS).map(|_| scope.spawn(run)).collect();
+        let others = others.into_iter().map(|other| other.join().unwrap_or_else(|_| run()));
+        others.chain([run()]).collect()
+    })
+}
+
+fn load_program(program: &mut Program) -> Result<(), ProgramError> {
+    match program {
+        Program::CgroupSock(program) => program.load(),
+        Program::CgroupSockAddr(program) => program.load(),
+        Program::RawTracePoint(program) => program.load(),
+        _ => Err(ProgramError::UnexpectedProgramType),
+    }
+}
+
+/// Gives the name of a hook as errors have it.
+fn hook(program: &str) -> &'static str {
+    let hooks = ADDRESS_HOOKS.into_iter().chain([RELEASE_HOOK]);
+    let tracepoint = TRACEPOINTS.iter().find(|(name, _)| *name == program);
+    tracepoint
+        .map(|(_, at)| *at)
+        .or_else(|| hooks.into_iter().find(|name| *name == program))
+        .unwrap_or("unknown")
+}
+
+/// Returns how many slots there are, which is a power of two.
+pub(super) fn cells(options: &LoadOptions) -> u32 {
+    options.slots.clamp(1, 1 << 22).next_power_of_two()
+}
+
 /// Loads one program and lets it go again.
 pub(super) fn try_hook(ebpf: &mut Ebpf, name: &'static str) -> Result<(), LoadError> {
-    let tried = if name == RELEASE_HOOK {
-        program::<CgroupSock>(ebpf, name).and_then(CgroupSock::load)
-    } else if ADDRESS_HOOKS.contains(&name) {
-        program::<CgroupSockAddr>(ebpf, name).and_then(CgroupSockAddr::load)
-    } else {
-        program::<RawTracePoint>(ebpf, name).and_then(RawTracePoint::load)
-    };
+    let missing = || ProgramError::InvalidName { name: name.to_owned() };
+    let tried = ebpf.program_mut(name).ok_or_else(missing).and_then(load_program);
     named(name, tried)
 }
 
@@ -65,15 +127,19 @@ pub(super) fn try_hook(ebpf: &mut Ebpf, name: &'static str) -> Result<(), LoadEr
 pub(super) fn parse(options: &LoadOptions) -> Result<Ebpf, LoadError> {
     let default = code(options.default);
     let (only_uid, is_uid_limited) = options.uid.map_or((0, 0), |uid| (uid, 1_u32));
+    let (cells, cell_mask) = (cells(options), cells(options) - 1);
     // It reads the kernel's types by itself.
     let mut loader = EbpfLoader::new();
+    let is_typed = u32::from(machine::types_tasks());
     loader
+        .override_global("is_typed", &is_typed, true)
         .override_global("default_verdict", &default, true)
         .override_global("only_uid", &only_uid, true)
+        .override_global("cell_mask", &cell_mask, true)
         .override_global("is_uid_limited", &is_uid_limited, true)
         .map_max_entries("procs", options.processes.max(1));
-    for name in ["slots", "accepted", "unclaimed", "sockets", "udp_flows"] {
-        loader.map_max_entries(name, options.slots.max(1));
+    for name in ["slots", "cells", "udp_flows"] {
+        loader.map_max_entries(name, cells);
     }
     loader.load(OBJECT).map_err(|error| {
         let denied = cause(&error).is_some_and(|error| error.raw_os_error() == Some(libc::EPERM));
@@ -102,7 +168,7 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
 
 fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, ProgramError>
 where
-    &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
+    &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
 {
     let missing = || ProgramError::InvalidName { name: name.to_owned() };
     ebpf.program_mut(name).ok_or_else(missing)?.try_into()
@@ -110,19 +176,16 @@ where
 
 fn attach_address(ebpf: &mut Ebpf, name: &str, cgroup: &File) -> Result<(), ProgramError> {
     let program: &mut CgroupSockAddr = program(ebpf, name)?;
-    program.load()?;
     program.attach(cgroup, CgroupAttachMode::Single).map(drop)
 }
 
 fn attach_release(ebpf: &mut Ebpf, cgroup: &File) -> Result<(), ProgramError> {
     let program: &mut CgroupSock = program(ebpf, RELEASE_HOOK)?;
-    program.load()?;
     program.attach(cgroup, CgroupAttachMode::Single).map(drop)
 }
 
 fn attach_tracepoint(ebpf: &mut Ebpf, name: &str, at: &str) -> Result<(), ProgramError> {
     let program: &mut RawTracePoint = program(ebpf, name)?;
-    program.load()?;
     program.attach(at).map(drop)
 }
 

@@ -13,6 +13,9 @@ const OLDEST: (u32, u32) = (5, 10);
 /// From here on maps are charged to the cgroup and not to the locked memory.
 const UNLOCKED_MAPS: (u32, u32) = (5, 11);
 
+/// From here on all hooks may ask for the calling task with its type.
+const TYPED_TASKS: (u32, u32) = (6, 1);
+
 /// The capabilities that the hooks need, with their numbers.
 pub(super) const CAPABILITIES: [(&str, u8); 3] =
     [("CAP_BPF", 39), ("CAP_PERFMON", 38), ("CAP_NET_ADMIN", 12)];
@@ -33,8 +36,17 @@ pub(super) fn check_kernel() -> Result<(), LoadError> {
 
 /// Says whether maps count as locked memory here.
 pub(super) fn locks_maps() -> bool {
+    is_before(UNLOCKED_MAPS)
+}
+
+/// Says whether the hooks are given the calling task with its type.
+pub(super) fn types_tasks() -> bool {
+    !is_before(TYPED_TASKS)
+}
+
+fn is_before(wanted: (u32, u32)) -> bool {
     let release = read("/proc/sys/kernel/osrelease").unwrap_or_default();
-    version(&release).is_some_and(|version| version < UNLOCKED_MAPS)
+    version(&release).is_some_and(|version| version < wanted)
 }
 
 /// Checks that the kernel lets itself be read.

@@ -9,6 +9,8 @@ mod machine;
 mod maps;
 mod probe;
 mod routes;
+mod shared;
+mod slots;
 mod table;
 mod types;
 
@@ -21,7 +23,7 @@ use std::time::Duration;
 use aya::Ebpf;
 use aya::maps::{MapError, RingBuf};
 
-use self::abi::{KnockEntry, NS_PER_TICK, State, VerdictsEntry};
+use self::abi::{KnockEntry, NS_PER_TICK, VerdictsEntry};
 use self::maps::Maps;
 use self::routes::Routes;
 use self::table::lock;
@@ -44,7 +46,6 @@ const PEER_KNOCK: u32 = 1;
 /// loaded the hooks; one that is not in it has a number of 2³¹ and more.
 pub struct Hooks {
     maps: Arc<Maps>,
-    state: Mutex<State>,
     routes: Mutex<Routes>,
     own_knock: Mutex<()>,
     events: Option<Events>,
@@ -62,12 +63,11 @@ impl Hooks {
     pub fn load(options: &LoadOptions) -> Result<Self, LoadError> {
         let mut ebpf = load::load(options)?;
         let broken = |error: MapError| LoadError::Object { source: Box::new(error) };
-        let maps = Arc::new(Maps::take(&mut ebpf).map_err(broken)?);
+        let maps = Arc::new(Maps::take(&mut ebpf, load::cells(options)).map_err(broken)?);
         let ring = RingBuf::try_from(table::take(&mut ebpf, "events").map_err(broken)?);
         let events = Events::new(ring.map_err(broken)?, Arc::clone(&maps));
         let hooks = Self {
             maps,
-            state: Mutex::new(State { beat_ns: 0, epoch: 0, padding: 0 }),
             routes: Mutex::default(),
             own_knock: Mutex::default(),
             events: Some(events),
@@ -85,34 +85,21 @@ impl Hooks {
     ///
     /// The kernel's.
     pub fn beat(&self) -> io::Result<()> {
-        let mut state = lock(&self.state);
-        state.beat_ns = u64::try_from(now()?.as_nanos()).unwrap_or(u64::MAX);
-        self.maps.state.set(0, &state)
+        self.maps.set_beat(u64::try_from(now()?.as_nanos()).unwrap_or(u64::MAX));
+        Ok(())
     }
 
     /// Leaves all connections alone from now on, until the next [`beat`](Self::beat).
-    ///
-    /// # Errors
-    ///
-    /// The kernel's.
-    pub fn rest(&self) -> io::Result<()> {
-        let mut state = lock(&self.state);
-        state.beat_ns = 0;
-        self.maps.state.set(0, &state)
+    pub fn rest(&self) {
+        self.maps.set_beat(0);
     }
 
     /// Begins a new epoch: the verdicts that were set for one before it count no more.
     ///
     /// Those for the new one are set before, and so are its [items](Self::set_items): then every
     /// process is decided about all the time.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's.
-    pub fn set_epoch(&self, epoch: u32) -> io::Result<()> {
-        let mut state = lock(&self.state);
-        state.epoch = epoch;
-        self.maps.state.set(0, &state)
+    pub fn set_epoch(&self, epoch: u32) {
+        self.maps.set_epoch(epoch);
     }
 
     /// Waits for a process that says it is ours, by connecting to the address of `knock`.
@@ -166,28 +153,30 @@ impl Hooks {
     ///
     /// The kernel's; there can be 1,024 namespaces.
     pub fn set_net(&self, cookie: u64, ports: Ports) -> io::Result<()> {
-        self.maps.nets.set(&cookie, &ports.into())
+        self.maps.set_net(cookie, &ports.into())
     }
 
-    /// Leaves the network namespace with this cookie alone.
+    /// Leaves the network namespace with this cookie alone; what is told once of a namespace is
+    /// told again.
     ///
     /// # Errors
     ///
     /// The kernel's.
     pub fn remove_net(&self, cookie: u64) -> io::Result<()> {
-        self.maps.nets.remove(&cookie).map(drop)
+        self.maps.remove_net(cookie)
     }
 
-    /// Replaces the routes; destinations that none leads to are left alone.
+    /// Replaces the routes of the network namespaces with that [number](Ports::net);
+    /// destinations that none leads to are left alone.
     ///
     /// A network that is in both the old and the new routes is reachable all the time.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for a prefix that is too long; others are the kernel's. There can be 16,384
+    /// `InvalidInput` for a prefix that is too long; others are the kernel's. There can be 65,536
     /// of each family.
-    pub fn set_routes(&self, routes: &[RouteEntry]) -> io::Result<()> {
-        lock(&self.routes).replace(&self.maps, routes)
+    pub fn set_routes(&self, net: u32, routes: &[RouteEntry]) -> io::Result<()> {
+        lock(&self.routes).replace(&self.maps, net, routes)
     }
 
     /// Sets the verdicts on a process.
@@ -267,31 +256,43 @@ impl Hooks {
 
     /// Gives what a slot stands for; call it once a connection is accepted, or a datagram came.
     ///
-    /// The slot goes with its socket: at once, if that is closed already.
+    /// The slot goes with its socket: at once, if that is closed already. A connection does not
+    /// count for [`Ports::backlog`] from then on.
     ///
     /// # Errors
     ///
     /// The kernel's.
     pub fn origin(&self, slot: Slot) -> io::Result<Option<Origin>> {
-        Ok(self.maps.accept(slot.id())?.map(Origin::from))
+        Ok(self.maps.slots.accept(slot.id())?.map(Origin::from))
     }
 
-    /// Forgets slots whose sockets were closed before anybody asked for their origin; gives how
-    /// many.
+    /// Makes room: forgets slots whose sockets were closed, and those of them for whose origin
+    /// nobody asked, once that was seen so long ago; gives how many of the latter.
+    ///
+    /// Call it about every second, as all room is made here.
     ///
     /// # Errors
     ///
     /// The kernel's.
     pub fn sweep(&self, older_than: Duration) -> io::Result<usize> {
-        self.maps.sweep(older_than, now()?)
+        self.maps.slots.sweep(older_than, now()?)
+    }
+
+    /// Gives how many connections have come to the listeners of a family until now.
+    pub fn diverted(&self, is_v6: bool) -> u64 {
+        self.maps.slots.diverted(is_v6)
+    }
+
+    /// Notes that none of the first `count` connections to the listeners of a family waits to be
+    /// accepted: how many have come was [asked](Self::diverted) before they had nothing to accept.
+    ///
+    /// It corrects what was not known, as connections that failed on their way.
+    pub fn none_waits(&self, is_v6: bool, count: u64) {
+        self.maps.slots.none_waits(is_v6, count);
     }
 
     /// Gives the counters.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's.
-    pub fn counters(&self) -> io::Result<Counters> {
+    pub fn counters(&self) -> Counters {
         convert::counters(&self.maps)
     }
 

@@ -1,6 +1,6 @@
 //! The routes that the hooks know, and how they are replaced.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 
@@ -11,9 +11,9 @@ use super::convert::net;
 use super::maps::Maps;
 use crate::RouteEntry;
 
-/// The networks that were set.
+/// The networks that were set, by the number of whose routes they are.
 #[derive(Debug, Default)]
-pub(super) struct Routes(HashSet<Net>);
+pub(super) struct Routes(HashMap<u32, HashSet<Net>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Net {
@@ -23,17 +23,26 @@ enum Net {
 
 impl Routes {
     /// Sets all `routes`, and removes those that were set before and are not in them.
-    pub(super) fn replace(&mut self, maps: &Maps, routes: &[RouteEntry]) -> io::Result<()> {
-        let mut left = self.0.clone();
+    pub(super) fn replace(
+        &mut self,
+        maps: &Maps,
+        of: u32,
+        routes: &[RouteEntry],
+    ) -> io::Result<()> {
+        let known = self.0.entry(of).or_default();
+        let mut left = known.clone();
         for route in routes {
             let net = Net::of(route)?;
-            net.set(maps, route.source)?;
+            net.set(maps, of, route.source)?;
             left.remove(&net);
-            self.0.insert(net);
+            known.insert(net);
         }
         for net in left {
-            net.remove(maps)?;
-            self.0.remove(&net);
+            net.remove(maps, of)?;
+            known.remove(&net);
+        }
+        if known.is_empty() {
+            self.0.remove(&of);
         }
         Ok(())
     }
@@ -48,22 +57,31 @@ impl Net {
         })
     }
 
-    fn set(self, maps: &Maps, source: Option<IpAddr>) -> io::Result<()> {
+    fn set(self, maps: &Maps, of: u32, source: Option<IpAddr>) -> io::Result<()> {
         let route = Route {
             source: source.map_or([0; 16], address),
             reachable: source.is_some().into(),
             padding: 0,
         };
         match self {
-            Self::V4(addr, len) => maps.routes4.set(&Key::new(len.into(), addr), &route),
-            Self::V6(addr, len) => maps.routes6.set(&Key::new(len.into(), addr), &route),
+            Self::V4(addr, len) => maps.routes4.set(&key(of, addr, len), &route),
+            Self::V6(addr, len) => maps.routes6.set(&key(of, addr, len), &route),
         }
     }
 
-    fn remove(self, maps: &Maps) -> io::Result<bool> {
+    fn remove(self, maps: &Maps, of: u32) -> io::Result<bool> {
         match self {
-            Self::V4(addr, len) => maps.routes4.remove(&Key::new(len.into(), addr)),
-            Self::V6(addr, len) => maps.routes6.remove(&Key::new(len.into(), addr)),
+            Self::V4(addr, len) => maps.routes4.remove(&key(of, addr, len)),
+            Self::V6(addr, len) => maps.routes6.remove(&key(of, addr, len)),
         }
     }
+}
+
+/// Gives the key of a network: `LEN` bytes, of which the first four are whose routes they are.
+fn key<const ADDR: usize, const LEN: usize>(of: u32, addr: [u8; ADDR], len: u8) -> Key<[u8; LEN]> {
+    const { assert!(LEN == ADDR + 4, "a number and an address") };
+    let mut data = [0; LEN];
+    data[..4].copy_from_slice(&of.to_ne_bytes());
+    data[4..].copy_from_slice(&addr);
+    Key::new(32 + u32::from(len), data)
 }

@@ -33,11 +33,6 @@ impl<K: Pod, V: Pod> Table<K, V> {
     pub(super) fn remove(&self, key: &K) -> io::Result<bool> {
         found(lock(&self.0).remove(key)).map(|removed| removed.is_some())
     }
-
-    /// Gives all entries that can be read while others change.
-    pub(super) fn entries(&self) -> Vec<(K, V)> {
-        lock(&self.0).iter().filter_map(Result::ok).collect()
-    }
 }
 
 impl<V: Pod> Cells<V> {

@@ -15,6 +15,7 @@ use crate::root::Root;
 use crate::say::say;
 use crate::serve::tell;
 use crate::settings::Settings;
+use crate::through::Through;
 
 /// The capture of chosen processes, under way.
 pub(super) struct Local {
@@ -44,16 +45,18 @@ impl Local {
         self,
         builder: Builder,
         root: &Root,
+        through: &Through,
         settings: &Settings,
         work: &mut Work,
     ) -> anyhow::Result<()> {
         let Self { chosen, capture, dial, notices } = self;
         let decrypt = decrypt::is_trusted(root, settings);
         let passing = Passing::considerate().with_decrypt(decrypt);
+        let dial = through.around_local(dial);
         let sidestream = builder.dial(dial).passing(passing).build()?;
         let lacks = lacks(capture.capabilities());
         work.control = capture.control();
-        work.local = Some(sidestream.serve(capture));
+        work.handles.push(sidestream.serve(capture));
         if settings.detail > Detail::Quiet {
             say(format_args!("intercepting {} on this machine{lacks}", words(&chosen.spec)));
             if !decrypt {

@@ -8,6 +8,7 @@ pub(super) enum Asked {
     /// To end.
     End,
     /// To read again what can be.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "no signal asks for it"))]
     Reload,
 }
 
@@ -17,19 +18,21 @@ pub(super) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     hangup: Option<tokio::signal::unix::Signal>,
+    can_reload: bool,
     had_terminal: bool,
 }
 
 #[cfg(unix)]
 impl Signals {
-    /// Takes them from the system. A hangup is taken where there is something to read again; else
-    /// it ends the process, as is usual.
-    pub(super) fn take(can_reload: bool) -> io::Result<Self> {
+    /// Takes them from the system. A hangup is taken where there is something to read again, or to
+    /// restore at the end; else it ends the process, as is usual.
+    pub(super) fn take(can_reload: bool, restores: bool) -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: can_reload.then(|| signal(SignalKind::hangup())).transpose()?,
+            hangup: (can_reload || restores).then(|| signal(SignalKind::hangup())).transpose()?,
+            can_reload,
             had_terminal: has_terminal(),
         })
     }
@@ -46,7 +49,10 @@ impl Signals {
             _ = self.interrupt.recv() => Asked::End,
             _ = self.terminate.recv() => Asked::End,
             // The system sends it as well when the terminal is closed.
-            _ = hangup => if self.had_terminal && !has_terminal() { Asked::End } else { Asked::Reload },
+            _ = hangup => {
+                let is_gone = self.had_terminal && !has_terminal();
+                if is_gone || !self.can_reload { Asked::End } else { Asked::Reload }
+            }
         }
     }
 }
@@ -62,7 +68,7 @@ pub(super) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    pub(super) fn take(_: bool) -> io::Result<Self> {
+    pub(super) fn take(_: bool, _: bool) -> io::Result<Self> {
         Ok(Self)
     }
 

@@ -1,7 +1,10 @@
 //! Serving what the modes take until it ends or is ended.
 
+use std::future::poll_fn;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use sidestream::Handle;
 use sidestream::capture::Control;
@@ -11,19 +14,20 @@ use tokio::sync::Notify;
 
 use super::chosen::{Chosen, words};
 use super::signals::{Asked, Signals};
+use super::system_proxy;
 use crate::print::Detail;
 use crate::say::{self, say};
 
 /// Proxies at work on what the modes take.
 pub(super) struct Work {
-    /// On what the modes that listen take.
-    pub(super) listening: Option<Handle>,
-    /// On what mode `local` takes.
-    pub(super) local: Option<Handle>,
+    /// One for each driver.
+    pub(super) handles: Vec<Handle>,
     /// How it is told which processes are chosen.
     pub(super) control: Option<Arc<dyn Control>>,
     /// The file that says so.
     pub(super) file: Option<PathBuf>,
+    /// Gives the system's programs their former proxy back.
+    pub(super) system_proxy: system_proxy::Told,
     /// How much is told to the user.
     pub(super) detail: Detail,
 }
@@ -35,10 +39,9 @@ impl Work {
     pub(super) async fn run(mut self, mut signals: Signals) -> bool {
         let reload = self.reload_on_notice();
         let (mut stopping, mut as_asked) = (false, true);
-        while self.listening.is_some() || self.local.is_some() {
+        while !self.handles.is_empty() {
             let ended = tokio::select! {
-                ended = ended(&mut self.listening) => Some(ended),
-                ended = ended(&mut self.local) => Some(ended),
+                ended = ended(&mut self.handles) => Some(ended),
                 asked = signals.next() => match asked {
                     Asked::End => None,
                     Asked::Reload if stopping => continue,
@@ -70,10 +73,10 @@ impl Work {
     }
 
     /// Asks all to end; the second time at once.
-    fn stop(&self) {
-        for handle in [&self.listening, &self.local].into_iter().flatten() {
-            handle.stop();
-        }
+    fn stop(&mut self) {
+        // Before nobody listens any more.
+        system_proxy::restore(&mut self.system_proxy, self.detail);
+        self.handles.iter().for_each(Handle::stop);
     }
 
     /// Reads the file again whenever it is notified: one reading after the other.
@@ -105,10 +108,17 @@ async fn reload(file: &std::path::Path, control: &dyn Control) -> anyhow::Result
     Ok(spec)
 }
 
-/// Waits for the end of a proxy, once; of none, for ever.
-async fn ended(handle: &mut Option<Handle>) -> Result<Served, ServeError> {
-    let Some(running) = handle else { return std::future::pending().await };
-    let ended = running.ended().await;
-    *handle = None;
+/// Waits for the end of one of them, which is then no longer among them.
+async fn ended(handles: &mut Vec<Handle>) -> Result<Served, ServeError> {
+    let (index, ended) = poll_fn(|cx| {
+        let mut each = handles.iter_mut().enumerate();
+        let found = each.find_map(|(index, handle)| match pin!(handle.ended()).poll(cx) {
+            Poll::Ready(ended) => Some((index, ended)),
+            Poll::Pending => None,
+        });
+        found.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await;
+    handles.swap_remove(index);
     ended
 }

@@ -12,7 +12,7 @@ use crate::harness::{ANSWER, Bench, http, http_on, program};
 
 /// Checks that the line tells of the process: what it is, and all that it descends from.
 #[track_caller]
-fn check_process(line: &Value, path: &Path, pid: Option<u32>) {
+pub(super) fn check_process(line: &Value, path: &Path, pid: Option<u32>) {
     let process = &line["process"];
     assert_eq!(process["path"], path.to_str().unwrap(), "{line:#}");
     assert!(pid.is_none_or(|pid| process["pid"] == pid), "{line:#}");

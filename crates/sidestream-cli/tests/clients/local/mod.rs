@@ -3,9 +3,15 @@
 mod clients;
 mod ends;
 mod faults;
+pub(crate) mod ground;
+mod identity;
 mod live;
 mod machine;
+mod rights;
+mod sockets;
 mod trust;
+mod tun;
+mod undecided;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -22,13 +28,16 @@ use sidestream_testkit::{is_root, sidestream_binary, skip};
 use crate::harness::{Bench, program};
 
 /// How long is waited for what takes a moment; only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The kernel's account of its own types, without which nothing can be captured.
+pub(crate) const BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// Returns whether this machine and user can capture, or skips the test.
 pub(crate) fn can_capture(test: &str) -> bool {
     if !is_root() {
         skip(test, "only root captures the whole machine");
-    } else if !Path::new("/sys/kernel/btf/vmlinux").exists() {
+    } else if !Path::new(BTF).exists() {
         skip(test, "the kernel has no BTF");
     } else {
         let helper = sidestream_binary().with_file_name("sidestream-helper");
@@ -78,7 +87,8 @@ impl Capturing {
 
     /// Waits until the command captures.
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        let alone = File::create(std::env::temp_dir().join("sidestream-capturing")).unwrap();
+        // A file that is there wherever one can capture.
+        let alone = File::open(BTF).unwrap();
         alone.lock().unwrap();
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use sidestream_ipc::{Flow, FlowVerdict, Message, Notice, ProcessRecord, SetSpec};
+use sidestream_ipc::{Flow, FlowVerdict, Message, Notice, OpenSocket, ProcessRecord, SetSpec};
 
 pub(crate) use line::Helper;
 
@@ -40,6 +40,7 @@ pub(crate) struct Told {
     pub(crate) log: Vec<String>,
     /// How many datagrams the helper itself passed on, for each flow.
     datagrams: HashMap<u64, usize>,
+    opened: Vec<(u64, Result<OwnedFd, i32>)>,
     spec_set: Vec<(u64, Option<String>)>,
     udp: HashMap<u64, (UdpSocket, &'static str)>,
 }
@@ -94,6 +95,21 @@ impl Proxy {
     }
 }
 
+impl Proxy {
+    /// Has the helper make a socket.
+    pub(crate) fn open(&self, request: OpenSocket) -> Result<OwnedFd, i32> {
+        self.send(&request.into());
+        let mut answer = None;
+        eventually("a socket", || {
+            let opened = &mut self.told().opened;
+            let at = opened.iter().position(|(serial, _)| *serial == request.serial);
+            answer = at.map(|at| opened.remove(at).1);
+            answer.is_some()
+        });
+        answer.unwrap()
+    }
+}
+
 impl Told {
     fn take(&mut self, message: Message, fd: Option<OwnedFd>) {
         match message {
@@ -112,6 +128,9 @@ impl Told {
                 _ = socket.send(words.as_bytes());
             }
             Message::Log { text, .. } => self.log.push(text),
+            Message::Opened { serial, error } => {
+                self.opened.push((serial, error.map_or_else(|| Ok(fd.unwrap()), Err)));
+            }
             Message::SpecSet { serial, error } => self.spec_set.push((serial, error)),
             _ => {}
         }

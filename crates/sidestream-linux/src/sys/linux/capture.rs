@@ -12,24 +12,21 @@ use sidestream_capture::{
     Accepted, Attribution, Capabilities, Capture, Destination, Egress, FlowInfo, Incoming, Kind,
 };
 use sidestream_flow::{FlowKey, Transport};
-use sidestream_process::Table;
+use sidestream_process::{Owners, Packages, Scope, Table};
 use tokio::io::unix::AsyncFd;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::accept::Accepting;
 use super::forward::{Forwarder, Live};
 use super::launch::Prepared;
 use super::link::Sockets;
-use super::owners::Owners;
 use super::running::Keeper;
 use super::sockets::readable;
 use super::udp::Datagrams;
 use crate::{Notice, Options};
-
-/// How long accepting rests when there is no descriptor left for a connection.
-const REST: Duration = Duration::from_millis(50);
 
 /// How long connections from the host have to take what was sent just before the end.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -41,16 +38,14 @@ const GLANCE: Duration = Duration::from_millis(2);
 /// The kernel accepts a TCP connection before its flow is yielded, so a server that refuses is
 /// seen by the client as a reset. Dropping it ends the command.
 #[derive(Debug)]
-pub struct SandboxCapture {
-    tcp: Vec<TcpListener>,
+pub(super) struct SandboxCapture {
+    tcp: Accepting,
+    has_v6: bool,
     udp: Datagrams,
     owners: Arc<Owners>,
     incoming: VecDeque<Incoming>,
     /// Readable when the keeper has ended.
     ended: AsyncFd<OwnedFd>,
-    rest: Option<Pin<Box<Sleep>>>,
-    /// The system has nothing to give, and that was told.
-    scarce: bool,
     /// Connections from the host, which are waited for at the end.
     live: Live,
     until: Option<Instant>,
@@ -70,13 +65,16 @@ impl SandboxCapture {
         let Prepared { netfilter, diag, sockets, listening, loopback, .. } = prepared;
         let listening = listening.ok_or(io::ErrorKind::NotConnected)?;
         let pid = keeper.pid.cast_unsigned();
-        let owners = Arc::new(Owners::new(diag, Table::open()?, pid, command));
+        let table = Table::open()?.with_packages(Packages::default());
+        // Its package is looked up while it starts.
+        table.process(command);
+        let owners = Arc::new(Owners::new(diag, table, Scope::Below(pid)));
         let ended = readable(sockets.watch()?)?;
         let sockets = Arc::new(sockets);
-        let listen = |fd| TcpListener::from_std(std::net::TcpListener::from(fd));
-        let tcp = listening.tcp.into_iter().map(listen).collect::<io::Result<_>>()?;
+        let has_v6 = listening.tcp.len() > 1;
+        let tcp = Accepting::new(listening.tcp)?;
         let idle_timeout = options.idle_timeout;
-        let udp = Datagrams::new(listening.udp, Arc::clone(&sockets), idle_timeout)?;
+        let udp = Datagrams::new(listening.udp, Arc::clone(&sockets) as _, idle_timeout)?;
         let live = Live::default();
         let forwarder =
             Forwarder::new(Arc::clone(&owners), sockets, netfilter, notices, live.clone());
@@ -84,12 +82,11 @@ impl SandboxCapture {
         let incoming = VecDeque::new();
         Ok(Self {
             tcp,
+            has_v6,
             udp,
             owners,
             incoming,
             ended,
-            rest: None,
-            scarce: false,
             live,
             until: None,
             glance: None,
@@ -99,34 +96,12 @@ impl SandboxCapture {
     }
 
     fn poll_tcp(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
-        if let Some(rest) = &mut self.rest {
-            ready!(rest.as_mut().poll(cx));
-            self.rest = None;
-        }
-        for index in 0..self.tcp.len() {
-            while let Poll::Ready(accepted) = self.tcp[index].poll_accept(cx) {
-                match accepted {
-                    Ok((stream, client)) => {
-                        self.scarce = false;
-                        if let Some(incoming) = self.connection(stream, client) {
-                            // The other family is asked first the next time.
-                            self.tcp.rotate_left(1);
-                            return Poll::Ready(incoming);
-                        }
-                    }
-                    // The client has gone again before it was its turn.
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                    Err(error) => {
-                        if !std::mem::replace(&mut self.scarce, true) {
-                            tracing::warn!(%error, "connections of the command wait");
-                        }
-                        self.rest = Some(Box::pin(sleep(REST)));
-                        return self.poll_tcp(cx);
-                    }
-                }
+        loop {
+            let (stream, client) = ready!(self.tcp.poll_accept(cx));
+            if let Some(incoming) = self.connection(stream, client) {
+                return Poll::Ready(incoming);
             }
         }
-        Poll::Pending
     }
 
     fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -163,9 +138,13 @@ impl SandboxCapture {
     }
 
     fn info(&self, key: FlowKey) -> FlowInfo {
+        let process = self.owners.find(&key).unwrap_or_else(|error| {
+            tracing::debug!(%error, "the owner of a socket cannot be asked for");
+            None
+        });
         FlowInfo {
             key,
-            process: self.owners.find(&key),
+            process,
             via: "run",
             destination: Destination::Original,
             egress: Egress::default(),
@@ -201,7 +180,7 @@ impl Capture for SandboxCapture {
     fn capabilities(&self) -> Capabilities {
         let all = Capabilities::default().with_udp().with_descriptors();
         let all = all.with_attribution(Attribution::Lookup);
-        if self.tcp.len() > 1 { all.with_ipv6() } else { all }
+        if self.has_v6 { all.with_ipv6() } else { all }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::launch;
+use super::{launch, notify, remedy};
 use crate::{Feature, Finding, LaunchError, Options};
 
 /// What is needed, in the order in which it is tried.
@@ -15,6 +15,29 @@ const FEATURES: [Feature; 7] = [
     Feature::TransparentSockets,
     Feature::Tproxy,
 ];
+
+/// Tries what a command under a filter needs, in a child that ends at once.
+///
+/// Nothing is left behind.
+pub fn check_seccomp() -> Vec<Finding> {
+    let (failed, mut error) = match notify::check() {
+        Ok(()) => (None, None),
+        Err((feature, error)) => (Some(feature), Some(error)),
+    };
+    let mut findings = Vec::new();
+    for feature in [Feature::Filter, Feature::Memory] {
+        let outcome = match failed {
+            Some(failed) if failed == feature => {
+                Err(error.take().unwrap_or_else(|| io::ErrorKind::Other.into()))
+            }
+            Some(_) if error.is_none() => Err(io::ErrorKind::Unsupported.into()),
+            _ => Ok(()),
+        };
+        let remedy = outcome.as_ref().err().map(|error| remedy::of(feature, error));
+        findings.push(Finding { feature, outcome, remedy });
+    }
+    findings
+}
 
 /// Tries everything that a sandbox needs, in a child that ends at once.
 ///

@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use sidestream_flow::Transport;
-use sidestream_process::Listener;
+use sidestream_process::{Listener, Owners};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -20,7 +20,6 @@ use super::launch::{LISTEN_PORT, LISTEN_V4};
 use super::link::Sockets;
 use super::loopback::Loopback;
 use super::netlink::Netlink;
-use super::owners::Owners;
 use super::sockets::{bind, connect, tcp_kind};
 use super::{forward_udp, nft, raw};
 use crate::{Notice, Refused};

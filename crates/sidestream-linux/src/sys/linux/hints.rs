@@ -26,6 +26,24 @@ pub(super) fn at_start(options: &Options, rootless: bool) -> Vec<Notice> {
     notices
 }
 
+/// Says what a command under a filter will not do.
+pub(super) fn under_filter(options: &Options) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    let program = options.command.first().and_then(|program| find(options, program));
+    if !is_root() && program.as_deref().is_some_and(gains_rights) {
+        notices.push(Notice::Setuid);
+    }
+    if program.as_deref().and_then(Path::file_name) == Some(OsStr::new("docker")) {
+        notices.push(Notice::Docker);
+    }
+    notices
+}
+
+fn is_root() -> bool {
+    // SAFETY: the call takes no pointers and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
 fn variable_of(options: &Options, name: &str) -> Option<OsString> {
     let added = options.environment.iter().rev().find(|(variable, _)| variable == name);
     added.map(|(_, value)| value.clone()).or_else(|| env::var_os(name))

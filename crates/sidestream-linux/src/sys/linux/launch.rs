@@ -3,11 +3,13 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::{fs, io};
 
 use tokio::sync::mpsc;
 
-use super::capture::SandboxCapture;
+use super::capture::SandboxCapture as NamespaceCapture;
+use super::driver::{Inner, SandboxCapture};
 use super::link::Sockets;
 use super::loopback::Loopback;
 use super::netlink::Netlink;
@@ -16,8 +18,8 @@ use super::plan::Plan;
 use super::running::{Keeper, Running};
 use super::sockets::{self, Listening};
 use super::wire::{Report, Request, SocketKind, Step};
-use super::{hints, keeper, nft, passing, raw, remedy};
-use crate::{Feature, LaunchError, Notice, Notices, Options};
+use super::{hints, keeper, nft, notify, passing, raw, remedy};
+use crate::{Driver, Feature, LaunchError, Notice, Notices, Options};
 
 /// Where our listeners are inside: off the address and the ports that programs use, as a program
 /// that binds a port on all addresses collides with them.
@@ -30,10 +32,19 @@ pub(super) const LISTEN_PORT: u16 = 1;
 #[derive(Debug)]
 pub struct Sandbox {
     keeper: Keeper,
-    prepared: Prepared,
+    ground: Ground,
     command: u32,
     options: Options,
-    notices: (mpsc::UnboundedSender<Notice>, mpsc::UnboundedReceiver<Notice>),
+    notices: Channel,
+}
+
+type Channel = (mpsc::UnboundedSender<Notice>, mpsc::UnboundedReceiver<Notice>);
+
+/// What the driver that was picked has made.
+#[derive(Debug)]
+enum Ground {
+    Namespace(Box<Prepared>),
+    Seccomp(Box<notify::Prepared>),
 }
 
 /// What takes part in serving a sandbox.
@@ -49,7 +60,7 @@ pub struct Parts {
 }
 
 impl Sandbox {
-    /// Makes the namespaces and starts the command in them.
+    /// Makes what the driver needs, by default the namespaces, and starts the command in it.
     ///
     /// It needs no runtime and is best called before there is one: it forks, and the fork that
     /// stays (the keeper) has the calling thread only. It allocates nothing and takes no lock, so
@@ -65,6 +76,38 @@ impl Sandbox {
     /// The command cannot be run, or the system cannot give it a sandbox: the error says what to
     /// do. Nothing is left behind then.
     pub fn launch(options: Options) -> Result<Self, LaunchError> {
+        match options.driver {
+            Driver::Namespace => Self::by_namespaces(options),
+            Driver::Seccomp => Self::by_filter(options, None),
+            Driver::Auto => match Self::by_namespaces(options.clone()) {
+                Err(LaunchError::Unavailable { feature, remedy, source }) => {
+                    tracing::debug!(%source, %feature, "no namespaces");
+                    let notice = Notice::Fallback { feature, remedy };
+                    match Self::by_filter(options, Some(notice)) {
+                        // The first is what can be mended.
+                        Err(LaunchError::Unavailable { .. }) => {
+                            Err(LaunchError::Unavailable { feature, remedy, source })
+                        }
+                        launched => launched,
+                    }
+                }
+                launched => launched,
+            },
+        }
+    }
+
+    fn by_filter(options: Options, notice: Option<Notice>) -> Result<Self, LaunchError> {
+        let notices = mpsc::unbounded_channel();
+        let (keeper, prepared, command) = notify::launch(&options, notices.0.clone())?;
+        for notice in notice.into_iter().chain(hints::under_filter(&options)) {
+            // The receiver is here.
+            _ = notices.0.send(notice);
+        }
+        let ground = Ground::Seccomp(Box::new(prepared));
+        Ok(Self { keeper, ground, command, options, notices })
+    }
+
+    fn by_namespaces(options: Options) -> Result<Self, LaunchError> {
         let (mut keeper, mut prepared) = prepare(&options)?;
         prepared.configure()?;
         for kind in [SocketKind::Udp4, SocketKind::Udp6] {
@@ -87,7 +130,16 @@ impl Sandbox {
             // The receiver is here.
             _ = notices.0.send(notice);
         }
-        Ok(Self { keeper, prepared, command, options, notices })
+        let ground = Ground::Namespace(Box::new(prepared));
+        Ok(Self { keeper, ground, command, options, notices })
+    }
+
+    /// Returns which driver runs the command.
+    pub fn driver(&self) -> Driver {
+        match self.ground {
+            Ground::Namespace(_) => Driver::Namespace,
+            Ground::Seccomp(_) => Driver::Seccomp,
+        }
     }
 
     /// Returns the pid of the command.
@@ -105,19 +157,27 @@ impl Sandbox {
     ///
     /// Outside of a tokio runtime.
     pub fn start(self) -> io::Result<Parts> {
-        let Self { keeper, prepared, command, options, notices } = self;
+        let Self { keeper, ground, command, options, notices } = self;
         let keeper = keeper.share();
-        let running = Running::new(keeper.clone(), command, &options, notices.0.clone())?;
-        let capture = SandboxCapture::new(keeper, prepared, command, &options, notices.0)?;
-        Ok(Parts { capture, running, notices: Notices(notices.1) })
+        let mut running = Running::new(keeper.clone(), command, &options, notices.0.clone())?;
+        let inner = match ground {
+            Ground::Namespace(prepared) => Inner::Namespace(Box::new(NamespaceCapture::new(
+                keeper, *prepared, command, &options, notices.0,
+            )?)),
+            Ground::Seccomp(prepared) => {
+                running.supervise_by(Arc::clone(&prepared.supervisor));
+                Inner::Seccomp(Box::new(notify::NotifyCapture::new(keeper, *prepared, &options)?))
+            }
+        };
+        Ok(Parts { capture: SandboxCapture(inner), running, notices: Notices(notices.1) })
     }
 }
 
-fn ended_early() -> io::Error {
+pub(super) fn ended_early() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the keeper of the sandbox has ended")
 }
 
-fn not_started(options: &Options, errno: i32) -> LaunchError {
+pub(super) fn not_started(options: &Options, errno: i32) -> LaunchError {
     let program = options.command.first().cloned().unwrap_or_default();
     match errno {
         libc::ENOENT => LaunchError::NotFound(program),
@@ -172,7 +232,7 @@ pub(super) fn prepare(options: &Options) -> Result<(Keeper, Prepared), LaunchErr
     Ok((keeper, prepared))
 }
 
-fn fork(mut plan: Plan) -> io::Result<i32> {
+pub(super) fn fork(mut plan: Plan) -> io::Result<i32> {
     // A signal handler of the caller must not run in the keeper.
     plan.mask = raw::block_signals();
     let mask = plan.mask;
@@ -193,6 +253,7 @@ fn failed(options: &Options, step: Step, errno: i32, overlay: i32) -> LaunchErro
         Step::Mount => Feature::MountNamespace,
         Step::Tmpfs => Feature::Tmpfs,
         Step::Netlink => Feature::Tproxy,
+        Step::Filter => Feature::Filter,
         Step::Overlay => {
             let overlay = usize::try_from(overlay).ok().and_then(|at| options.overlays.get(at));
             let path = overlay.map(|overlay| overlay.path.clone()).unwrap_or_default();
@@ -229,7 +290,7 @@ pub(super) fn namespace(pid: i32, kind: &str) -> io::Result<PathBuf> {
 
 impl Keeper {
     /// Waits for the keeper's next report, and takes the descriptors that come with it.
-    fn receive(&self) -> io::Result<(Option<Report>, Vec<OwnedFd>)> {
+    pub(super) fn receive(&self) -> io::Result<(Option<Report>, Vec<OwnedFd>)> {
         let mut buf = [0; 16];
         let (len, fds) = passing::receive(self.control(), &mut buf)?;
         Ok((Report::decode(buf.get(..len).unwrap_or_default()), fds))

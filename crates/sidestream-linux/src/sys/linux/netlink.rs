@@ -59,7 +59,8 @@ impl Message {
         self
     }
 
-    fn finish(mut self, sequence: u32) -> Vec<u8> {
+    /// Ends the message, which is then ready to be sent.
+    pub(super) fn finish(mut self, sequence: u32) -> Vec<u8> {
         let len = self.0.len() as u32;
         self.0[..4].copy_from_slice(&len.to_ne_bytes());
         self.0[8..12].copy_from_slice(&sequence.to_ne_bytes());

@@ -44,7 +44,7 @@ impl Host {
                 _ => {}
             })?;
             for (destination, prefix) in default.into_iter().chain(found) {
-                if let Some(source) = source_for(destination) {
+                if let Some(source) = source_for(destination, prefix) {
                     host.routes.push((destination, prefix, source));
                 }
             }
@@ -143,7 +143,7 @@ fn route(body: &[u8]) -> Option<(IpAddr, u8)> {
 }
 
 /// Asks the kernel which source it takes; connecting a datagram socket sends nothing.
-fn source_for(destination: IpAddr) -> Option<IpAddr> {
+fn source_for(destination: IpAddr, prefix: u8) -> Option<IpAddr> {
     let (any, probe): (IpAddr, IpAddr) = match destination {
         // Any address that no narrower route has.
         IpAddr::V4(ip) if ip.is_unspecified() => {
@@ -151,6 +151,10 @@ fn source_for(destination: IpAddr) -> Option<IpAddr> {
         }
         IpAddr::V6(ip) if ip.is_unspecified() => {
             (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into())
+        }
+        // Before Linux 5.14 the lowest address of a network is one of its broadcast addresses.
+        IpAddr::V4(ip) if prefix < 32 => {
+            (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::from_bits(ip.to_bits() | 1).into())
         }
         IpAddr::V4(ip) => (Ipv4Addr::UNSPECIFIED.into(), ip.into()),
         IpAddr::V6(ip) => (Ipv6Addr::UNSPECIFIED.into(), ip.into()),

@@ -6,6 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io, ptr};
 
+use super::notify::Filter;
 use super::raw::{self, Signals};
 use super::reap::Processes;
 use crate::{EntryKind, LaunchError, Options, Overlay, OverlayKind};
@@ -22,6 +23,8 @@ pub(super) struct Plan {
     pub(super) staging: CString,
     pub(super) overlays: Vec<Cover>,
     pub(super) exec: Exec,
+    /// What the command is put under, in the place of namespaces.
+    pub(super) filter: Option<Filter>,
     pub(super) grace_ms: i64,
     pub(super) processes: Processes,
     /// The signals that the command finds blocked.
@@ -88,6 +91,7 @@ impl Plan {
             overlays: overlays.collect::<Result<_, _>>()?,
             staging: c_string(staging)?,
             exec: Exec::new(&options.command, &options.environment)?,
+            filter: None,
             grace_ms: i64::try_from(options.grace.as_millis()).unwrap_or(i64::MAX / 2),
             processes: Processes::new(),
             mask: raw::no_signals(),

@@ -19,6 +19,17 @@ pub(super) fn of(feature: Feature, error: &io::Error) -> &'static str {
         Feature::Tmpfs => "mounting is forbidden here, allow it in the container's settings",
         Feature::Routing => "policy routing is missing, use a kernel with IP_MULTIPLE_TABLES",
         Feature::TransparentSockets => "allow CAP_NET_ADMIN in the container's settings",
+        Feature::Filter => match error.raw_os_error() {
+            Some(libc::EBUSY) => {
+                "another supervisor has this process under its filter, run outside"
+            }
+            Some(libc::EPERM | libc::EACCES) => "allow `seccomp` in the container's settings",
+            _ => "use a kernel with SECCOMP_FILTER and user notification, of 5.9 or later",
+        },
+        Feature::Memory => match number("kernel/yama/ptrace_scope") {
+            Some(2 | 3) => "run as root, or set sysctl kernel.yama.ptrace_scope to 0 or 1",
+            _ => "allow `ptrace` in the container's settings",
+        },
         Feature::Tproxy => match error.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => "allow nftables in the container's settings",
             _ => "use a kernel with nf_tables, nft_tproxy, nft_socket and nft_fib_inet",

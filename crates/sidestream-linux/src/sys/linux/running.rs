@@ -1,19 +1,20 @@
 //! The command, and its end.
 
 use std::collections::HashMap;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use sidestream_process::{Table, tree};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
 use super::launch::namespace;
+use super::notify::Supervisor;
 use super::raw;
 use super::sockets::readable;
 use super::wire::{Report, Request};
@@ -24,21 +25,29 @@ use crate::{Notice, Options, WaitError};
 pub(super) struct Keeper {
     pub(super) pid: i32,
     control: OwnedFd,
-    /// The network namespace, by which the tree is known even without the keeper.
-    namespace: PathBuf,
+    /// By what the tree is known even without the keeper.
+    mark: Mark,
     /// Whether the command runs; until then it ends at once.
     pub(super) started: bool,
 }
 
 impl Keeper {
     pub(super) fn new(pid: i32, control: OwnedFd) -> Self {
-        Self { pid, control, namespace: PathBuf::new(), started: false }
+        Self { pid, control, mark: Mark::Namespace(PathBuf::new()), started: false }
     }
 
     /// Notes which namespaces were made, and says whether a user namespace is among them.
     pub(super) fn enter(&mut self) -> io::Result<bool> {
-        self.namespace = namespace(self.pid, "net")?;
+        self.mark = Mark::Namespace(namespace(self.pid, "net")?);
         Ok(namespace(self.pid, "user")? != namespace(std::process::id().cast_signed(), "user")?)
+    }
+
+    /// Notes that the command is under one filter more than we are.
+    pub(super) fn enter_filter(&mut self) -> io::Result<()> {
+        let pid = std::process::id();
+        let ours = filters(pid).ok_or(io::ErrorKind::NotFound)?;
+        self.mark = Mark::Filters { root: pid, ours };
+        Ok(())
     }
 
     pub(super) fn control(&self) -> BorrowedFd<'_> {
@@ -55,19 +64,51 @@ impl Keeper {
         _ = Request::End.send(self.control());
     }
 
-    /// Lists the processes in the namespace and their descendants, the keeper excepted.
+    /// Lists the processes of the tree and their descendants, the keeper excepted.
     fn left(&self) -> Vec<i32> {
-        let inside = |pid: &u32| {
-            let pid = pid.cast_signed();
-            pid != self.pid && namespace(pid, "net").is_ok_and(|found| found == self.namespace)
+        let inside = |pid: &u32| pid.cast_signed() != self.pid && self.mark.is_on(*pid);
+        let root = match self.mark {
+            Mark::Namespace(_) => 1,
+            // Orphans of the keeper are ours.
+            Mark::Filters { root, .. } => root,
         };
-        let roots: Vec<u32> = tree(1).into_iter().filter(inside).collect();
+        let roots: Vec<u32> = tree(root).into_iter().filter(inside).collect();
         let mut all: Vec<u32> = roots.iter().flat_map(|&pid| tree(pid)).collect();
         all.extend(roots);
         all.sort_unstable();
         all.dedup();
         all.into_iter().map(u32::cast_signed).collect()
     }
+}
+
+/// By what a process of the tree is known.
+#[derive(Debug)]
+enum Mark {
+    /// It is in that network namespace.
+    Namespace(PathBuf),
+    /// It is below that process and under more filters.
+    Filters { root: u32, ours: u32 },
+}
+
+impl Mark {
+    fn is_on(&self, pid: u32) -> bool {
+        match self {
+            Self::Namespace(inside) => {
+                namespace(pid.cast_signed(), "net").is_ok_and(|found| found == *inside)
+            }
+            Self::Filters { ours, .. } => filters(pid).is_some_and(|found| found > *ours),
+        }
+    }
+}
+
+/// Returns how many filters a process is under; before Linux 5.9, whether it is under any.
+fn filters(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let value = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().parse().ok()
+    };
+    value("Seccomp_filters:").or_else(|| value("Seccomp:"))
 }
 
 impl Drop for Keeper {
@@ -94,6 +135,8 @@ pub struct Running {
     grace: Duration,
     notices: mpsc::UnboundedSender<Notice>,
     status: Option<ExitStatus>,
+    /// Until the end, so that what is told to end still can.
+    supervisor: Option<Arc<Supervisor>>,
 }
 
 impl Running {
@@ -105,7 +148,13 @@ impl Running {
     ) -> io::Result<Self> {
         let control = readable(keeper.control().try_clone_to_owned()?)?;
         let (wait, grace) = (options.wait, options.grace);
-        Ok(Self { keeper, control, command, wait, grace, notices, status: None })
+        let (status, supervisor) = (None, None);
+        Ok(Self { keeper, control, command, wait, grace, notices, status, supervisor })
+    }
+
+    /// Has the supervisor answer as long as this one is there.
+    pub(super) fn supervise_by(&mut self, supervisor: Arc<Supervisor>) {
+        self.supervisor = Some(supervisor);
     }
 
     /// Returns the pid of the command.

@@ -30,20 +30,76 @@ pub(super) fn listen(
     let mut listening = Listening { tcp: Vec::new(), udp: Vec::new() };
     for addr in [Some(v4), v6].into_iter().flatten() {
         let tcp = sockets.take_one(tcp_kind(addr))?;
-        bind(tcp.as_fd(), addr)?;
-        // SAFETY: the call takes no pointers.
-        raw::check(unsafe { libc::listen(tcp.as_raw_fd(), BACKLOG) })?;
+        listen_for_connections(tcp.as_fd(), addr)?;
         listening.tcp.push(tcp);
         let udp = sockets.take_one(udp_kind(addr))?;
-        let (level, option) = match addr {
-            SocketAddr::V4(_) => (libc::SOL_IP, libc::IP_RECVORIGDSTADDR),
-            SocketAddr::V6(_) => (libc::SOL_IPV6, libc::IPV6_RECVORIGDSTADDR),
-        };
-        raw::set_option(udp.as_fd(), level, option, 1)?;
-        bind(udp.as_fd(), addr)?;
+        listen_for_datagrams(udp.as_fd(), addr)?;
         listening.udp.push(udp);
     }
     Ok(listening)
+}
+
+/// Has a socket accept connections there.
+pub(super) fn listen_for_connections(socket: BorrowedFd<'_>, addr: SocketAddr) -> io::Result<()> {
+    bind(socket, addr)?;
+    // SAFETY: the call takes no pointers.
+    raw::check(unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) }).map(drop)
+}
+
+/// Has a socket receive datagrams there, each with where it was going.
+pub(super) fn listen_for_datagrams(socket: BorrowedFd<'_>, addr: SocketAddr) -> io::Result<()> {
+    let (level, option) = match addr {
+        SocketAddr::V4(_) => (libc::SOL_IP, libc::IP_RECVORIGDSTADDR),
+        SocketAddr::V6(_) => (libc::SOL_IPV6, libc::IPV6_RECVORIGDSTADDR),
+    };
+    raw::set_option(socket, level, option, 1)?;
+    bind(socket, addr)
+}
+
+/// Returns the destination of a connection before the kernel's NAT led it here; `None` if it did
+/// not.
+pub(super) fn before_nat(socket: BorrowedFd<'_>, v6: bool) -> Option<SocketAddr> {
+    // Of both IP versions it is the same number (SO_ORIGINAL_DST, IP6T_SO_ORIGINAL_DST).
+    const ORIGINAL_DESTINATION: libc::c_int = 80;
+    let level = if v6 { libc::SOL_IPV6 } else { libc::SOL_IP };
+    // SAFETY: an address is plain memory.
+    let mut addr: libc::sockaddr_storage = unsafe { mem::zeroed() };
+    // The kernel takes the exact size only.
+    let mut len = if v6 { size_of::<libc::sockaddr_in6>() } else { size_of::<libc::sockaddr_in>() }
+        as libc::socklen_t;
+    // SAFETY: the pointers are to a live address and to its length, which the kernel fills.
+    let returned = unsafe {
+        let addr = (&raw mut addr).cast();
+        libc::getsockopt(socket.as_raw_fd(), level, ORIGINAL_DESTINATION, addr, &raw mut len)
+    };
+    raw::check(returned).ok()?;
+    // SAFETY: the kernel has filled the address.
+    unsafe { address((&raw const addr).cast()) }
+}
+
+/// Whether an address is this machine's own: only there can an ordinary socket be bound.
+pub(super) fn is_own(ip: IpAddr) -> bool {
+    ip.is_loopback() || std::net::UdpSocket::bind((ip, 0)).is_ok()
+}
+
+/// Makes a socket that may speak from any address. It allocates nothing: the keeper calls it.
+pub(super) fn transparent(kind: SocketKind) -> io::Result<OwnedFd> {
+    let (family, kind) = match kind {
+        SocketKind::Tcp4 => (libc::AF_INET, libc::SOCK_STREAM),
+        SocketKind::Tcp6 => (libc::AF_INET6, libc::SOCK_STREAM),
+        SocketKind::Udp4 => (libc::AF_INET, libc::SOCK_DGRAM),
+        SocketKind::Udp6 => (libc::AF_INET6, libc::SOCK_DGRAM),
+    };
+    let socket = raw::socket(family, kind | libc::SOCK_NONBLOCK, 0)?;
+    let fd = socket.as_fd();
+    raw::set_option(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+    if family == libc::AF_INET {
+        raw::set_option(fd, libc::SOL_IP, libc::IP_TRANSPARENT, 1)?;
+    } else {
+        raw::set_option(fd, libc::SOL_IPV6, libc::IPV6_V6ONLY, 1)?;
+        raw::set_option(fd, libc::SOL_IPV6, libc::IPV6_TRANSPARENT, 1)?;
+    }
+    Ok(socket)
 }
 
 pub(super) fn tcp_kind(addr: SocketAddr) -> SocketKind {

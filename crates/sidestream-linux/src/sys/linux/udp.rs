@@ -2,22 +2,21 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidestream_capture::Association;
+use sidestream_capture::{Association, Idle, poll_datagram};
 use sidestream_flow::{FlowKey, Transport};
-use tokio::io::ReadBuf;
 use tokio::io::unix::AsyncFd;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Sleep, sleep};
 
 use super::link::Sockets;
 use super::sockets::{bind, connect, readable, receive, udp_kind};
@@ -31,6 +30,22 @@ const MAX_WAITING: usize = 256;
 
 /// The most datagrams that are read in one go, so that connections have their turn.
 const MAX_AT_ONCE: usize = 64;
+
+/// The most associations that are alive at once; what would begin another is dropped.
+const MAX_ASSOCIATIONS: usize = 16_384;
+
+/// Gives sockets that speak from the addresses of others, in the network that is captured.
+pub(super) trait Source: fmt::Debug + Send + Sync {
+    fn take(&self, from: SocketAddr) -> io::Result<OwnedFd>;
+}
+
+impl Source for Sockets {
+    fn take(&self, from: SocketAddr) -> io::Result<OwnedFd> {
+        let socket = Self::take(self, udp_kind(from))?;
+        bind(socket.as_fd(), from)?;
+        Ok(socket)
+    }
+}
 
 type Ends = (SocketAddr, SocketAddr);
 
@@ -46,19 +61,27 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct Datagrams {
     listeners: Vec<AsyncFd<OwnedFd>>,
-    sockets: Arc<Sockets>,
+    sockets: Arc<dyn Source>,
     alive: Alive,
     idle_timeout: Duration,
+    /// That datagrams are lost was told.
+    is_told: AtomicBool,
 }
 
 impl Datagrams {
     pub(super) fn new(
         listeners: Vec<OwnedFd>,
-        sockets: Arc<Sockets>,
+        sockets: Arc<dyn Source>,
         idle_timeout: Duration,
     ) -> io::Result<Self> {
         let listeners = listeners.into_iter().map(readable).collect::<io::Result<_>>()?;
-        Ok(Self { listeners, sockets, alive: Alive::default(), idle_timeout })
+        let (alive, is_told) = (Alive::default(), AtomicBool::new(false));
+        Ok(Self { listeners, sockets, alive, idle_timeout, is_told })
+    }
+
+    /// Listens no more; associations that are alive go on.
+    pub(super) fn close(&mut self) {
+        self.listeners.clear();
     }
 
     /// Polls for new associations.
@@ -98,7 +121,11 @@ impl Datagrams {
                 let (client, server) = ends;
                 flows.push((FlowKey { transport: Transport::Udp, client, server }, flow));
             }
-            Err(error) => tracing::warn!(%error, "a datagram of the command is lost"),
+            // Once: who sends them may go on as long as he likes.
+            Err(error) if !self.is_told.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(%error, "a datagram is lost");
+            }
+            Err(error) => tracing::debug!(%error, "a datagram is lost"),
         }
     }
 
@@ -109,8 +136,10 @@ impl Datagrams {
         flows: &mut Vec<(FlowKey, UdpFlow)>,
     ) -> io::Result<UdpFlow> {
         let (client, server) = ends;
-        let socket = self.sockets.take(udp_kind(server))?;
-        bind(socket.as_fd(), server)?;
+        if lock(&self.alive).len() >= MAX_ASSOCIATIONS {
+            return Err(io::Error::other("there are 16,384 associations already"));
+        }
+        let socket = self.sockets.take(server)?;
         connect(socket.as_fd(), client)?;
         let (waiting, queue) = mpsc::channel(MAX_WAITING);
         // There is room: nothing else has been queued yet.
@@ -121,10 +150,8 @@ impl Datagrams {
             self.handle_datagram((from, server), bytes, flows);
         }
         let socket = UdpSocket::from_std(socket.into())?;
-        let idle = Box::pin(sleep(self.idle_timeout));
-        let (alive, last, idle_timeout) =
-            (Arc::clone(&self.alive), Instant::now(), self.idle_timeout);
-        Ok(UdpFlow { ends, socket, queue, alive, idle, last, idle_timeout })
+        let (alive, idle) = (Arc::clone(&self.alive), Idle::new(self.idle_timeout));
+        Ok(UdpFlow { ends, socket, queue, alive, idle })
     }
 }
 
@@ -143,7 +170,7 @@ fn receive_from(socket: std::os::fd::BorrowedFd<'_>) -> io::Result<Option<(Ends,
     })
 }
 
-/// A UDP flow of a program inside: a socket that speaks from the server's address.
+/// A UDP flow of a captured program or host: a socket that speaks from the server's address.
 #[derive(Debug)]
 pub(super) struct UdpFlow {
     ends: Ends,
@@ -151,39 +178,24 @@ pub(super) struct UdpFlow {
     /// What came before the socket was there.
     queue: mpsc::Receiver<Bytes>,
     alive: Alive,
-    idle: Pin<Box<Sleep>>,
-    /// When a datagram went either way.
-    last: Instant,
-    idle_timeout: Duration,
+    idle: Idle,
 }
 
 impl Association for UdpFlow {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
         if let Poll::Ready(Some(bytes)) = self.queue.poll_recv(cx) {
-            self.last = Instant::now();
+            self.idle.note();
             return Poll::Ready(Ok(Some(bytes)));
         }
-        let socket = &self.socket;
-        let received = BUF.with_borrow_mut(|buf| {
-            let mut buf = ReadBuf::new(buf);
-            socket.poll_recv(cx, &mut buf).map_ok(|()| Bytes::copy_from_slice(buf.filled()))
-        });
-        if let Poll::Ready(received) = received {
-            self.last = Instant::now();
+        if let Poll::Ready(received) = poll_datagram(&self.socket, cx) {
+            self.idle.note();
             return Poll::Ready(received.map(Some));
         }
-        while self.idle.as_mut().poll(cx).is_ready() {
-            let end = self.last + self.idle_timeout;
-            if end <= Instant::now() {
-                return Poll::Ready(Ok(None));
-            }
-            self.idle.as_mut().reset(end);
-        }
-        Poll::Pending
+        self.idle.poll_over(cx).map(|()| Ok(None))
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, datagram: &[u8]) -> Poll<io::Result<()>> {
-        self.last = Instant::now();
+        self.idle.note();
         self.socket.poll_send(cx, datagram).map_ok(|_sent| ())
     }
 }

@@ -23,6 +23,8 @@ pub(super) enum Report {
     Ready,
     /// The namespaces cannot be made: at which step, with which error, on which overlay.
     Failed(Step, i32, i32),
+    /// The command is under a filter; its listener comes with it.
+    Listening,
     /// The command runs, with that pid.
     Started(i32),
     /// The command cannot be run, with that error.
@@ -42,10 +44,18 @@ pub(super) enum Step {
     Tmpfs,
     Overlay,
     Netlink,
+    Filter,
 }
 
-const STEPS: [Step; 6] =
-    [Step::User, Step::Network, Step::Mount, Step::Tmpfs, Step::Overlay, Step::Netlink];
+const STEPS: [Step; 7] = [
+    Step::User,
+    Step::Network,
+    Step::Mount,
+    Step::Tmpfs,
+    Step::Overlay,
+    Step::Netlink,
+    Step::Filter,
+];
 
 /// What the service socket is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,6 +117,7 @@ impl Report {
             Self::NotStarted(errno) => [4, errno, 0, 0],
             Self::Exited(status) => [5, status, 0, 0],
             Self::Gone => [6, 0, 0, 0],
+            Self::Listening => [7, 0, 0, 0],
         })
     }
 
@@ -121,6 +132,7 @@ impl Report {
             [4, errno, ..] => Self::NotStarted(errno),
             [5, status, ..] => Self::Exited(status),
             [6, ..] => Self::Gone,
+            [7, ..] => Self::Listening,
             _ => return None,
         })
     }
@@ -136,6 +148,8 @@ mod tests {
             Report::Ready,
             Report::Failed(Step::Overlay, libc::ENOENT, 3),
             Report::Failed(Step::Netlink, libc::EPERM, 0),
+            Report::Failed(Step::Filter, libc::EPERM, 0),
+            Report::Listening,
             Report::Started(7),
             Report::NotStarted(libc::EACCES),
             Report::Exited(256),

@@ -164,7 +164,7 @@ pub(crate) fn flow(
     verdict: FlowVerdict,
 ) -> Flow {
     let key = FlowKey { transport, client, server };
-    Flow { id, key, process: Some(2), verdict, bound: None, path_mtu_discovery: 1 }
+    Flow { id, key, process: Some(2), verdict, bound: None, path_mtu_discovery: 1, net: None }
 }
 
 /// The record of a process of that name.

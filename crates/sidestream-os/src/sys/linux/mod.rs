@@ -14,5 +14,6 @@ mod xattr;
 
 pub(crate) use install::{install, uninstall};
 pub(crate) use privileges::{adopt_environment, drop_privileges, sudo_caller};
-pub(crate) use start::{HelperCapture, Started, dial, start};
+pub(crate) use rendezvous::remove_left_overs;
+pub(crate) use start::{HelperCapture, Started, start};
 pub(crate) use status::helper_status;

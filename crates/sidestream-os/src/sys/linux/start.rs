@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sidestream_capture::{Capabilities, Capture, Control, Dial, Incoming};
-use sidestream_linux::{LocalCapture, LocalDial, LocalOptions};
+use sidestream_linux::{LocalCapture, LocalOptions};
 use sidestream_spec::Spec;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -18,9 +18,8 @@ use super::find::find;
 use super::rendezvous::Rendezvous;
 use super::status::{self, Chosen};
 use super::way::{NoWay, Way};
-use crate::notice::{Notices, Source};
-use crate::sys::effective_uid;
-use crate::{Options, StartError};
+use crate::sys::{Source, effective_uid};
+use crate::{Notices, Options, StartError};
 
 /// How long the helper may take to come; longer if a password may be asked for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,11 +30,6 @@ const PATIENCE_OF_PEOPLE: Duration = Duration::from_secs(60);
 pub(crate) struct Started {
     pub(crate) capture: HelperCapture,
     pub(crate) notices: Notices,
-}
-
-/// Returns what reaches the servers that captured programs meant to reach.
-pub(crate) fn dial() -> Arc<dyn Dial> {
-    Arc::new(LocalDial::default())
 }
 
 /// Starts the helper, and captures.
@@ -128,6 +122,11 @@ pub(crate) struct HelperCapture {
 }
 
 impl HelperCapture {
+    /// Returns what reaches the servers that captured programs meant to reach.
+    pub(crate) fn dial(&self) -> Arc<dyn Dial> {
+        Arc::new(self.inner.dial())
+    }
+
     /// Ends the capture, and waits until the helper has undone what it did.
     pub(crate) async fn stop(self) {
         self.inner.stop().await;

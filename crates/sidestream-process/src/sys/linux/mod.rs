@@ -4,6 +4,7 @@ mod cgroup;
 mod container_name;
 mod diag;
 mod holders;
+mod owners;
 mod packages;
 mod record;
 mod stat;
@@ -11,7 +12,7 @@ mod table;
 mod user;
 
 pub use diag::Sockets;
-pub use holders::Holders;
+pub use owners::Owners;
 pub use packages::Packages;
 pub use stat::{same_start, scan, tree};
 pub use table::Table;

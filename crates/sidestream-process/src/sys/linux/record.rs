@@ -11,8 +11,9 @@ use std::time::SystemTime;
 use sidestream_flow::{Container, Process, User};
 
 use super::cgroup::Cgroup;
+use super::container_name::{self, Known};
 use super::stat::Stat;
-use super::{container_name, user};
+use super::user;
 
 /// The most names that are remembered; then all are forgotten.
 const MAX_NAMES: usize = 4096;
@@ -21,7 +22,7 @@ const MAX_NAMES: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     users: HashMap<u32, Option<String>>,
-    containers: HashMap<String, Option<String>>,
+    containers: HashMap<String, Known>,
 }
 
 impl Names {
@@ -30,14 +31,21 @@ impl Names {
         User { uid, name: self.users.entry(uid).or_insert_with(|| user::name(uid)).clone() }
     }
 
-    /// Adds the name that the runtime knows a container by.
-    fn name(&mut self, mut container: Container) -> Container {
-        if container.name.is_none() {
-            bound(&mut self.containers);
-            let entry = self.containers.entry(container.id.clone());
-            container.name = entry.or_insert_with_key(|_| container_name::read(&container)).clone();
+    /// Adds what the engine knows the container of a process by.
+    fn name(&mut self, container: Container, pid: u32, cgroup: Option<&Path>) -> Container {
+        if container.name.is_some() {
+            return container;
         }
-        container
+        let known = self.containers.get(&container.id).cloned().or_else(|| {
+            // What is not known may be known later: a container may be read while it is made.
+            let known = container_name::read(&container, pid, cgroup)?;
+            bound(&mut self.containers);
+            self.containers.insert(container.id.clone(), known.clone());
+            Some(known)
+        });
+        let Known { name, image, runtime } = known.unwrap_or_default();
+        let runtime = container.runtime.or_else(|| runtime.map(str::to_owned));
+        Container { name, image, runtime, ..container }
     }
 }
 
@@ -62,6 +70,7 @@ pub(super) fn read(
     });
     let Cgroup { path: cgroup, unit, container } =
         fs::read(file("cgroup")).map(|text| Cgroup::parse(&text)).unwrap_or_default();
+    let container = container.map(|container| names.name(container, pid, cgroup.as_deref()));
     Process {
         pid,
         started,
@@ -73,7 +82,7 @@ pub(super) fn read(
         effective_user,
         cgroup,
         unit,
-        container: container.map(|container| names.name(container)),
+        container,
         netns: fs::read_link(file("ns/net")).ok().as_deref().and_then(inode),
         package: None,
         parent,

@@ -1,7 +1,9 @@
 //! `/proc/PID/stat`, the one file that identifies a process.
 
 use std::collections::HashMap;
-use std::fs;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::{fs, iter};
 
 use crate::Sighting;
 
@@ -23,9 +25,15 @@ pub(crate) struct Stat {
     pub(crate) stack: u64,
 }
 
+/// Longer than all 52 numbers and a name.
+const MAX_LEN: usize = 2048;
+
 impl Stat {
     pub(crate) fn read(pid: u32) -> Option<Self> {
-        Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+        // It comes whole with the first read, as it is made then.
+        let mut text = [0; MAX_LEN];
+        let len = fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut text).ok()?;
+        Self::parse(text.get(..len)?)
     }
 
     /// Parses the file; the name is whatever the process chose, parentheses included.
@@ -63,6 +71,44 @@ pub fn tree(root: u32) -> Vec<u32> {
         next.extend(below);
     }
     found
+}
+
+/// Iterates over the living descendants of a process as they are looked for: first, at little cost
+/// for each, what the kernel lists as children, the newest first; then what [`tree`] finds, as not
+/// every kernel has such lists, and a child may be missing while others end.
+pub(super) fn descendants(root: u32) -> impl Iterator<Item = u32> {
+    let (mut below, mut last) = (Vec::new(), Some(root));
+    let listed = iter::from_fn(move || {
+        below.extend(last.into_iter().flat_map(children));
+        last = below.pop();
+        last
+    });
+    listed.chain(iter::once_with(move || tree(root)).flatten())
+}
+
+/// Iterates over the children of a process, the oldest first; over none where the kernel has no
+/// lists of them.
+fn children(pid: u32) -> impl Iterator<Item = u32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.flat_map(|thread| {
+        let listed = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        listed.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()
+    })
+}
+
+/// Iterates over all processes as they are looked for, those of a user first, and of each the
+/// newest.
+pub(super) fn newest_first(uid: u32) -> impl Iterator<Item = u32> {
+    let all = move || {
+        let mut pids: Vec<u32> = pids().collect();
+        pids.sort_unstable_by(|left, right| right.cmp(left));
+        let is_theirs = move |pid: &u32| {
+            fs::metadata(format!("/proc/{pid}")).is_ok_and(|folder| folder.uid() == uid)
+        };
+        let others = pids.clone().into_iter().filter(move |pid| !is_theirs(pid));
+        pids.into_iter().filter(is_theirs).chain(others)
+    };
+    iter::once_with(all).flatten()
 }
 
 /// Iterates over what runs, in no order, at the cost of one small file a process.

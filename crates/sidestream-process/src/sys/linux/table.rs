@@ -49,7 +49,7 @@ struct Entry {
     stat: Stat,
     process: Arc<Process>,
     read_at: Instant,
-    /// Whether the package is still being looked up.
+    /// Whether the package is still to be looked up.
     lacks_package: bool,
 }
 
@@ -71,10 +71,10 @@ impl Table {
         })
     }
 
-    /// Looks up the package of each program as well.
+    /// Looks up the package of each program as well, though not of its parents'.
     ///
-    /// That is done beside the reading, which never waits for it: until an answer is there,
-    /// records go without.
+    /// Where that takes more than a few small files it is done beside the reading, which does not
+    /// wait for it: until an answer is there, records go without.
     #[must_use]
     pub fn with_packages(self, packages: Packages) -> Self {
         Self { packages: Some(packages), ..self }
@@ -86,14 +86,15 @@ impl Table {
         let stat = Stat::read(pid)?;
         let mut kept = self.kept();
         if let Some(process) = kept.fresh(pid, &stat) {
-            return Some(self.with_package(pid, process, &mut kept));
+            return Some(self.with_package(process, &mut kept));
         }
-        match Status::read(pid) {
+        let process = match Status::read(pid) {
             Some(status) if status.thread_group != pid => {
                 self.read(status.thread_group, Stat::read(status.thread_group)?, &mut kept)
             }
             _ => self.read(pid, stat, &mut kept),
-        }
+        }?;
+        Some(self.with_package(process, &mut kept))
     }
 
     /// Returns the process with that id if it is the one that started so many nanoseconds after
@@ -182,9 +183,11 @@ impl Table {
                 _ => break,
             }
         }
-        let package = self.packages.as_ref().map(|packages| packages.known_owner_of(&process));
-        let lacks_package = package == Some(None);
-        process.package = package.flatten().flatten();
+        let same_program = |old: &&Entry| old.stat == stat && old.process.path == process.path;
+        let before = kept.processes.get(&pid).filter(same_program);
+        let lacks_package =
+            before.map_or_else(|| self.packages.is_some(), |before| before.lacks_package);
+        process.package = before.and_then(|before| before.process.package.clone());
         let process = match kept.processes.get(&pid) {
             Some(old) if *old.process == process => Arc::clone(&old.process),
             _ => Arc::new(process),
@@ -196,14 +199,10 @@ impl Table {
     }
 
     /// Adds the package if it is known by now.
-    fn with_package(&self, pid: u32, process: Arc<Process>, kept: &mut Kept) -> Arc<Process> {
-        let Some(entry) = kept.processes.get_mut(&pid).filter(|entry| entry.lacks_package) else {
-            return process;
-        };
-        let packages = self.packages.as_ref();
-        let Some(found) = packages.and_then(|packages| packages.known_owner_of(&process)) else {
-            return process;
-        };
+    fn with_package(&self, process: Arc<Process>, kept: &mut Kept) -> Arc<Process> {
+        let entry = kept.processes.get_mut(&process.pid).filter(|entry| entry.lacks_package);
+        let (Some(entry), Some(packages)) = (entry, &self.packages) else { return process };
+        let Some(found) = packages.known_owner_of(&process) else { return process };
         entry.lacks_package = false;
         if found.is_some() {
             entry.process = Arc::new(Process { package: found, ..(*process).clone() });

@@ -43,7 +43,8 @@ impl Endpoint {
             self.wire.reset(stream, ErrorCode::REFUSED_STREAM);
             return self.count_reset();
         }
-        let checked = rules::request(&fields).and_then(|length| check_end(length, end));
+        let checked = rules::request(&fields, self.extended_connect)
+            .and_then(|length| check_end(length, end));
         if let Err(what) = checked {
             let fault = protocol(what);
             self.remember(stream, true);
@@ -76,7 +77,13 @@ impl Endpoint {
         }
         // Such a response has no content, whatever length it names (RFC 9110 §6.4.1).
         let bodiless = bodiless || matches!(status, 204 | 304);
-        let expected = if bodiless { Some(0) } else { length };
+        // What follows a 2xx to a CONNECT is a tunnel, whatever length it names (§9.3.6).
+        let tunnel = self.streams.get(&stream).is_some_and(|stream| stream.connect) && status < 300;
+        let expected = match () {
+            () if tunnel => None,
+            () if bodiless => Some(0),
+            () => length,
+        };
         if let Err(what) = check_end(expected, end) {
             return self.refuse(stream, protocol(what));
         }

@@ -91,7 +91,9 @@ impl Endpoint {
             }
             Payload::Ping(opaque) => {
                 self.spend()?;
-                if !head.flags.has(Flags::ACK) {
+                if head.flags.has(Flags::ACK) {
+                    self.take_pong(opaque);
+                } else {
                     self.wire.ping_ack(opaque);
                 }
                 Ok(())
@@ -170,6 +172,12 @@ impl Endpoint {
                 id::MAX_CONCURRENT_STREAMS => self.peer.max_streams = value,
                 id::INITIAL_WINDOW_SIZE => self.move_windows(value)?,
                 id::MAX_FRAME_SIZE => self.peer.max_frame_bytes = value as usize,
+                id::ENABLE_CONNECT_PROTOCOL if self.role == Role::Client => {
+                    if value == 0 && self.peer.extended_connect {
+                        return Err(protocol("extended CONNECT is taken back"));
+                    }
+                    self.peer.extended_connect = value == 1;
+                }
                 _ => {}
             }
         }

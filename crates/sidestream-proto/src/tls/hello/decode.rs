@@ -26,13 +26,20 @@ fn decode_body(mut body: Cursor<'_>) -> Result<ClientHello, HelloError> {
     let legacy_version = body.u16("version")?;
     let mut random = [0; 32];
     random.copy_from_slice(body.take(32, "random")?);
-    let session_id_len = decode_session_id(&mut body)?;
+    let session_id = decode_session_id(&mut body)?;
+    let session_id_len = u8::try_from(session_id.len()).unwrap_or(u8::MAX);
     let ciphers = body.vector16("cipher suites")?.numbers("cipher suites")?;
     if body.vector8("compression methods")?.is_empty() {
         return Err(HelloError::Malformed { field: "compression methods" });
     }
-    let mut hello =
-        ClientHello { legacy_version, random, session_id_len, ciphers, ..ClientHello::default() };
+    let mut hello = ClientHello {
+        legacy_version,
+        random,
+        session_id_len,
+        session_id,
+        ciphers,
+        ..ClientHello::default()
+    };
     // Before TLS 1.3 a hello may end here, without even an empty list (RFC 5246 §7.4.1.2).
     if !body.is_empty() {
         let list = body.vector16("extensions")?;
@@ -42,12 +49,11 @@ fn decode_body(mut body: Cursor<'_>) -> Result<ClientHello, HelloError> {
     Ok(hello)
 }
 
-fn decode_session_id(body: &mut Cursor<'_>) -> Result<u8, HelloError> {
+fn decode_session_id(body: &mut Cursor<'_>) -> Result<Vec<u8>, HelloError> {
     const FIELD: &str = "session id";
     let len = body.u8(FIELD)?;
     if len > 32 {
         return Err(HelloError::Malformed { field: FIELD });
     }
-    body.take(usize::from(len), FIELD)?;
-    Ok(len)
+    Ok(body.take(usize::from(len), FIELD)?.to_vec())
 }

@@ -14,6 +14,9 @@ const SUPPORTED_VERSIONS: u16 = 43;
 const KEY_SHARE: u16 = 51;
 const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 
+/// How many tickets are read: clients show one or two.
+const MAX_TICKETS: usize = 8;
+
 /// Decodes the list of extensions into the hello.
 pub(super) fn decode(mut list: Cursor<'_>, hello: &mut ClientHello) -> Result<(), HelloError> {
     let mut bodies = Vec::new();
@@ -49,7 +52,10 @@ fn interpret(id: u16, body: Cursor<'_>, hello: &mut ClientHello) -> Result<(), H
             hello.signature_algorithms = numbers16(body, "signature algorithms")?;
         }
         ALPN => hello.alpn = protocols(body)?,
-        PRE_SHARED_KEY => hello.psk = true,
+        PRE_SHARED_KEY => {
+            hello.psk = true;
+            hello.tickets = tickets(body);
+        }
         EARLY_DATA => {
             body.end("early data")?;
             hello.early_data = true;
@@ -121,6 +127,20 @@ fn key_shares(mut body: Cursor<'_>) -> Result<Vec<u16>, HelloError> {
         }
     }
     Ok(groups)
+}
+
+/// Returns the tickets, as far as they can be read: what is wrong with them is for TLS to say.
+fn tickets(mut body: Cursor<'_>) -> Vec<Vec<u8>> {
+    const FIELD: &str = "pre-shared keys";
+    let mut tickets = Vec::new();
+    let Ok(mut list) = body.vector16(FIELD) else { return tickets };
+    while tickets.len() < MAX_TICKETS
+        && let Ok(ticket) = list.vector16(FIELD)
+        && list.take(4, FIELD).is_ok()
+    {
+        tickets.push(ticket.rest().to_vec());
+    }
+    tickets
 }
 
 fn numbers16(mut body: Cursor<'_>, field: &'static str) -> Result<Vec<u16>, HelloError> {

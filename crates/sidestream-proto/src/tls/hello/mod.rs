@@ -32,6 +32,8 @@ pub struct ClientHello {
     pub random: [u8; 32],
     /// The length of the session id, at most 32.
     pub session_id_len: u8,
+    /// The session id, by which TLS 1.2 resumes a session.
+    pub session_id: Vec<u8>,
     /// The cipher suites.
     pub ciphers: Vec<u16>,
     /// The types of all extensions.
@@ -54,6 +56,8 @@ pub struct ClientHello {
     pub early_data: bool,
     /// Whether the client wants to resume by a pre-shared key (RFC 8446 §4.2.11).
     pub psk: bool,
+    /// The tickets that name those keys.
+    pub tickets: Vec<Vec<u8>>,
 }
 
 impl ClientHello {

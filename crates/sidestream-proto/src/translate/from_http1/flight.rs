@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use sidestream_flow::ExchangeId;
 use sidestream_record::{Failure, Fields, ResponseHead, Version};
 
+use crate::multiplexed::socket::Socket;
 use crate::translate::body::Sending;
 
 /// Something of a response that the client has not got yet.
@@ -45,6 +46,9 @@ pub(super) struct Flight {
     /// The response was sent whole.
     pub(super) answered: bool,
     pub(super) failure: Option<Failure>,
+    /// The WebSocket that it is to become, or is, and the key that the client gave.
+    pub(super) socket: Socket,
+    pub(super) key: Bytes,
 }
 
 impl Flight {
@@ -63,6 +67,8 @@ impl Flight {
             sending: None,
             answered: false,
             failure: None,
+            socket: Socket::None,
+            key: Bytes::new(),
         }
     }
 

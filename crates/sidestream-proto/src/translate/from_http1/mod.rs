@@ -94,7 +94,11 @@ impl FromHttp1 {
             Told::Resumed(exchange) => self.resume(exchange, cx),
             Told::Stop => self.stopping = true,
             Told::Expired(Timer::RequestHead) => return self.request_too_slow(cx),
-            Told::Established(_) | Told::Expired(_) | Told::Leaf(_) | Told::Opened(_) => {}
+            Told::Established(_)
+            | Told::Expired(_)
+            | Told::Leaf(_)
+            | Told::Opened(_)
+            | Told::Verdict(..) => {}
         }
         let next = self.advance(cx);
         self.time_heads(cx);
@@ -130,7 +134,11 @@ impl FromHttp1 {
             Reading::Head(_) => {
                 self.stopping || self.server_ended || !self.server_end.can_ever_open()
             }
-            Reading::Body(..) | Reading::Held(_) | Reading::Queued(_) => false,
+            Reading::Body(..)
+            | Reading::Held(_)
+            | Reading::Queued(_)
+            | Reading::Socket
+            | Reading::Undecided => false,
         };
         asks_no_more && self.flights.is_empty()
     }
@@ -173,7 +181,8 @@ impl FromHttp1 {
     pub(super) fn end(&mut self, failure: Option<&Failure>, cx: &mut Cx) {
         let cut = || Failure::CutShort { peer: Peer::Client, missing: None };
         let ours = || failure.cloned().unwrap_or_else(cut);
-        for flight in self.flights.drain(..) {
+        for mut flight in self.flights.drain(..) {
+            flight.socket.end(cx);
             let own = flight.pending.into_iter().find_map(|piece| match piece {
                 Piece::Failed(failure) | Piece::Refusal(_, failure) => Some(failure),
                 _ => None,

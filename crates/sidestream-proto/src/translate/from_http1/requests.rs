@@ -13,8 +13,10 @@ use crate::cx::Cx;
 use crate::http::{self, Place};
 use crate::http1::{self, BodyReader, Framing, HeadReader, Parsed, Piece};
 use crate::http2::ErrorCode;
+use crate::mediated::with_host;
+use crate::multiplexed::socket::Socket;
 use crate::timers::Timer;
-use crate::translate::{HIGH_WATER, malformed, request, words};
+use crate::translate::{HIGH_WATER, malformed, request, upgrade, words};
 
 /// A request that was read and has no stream yet.
 pub(super) struct Ready {
@@ -22,6 +24,8 @@ pub(super) struct Ready {
     head: RequestHead,
     fields: Fields,
     framing: Framing,
+    /// The key of a WebSocket that is asked for.
+    key: Option<Bytes>,
 }
 
 /// A request that is not passed on.
@@ -40,6 +44,10 @@ pub(super) enum Reading {
     Queued(Box<Ready>),
     /// The body of the last request.
     Body(BodyReader),
+    /// Until the response tells whether a WebSocket is open.
+    Undecided,
+    /// What the client says in a WebSocket.
+    Socket,
     /// The client sends no more, or is not listened to any more.
     Ended,
 }
@@ -65,8 +73,8 @@ impl FromHttp1 {
     pub(super) fn reads(&self) -> bool {
         match self.reading {
             Reading::Head(_) => self.takes_requests(),
-            Reading::Body(_) => self.queued() < HIGH_WATER,
-            Reading::Held(_) | Reading::Queued(_) | Reading::Ended => false,
+            Reading::Body(_) | Reading::Socket => self.queued() < HIGH_WATER,
+            Reading::Held(_) | Reading::Queued(_) | Reading::Undecided | Reading::Ended => false,
         }
     }
 
@@ -123,7 +131,8 @@ impl FromHttp1 {
                 }
             },
             Reading::Queued(ready) => self.dispatch(ready, cx),
-            other @ (Reading::Held(_) | Reading::Ended) => {
+            Reading::Socket => Ok(self.read_socket(cx)),
+            other @ (Reading::Held(_) | Reading::Undecided | Reading::Ended) => {
                 self.reading = other;
                 Ok(false)
             }
@@ -155,10 +164,11 @@ impl FromHttp1 {
             }
         };
         let fields = match request::to_http2(&head, framing, self.secure) {
-            Ok(fields) => fields,
+            Ok(fields) => with_host(fields, id, cx),
             Err(what) => return Ok(self.refuse(refused, 400, malformed(Peer::Client, what))),
         };
-        let ready = Box::new(Ready { id, head, fields, framing });
+        let key = upgrade::key(&head, framing).cloned();
+        let ready = Box::new(Ready { id, head, fields, framing, key });
         if cx.config.hold.contains(&Point::Request) {
             cx.event(Event::Held { exchange: id, point: Point::Request });
             self.reading = Reading::Held(ready);
@@ -168,7 +178,19 @@ impl FromHttp1 {
     }
 
     /// Begins a stream with the request, as soon as the server takes one.
-    fn dispatch(&mut self, ready: Box<Ready>, cx: &mut Cx) -> Result<bool, Failure> {
+    fn dispatch(&mut self, mut ready: Box<Ready>, cx: &mut Cx) -> Result<bool, Failure> {
+        if ready.key.is_some() && !self.server_ended {
+            match self.server_end.takes_extended_connect() {
+                Some(true) => return Ok(self.open_socket(ready, cx)),
+                // It says so in what it says first.
+                None if self.server_end.can_ever_open() => {
+                    self.reading = Reading::Queued(ready);
+                    return Ok(false);
+                }
+                // It gets what a server gets that knows of no upgrades.
+                Some(false) | None => ready.key = None,
+            }
+        }
         let over = ready.framing == Framing::Empty;
         let Some(stream) = self.server_end.open(&ready.fields, over) else {
             if self.server_end.can_ever_open() && !self.server_ended {
@@ -192,6 +214,52 @@ impl FromHttp1 {
             self.reading = Reading::Body(BodyReader::new(framing, &cx.config.http1));
         }
         Ok(true)
+    }
+
+    /// Asks the server for a WebSocket as HTTP/2 has it, as soon as it takes a stream.
+    fn open_socket(&mut self, ready: Box<Ready>, cx: &mut Cx) -> bool {
+        let fields = match upgrade::request_to_http2(&ready.head, self.secure) {
+            Ok(fields) => fields,
+            Err(what) => {
+                let Ready { id, head, .. } = *ready;
+                let refused = Refused { id, method: head.method, version: head.version };
+                return self.refuse(refused, 400, malformed(Peer::Client, what));
+            }
+        };
+        let Some(stream) = self.server_end.open(&fields, false) else {
+            self.reading = Reading::Queued(ready);
+            return false;
+        };
+        let Ready { id, head, key, .. } = *ready;
+        let mut flight = Flight::new(id, stream, head.method, head.version);
+        flight.persists = http1::persists(head.version, &head.fields);
+        (flight.socket, flight.key) = (Socket::Asked, key.unwrap_or_default());
+        self.flights.push_back(flight);
+        self.reading = Reading::Undecided;
+        cx.event(Event::PartEnded { exchange: id, part: Part::Request });
+        true
+    }
+
+    /// Takes one step in what the client says in a WebSocket, and returns whether it did.
+    fn read_socket(&mut self, cx: &mut Cx) -> bool {
+        self.reading = Reading::Socket;
+        let Some(flight) = self.flights.back_mut() else { return false };
+        if !self.client.is_empty() {
+            let bytes = self.client.split().freeze();
+            if let Some(tap) = flight.socket.tap() {
+                let _lost = tap.read(Peer::Client, bytes.clone(), cx);
+            }
+            self.server_end.send_data(flight.stream, bytes, false);
+            return true;
+        }
+        if self.client_ended.is_none() {
+            return false;
+        }
+        flight.socket.finish(Peer::Client, cx);
+        (flight.asked, flight.persists) = (true, false);
+        self.server_end.send_data(flight.stream, Bytes::new(), true);
+        self.reading = Reading::Ended;
+        true
     }
 
     fn send_piece(&mut self, piece: Piece, cx: &mut Cx) {

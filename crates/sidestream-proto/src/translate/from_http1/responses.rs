@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use sidestream_flow::Peer;
-use sidestream_record::{Event, Failure, Field, Fields, Part, Point, ResponseHead, Version};
+use sidestream_record::{
+    Event, Failure, Field, Fields, Part, Point, Protocol, ResponseHead, Version,
+};
 
 use super::flight::{Flight, Piece};
 use super::requests::Reading;
@@ -12,8 +14,10 @@ use crate::endpoint;
 use crate::http::{self, MAX_HEADS};
 use crate::http2::ErrorCode;
 use crate::multiplexed::head;
+use crate::multiplexed::socket::Socket;
+use crate::translate::body::Sending;
 use crate::translate::response::{self, Asked, Made};
-use crate::translate::{failure, malformed, words};
+use crate::translate::{failure, malformed, upgrade, words};
 
 impl FromHttp1 {
     /// Takes what the server sent.
@@ -70,6 +74,9 @@ impl FromHttp1 {
         if !interim || flight.interim <= MAX_HEADS {
             cx.event(Event::Response { exchange, head: head.clone() });
         }
+        if !interim {
+            flight.socket.answered(exchange, from, &head, cx);
+        }
         let bytes = bytes_of(&head);
         flight.pending.push_back(Piece::Head(head, end));
         if !interim && cx.config.hold.contains(&Point::Response) {
@@ -97,7 +104,11 @@ impl FromHttp1 {
         let flight = &mut self.flights[at];
         let (exchange, part) = (flight.id, Part::Response);
         if !bytes.is_empty() {
-            cx.event(Event::Body { exchange, part, data: bytes.clone() });
+            if let Some(tap) = flight.socket.tap() {
+                let _lost = tap.read(Peer::Server(self.server), bytes.clone(), cx);
+            } else {
+                cx.event(Event::Body { exchange, part, data: bytes.clone() });
+            }
             match flight.sending {
                 // Most content comes when it can be sent, and is not copied.
                 Some(sending) if at == 0 && flight.pending.is_empty() => {
@@ -109,6 +120,7 @@ impl FromHttp1 {
         }
         let flight = &mut self.flights[at];
         if end {
+            flight.socket.finish(Peer::Server(self.server), cx);
             flight.came = true;
             flight.pending.push_back(Piece::End);
             cx.event(Event::PartEnded { exchange, part });
@@ -153,6 +165,17 @@ impl FromHttp1 {
                 if interim && flight.version < Version::Http11 {
                     return Ok(());
                 }
+                if let (Socket::Open(_), false) = (&flight.socket, interim) {
+                    cx.send(to, upgrade::response_to_http1(&head, &flight.key));
+                    cx.event(Event::Recognized(Protocol::WebSocket));
+                    flight.sending = Some(Sending::Plain);
+                    self.reading = Reading::Socket;
+                    if end {
+                        flight.answered = true;
+                        cx.shutdown(to, true);
+                    }
+                    return Ok(());
+                }
                 let asked = Asked { method: &flight.method, version: flight.version };
                 let close = !flight.persists || last;
                 let made = match response::to_http1(&head, asked, end, close) {
@@ -165,6 +188,11 @@ impl FromHttp1 {
                     flight.sending = Some(sending);
                     flight.persists &= !until_close && !close;
                     flight.answered = end;
+                    if let Reading::Undecided = self.reading {
+                        flight.asked = true;
+                        self.server_end.send_data(stream, Bytes::new(), true);
+                        self.reading = Reading::head(cx);
+                    }
                 }
             }
             Piece::Data(bytes) => {
@@ -185,6 +213,9 @@ impl FromHttp1 {
                     sending.end(to, &Fields::default(), cx);
                 }
                 flight.answered = true;
+                if let Socket::Open(_) = flight.socket {
+                    cx.shutdown(to, true);
+                }
             }
             Piece::Refusal(status, failure) => {
                 http::refuse(cx, status, &failure.to_string());

@@ -18,6 +18,7 @@ impl FromHttp2 {
             return;
         }
         let server = stream.server;
+        self.client_end.let_go(id);
         self.forget(id, None, cx);
         let Some(server) = server else { return };
         let Some(link) = self.link(server) else { return };
@@ -31,7 +32,8 @@ impl FromHttp2 {
 
     /// Takes an exchange out.
     pub(super) fn forget(&mut self, id: u32, failure: Option<Failure>, cx: &mut Cx) {
-        let Some(stream) = self.streams.remove(&id) else { return };
+        let Some(mut stream) = self.streams.remove(&id) else { return };
+        stream.socket.end(cx);
         self.client_end.consumed(id, stream.body.len());
         cx.event(Event::ExchangeEnded { exchange: stream.exchange, failure });
     }
@@ -55,8 +57,26 @@ impl FromHttp2 {
         self.links.retain(|link| link.server != server);
     }
 
+    /// Ends the connections whose server has ended and of which all was read that came before.
+    pub(super) fn close_links(&mut self, cx: &mut Cx) -> bool {
+        let over = |link: &&Link| link.ended.is_some() && !self.is_stuck(link);
+        let over: Vec<_> = self.links.iter().filter(over).map(|link| link.server).collect();
+        let any = !over.is_empty();
+        for server in over {
+            let Some(link) = self.link(server) else { continue };
+            let clean = link.ended.take().unwrap_or_default();
+            if let (Use::Stream(id), Answering::Socket) = (link.used, &link.answering) {
+                self.end_socket(id, Peer::Server(server), cx);
+            } else {
+                cx.shutdown(Peer::Server(server), clean);
+                self.close_link(server, cx);
+            }
+        }
+        any
+    }
+
     /// A server sends no more: the response is whole if it lasts until then (RFC 9112 §6.3).
-    pub(super) fn close_link(&mut self, server: u32, cx: &mut Cx) {
+    fn close_link(&mut self, server: u32, cx: &mut Cx) {
         let mut missing = None;
         let Some(link) = self.link(server) else { return };
         if let (Use::Stream(id), Answering::Body(reader)) = (link.used, &mut link.answering) {
@@ -83,13 +103,18 @@ impl FromHttp2 {
         let Some(stream) = self.streams.get(&id) else { return };
         if stream.answered {
             // Of the request nothing more is needed (RFC 9113 §8.1).
-            self.client_end.reset(id, ErrorCode::NO_ERROR);
+            self.client_end.let_go(id);
             return self.forget(id, None, cx);
         }
         let lost = reused && !stream.answering && stream.interim == 0 && stream.is_safe();
         // A server may close an idle connection just when it is used again: then the request was
         // not seen, and the client may send it again.
-        let code = if lost { ErrorCode::REFUSED_STREAM } else { ErrorCode::INTERNAL_ERROR };
+        let code = match () {
+            () if lost => ErrorCode::REFUSED_STREAM,
+            // As a connection is reset (RFC 8441 §5).
+            () if stream.is_socket() => ErrorCode::CANCEL,
+            () => ErrorCode::INTERNAL_ERROR,
+        };
         self.client_end.reset(id, code);
         self.forget(id, Some(failure.clone()), cx);
     }
@@ -119,7 +144,8 @@ impl FromHttp2 {
     /// Ends all exchanges that are under way.
     pub(crate) fn end(&mut self, failure: Option<&Failure>, cx: &mut Cx) {
         let cut = || Failure::CutShort { peer: Peer::Client, missing: None };
-        for stream in std::mem::take(&mut self.streams).into_values() {
+        for mut stream in std::mem::take(&mut self.streams).into_values() {
+            stream.socket.end(cx);
             let failure = Some(failure.cloned().unwrap_or_else(cut));
             cx.event(Event::ExchangeEnded { exchange: stream.exchange, failure });
         }

@@ -1,10 +1,8 @@
 //! The connections with the server, each of which serves one stream at a time.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use rustls::ClientConfig;
 use sidestream_flow::Peer;
 use sidestream_record::{Event, Failure, ResponseHead};
 
@@ -13,7 +11,6 @@ use crate::Target;
 use crate::cx::Cx;
 use crate::http1::{BodyReader, HeadReader, Parsed};
 use crate::http2::ErrorCode;
-use crate::tls::session::Session;
 
 /// How many connections are opened for one client, as browsers do.
 pub(super) const MAX_LINKS: usize = 6;
@@ -27,6 +24,8 @@ pub(super) enum Answering {
     /// Until it is resumed.
     Held(Box<Parsed<ResponseHead>>),
     Body(BodyReader),
+    /// What comes is of a WebSocket.
+    Socket,
 }
 
 /// What a connection is for at the moment.
@@ -49,6 +48,8 @@ pub(super) struct Link {
     pub(super) begun: Option<Instant>,
     /// Another exchange may follow.
     pub(super) persists: bool,
+    /// The server sends no more, with TLS whether it said so, and that was not looked at yet.
+    pub(super) ended: Option<bool>,
     /// It served a stream before.
     pub(super) reused: bool,
     /// How much of bodies was sent since all was written, once it is known that this is told.
@@ -64,6 +65,7 @@ impl Link {
             answering: Answering::Head(HeadReader::new(cx.config.http1)),
             begun: None,
             persists: true,
+            ended: None,
             reused: false,
             unwritten: None,
         }
@@ -79,10 +81,17 @@ impl FromHttp2 {
     pub(super) fn reads(&self, server: u32) -> bool {
         let Some(link) = self.links.iter().find(|link| link.server == server) else { return true };
         let Use::Stream(stream) = link.used else { return true };
-        let held = matches!(link.answering, Answering::Held(_));
         let answered = self.streams.get(&stream).is_none_or(|stream| stream.answered);
-        let stuck = held || answered || self.client_end.queued(stream) >= HIGH_WATER;
-        !stuck || link.buf.len() < HIGH_WATER
+        !(answered || self.is_stuck(link)) || link.buf.len() < HIGH_WATER
+    }
+
+    /// Returns whether what came of a response cannot go on at the moment.
+    pub(super) fn is_stuck(&self, link: &Link) -> bool {
+        let Use::Stream(stream) = link.used else { return false };
+        match link.answering {
+            Answering::Held(_) => true,
+            _ => !link.buf.is_empty() && self.client_end.queued(stream) >= HIGH_WATER,
+        }
     }
 
     /// All that was sent to a server is written: it can be sent more.
@@ -118,8 +127,11 @@ impl FromHttp2 {
         }
         let opening = self.links.iter().filter(|link| link.used == Use::Opening).count();
         let lacking = self.waiting.len().saturating_sub(opening);
-        for _ in 0..lacking.min(self.max_links.saturating_sub(self.links.len())) {
-            if cx.servers.len() >= MAX_SERVERS && !self.stopping {
+        // A WebSocket, which may stay for ever, keeps none from those that come and go.
+        let passing = |link: &&Link| !matches!(link.answering, Answering::Socket);
+        let passing = self.links.iter().filter(passing).count();
+        for _ in 0..lacking.min(self.max_links.saturating_sub(passing)) {
+            if cx.servers.len() >= MAX_SERVERS {
                 self.stop();
             }
             let server = cx.open(Target::Original);
@@ -131,27 +143,16 @@ impl FromHttp2 {
     /// A further connection is there.
     pub(super) fn opened(&mut self, server: u32, cx: &mut Cx) {
         let Some(name) = self.name.clone() else { return self.spoken(server) };
-        let mut config = ClientConfig::clone(&cx.config.upstream_tls);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        config.enable_sni = name.sent;
-        let peer = Peer::Server(server);
-        match Session::client(Arc::new(config), name.name) {
-            Ok(session) => {
-                if let Some(leg) = cx.leg(peer) {
-                    leg.push(session);
-                }
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                self.unreachable(server, &Failure::Tls { peer, reason }, cx);
-            }
+        if let Err(error) = cx.secure(server, name, vec![b"http/1.1".to_vec()], None) {
+            let failure = Failure::Tls { peer: Peer::Server(server), reason: error.to_string() };
+            self.unreachable(server, &failure, cx);
         }
     }
 
     /// A further connection has TLS.
     pub(super) fn secured(&mut self, server: u32, cx: &mut Cx) {
         let peer = Peer::Server(server);
-        if let Some(session) = cx.leg(peer).and_then(|leg| leg.top()) {
+        if let Some(session) = cx.leg(peer).and_then(|leg| leg.top_mut()) {
             let sni = self.name.as_ref().filter(|name| name.sent);
             let sni = sni.map(|name| name.name.to_str().into_owned());
             let tls = session.facts(peer, sni.as_deref(), None);

@@ -8,6 +8,7 @@ mod links;
 mod requests;
 mod responses;
 mod slow;
+mod sockets;
 mod streams;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -43,7 +44,8 @@ impl FromHttp2 {
         cx.event(Event::Recognized(Protocol::Http2));
         let mut this = Self {
             name,
-            client_end: Endpoint::server(cx.config.endpoint),
+            // A server of HTTP/1 can refuse a WebSocket as it likes.
+            client_end: Endpoint::server_with_extended_connect(cx.config.endpoint),
             client_ended: false,
             streams: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -75,11 +77,12 @@ impl FromHttp2 {
             }
             Told::Data(Peer::Server(server), bytes) => self.feed_link(server, &bytes),
             Told::Eof(Peer::Client, _) => self.client_ended(cx),
-            Told::Eof(peer @ Peer::Server(server), clean) => {
-                // What came before the end is read first.
-                self.advance(cx);
-                cx.shutdown(peer, clean);
-                self.close_link(server, cx);
+            Told::Eof(Peer::Server(server), clean) => {
+                if let Some(link) = self.link(server) {
+                    link.ended = Some(clean);
+                } else {
+                    cx.shutdown(Peer::Server(server), clean);
+                }
             }
             Told::Opened(server) => self.opened(server, cx),
             Told::Established(Peer::Server(server)) => self.secured(server, cx),
@@ -98,9 +101,12 @@ impl FromHttp2 {
             }
             Told::Reset(peer) => return Next::Fail(Failure::Reset(peer)),
             Told::Resumed(exchange) => self.resume(exchange, cx),
-            Told::Stop => self.stop(),
+            Told::Stop => {
+                self.stopping = true;
+                self.client_end.wind_down();
+            }
             Told::Expired(Timer::ResponseHead) => self.heads_too_slow(cx),
-            Told::Established(_) | Told::Expired(_) | Told::Leaf(_) => {}
+            Told::Established(_) | Told::Expired(_) | Told::Leaf(_) | Told::Verdict(..) => {}
         }
         self.advance(cx);
         self.time_heads(cx);
@@ -121,7 +127,8 @@ impl FromHttp2 {
                     moved = true;
                 }
             }
-            if !moved {
+            // What came before an end is read first.
+            if !moved && !self.close_links(cx) {
                 return;
             }
         }

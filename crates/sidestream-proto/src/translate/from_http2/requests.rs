@@ -10,7 +10,8 @@ use super::streams::Stream;
 use crate::cx::Cx;
 use crate::endpoint;
 use crate::http2::{ErrorCode, Malformed};
-use crate::multiplexed::head;
+use crate::mediated::with_host;
+use crate::multiplexed::{head, socket};
 use crate::translate::{HIGH_WATER, failure, malformed, request, words};
 
 impl FromHttp2 {
@@ -45,6 +46,9 @@ impl FromHttp2 {
         let (exchange, head) = self.record(fields, cx);
         let alteration = Alteration::Translated { from: Version::Http2, to: Version::Http11 };
         cx.event(Event::Altered { exchange: Some(exchange), alteration });
+        if socket::is_asked(&head.fields) {
+            return self.begin_socket(stream, exchange, &head, end, cx);
+        }
         if head.method == "CONNECT" {
             let what = "CONNECT over HTTP/2 to a server that speaks HTTP/1".into();
             self.client_end.reset(stream, ErrorCode::HTTP_1_1_REQUIRED);
@@ -52,6 +56,8 @@ impl FromHttp2 {
             cx.event(Event::ExchangeEnded { exchange, failure });
             return;
         }
+        let fields = with_host(head.fields.clone(), exchange, cx);
+        let head = RequestHead { fields, ..head };
         let (wire, sending) = match request::to_http1(&head, end) {
             Ok(made) => made,
             Err(what) => {
@@ -61,7 +67,12 @@ impl FromHttp2 {
                 return;
             }
         };
-        let mut it = Stream::new(exchange, head.method, wire, sending);
+        self.enter(stream, Stream::new(exchange, head.method, wire, sending), end, cx);
+    }
+
+    /// Takes a request in that can be sent, as soon as there is a connection for it.
+    pub(super) fn enter(&mut self, stream: u32, mut it: Stream, end: bool, cx: &mut Cx) {
+        let exchange = it.exchange;
         it.held = cx.config.hold.contains(&Point::Request);
         if it.held {
             cx.event(Event::Held { exchange, point: Point::Request });
@@ -97,6 +108,9 @@ impl FromHttp2 {
             self.client_end.consumed(id, bytes.len());
             return;
         };
+        if stream.is_socket() {
+            return self.take_from_socket(id, bytes, end, cx);
+        }
         if !bytes.is_empty() {
             let (exchange, part) = (stream.exchange, Part::Request);
             cx.event(Event::Body { exchange, part, data: bytes.clone() });
@@ -127,7 +141,7 @@ impl FromHttp2 {
     }
 
     /// Notes that a request came whole.
-    fn came(&mut self, id: u32, cx: &mut Cx) {
+    pub(super) fn came(&mut self, id: u32, cx: &mut Cx) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.came = true;
         cx.event(Event::PartEnded { exchange: stream.exchange, part: Part::Request });
@@ -146,7 +160,7 @@ impl FromHttp2 {
     /// Sends what waits of a request's body, if its server takes more.
     pub(super) fn send_body(&mut self, id: u32, cx: &mut Cx) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        let Some(server) = stream.server else { return };
+        let Some(server) = stream.server.filter(|_| !stream.is_opening()) else { return };
         let body = std::mem::take(&mut stream.body).freeze();
         if !body.is_empty() {
             self.send_content_to(server, id, &body, cx);
@@ -155,12 +169,12 @@ impl FromHttp2 {
     }
 
     /// Returns whether little waits for a server, as far as that is known.
-    fn takes_more(&mut self, server: u32) -> bool {
+    pub(super) fn takes_more(&mut self, server: u32) -> bool {
         let unwritten = self.link(server).and_then(|link| link.unwritten);
         unwritten.is_none_or(|unwritten| unwritten < HIGH_WATER)
     }
 
-    fn send_content_to(&mut self, server: u32, id: u32, bytes: &Bytes, cx: &mut Cx) {
+    pub(super) fn send_content_to(&mut self, server: u32, id: u32, bytes: &Bytes, cx: &mut Cx) {
         let Some(stream) = self.streams.get(&id) else { return };
         stream.sending.content(Peer::Server(server), bytes.clone(), cx);
         self.client_end.consumed(id, bytes.len());
@@ -172,10 +186,13 @@ impl FromHttp2 {
     /// Ends a request that came whole, if it was sent as far as it came.
     fn end_request(&mut self, id: u32, cx: &mut Cx) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        let whole = stream.came && stream.body.is_empty() && !stream.asked;
+        let whole = stream.came && stream.body.is_empty() && !stream.asked && !stream.is_opening();
         let Some(server) = stream.server.filter(|_| whole) else { return };
         stream.sending.end(Peer::Server(server), &stream.trailers, cx);
         stream.asked = true;
+        if stream.is_socket() {
+            cx.shutdown(Peer::Server(server), true);
+        }
         self.settle(id, cx);
     }
 }

@@ -34,6 +34,12 @@ impl FromHttp2 {
         }
         match &mut link.answering {
             Answering::Held(_) => false,
+            Answering::Socket if link.buf.is_empty() => false,
+            Answering::Socket => {
+                let bytes = link.buf.split().freeze();
+                self.send_to_socket(id, server, bytes, cx);
+                true
+            }
             Answering::Head(reader) => match reader.poll_response(&mut link.buf) {
                 Ok(None) => false,
                 Ok(Some(parsed)) => self.begin_response(server, id, parsed, cx),
@@ -114,8 +120,15 @@ impl FromHttp2 {
         parsed: Parsed<ResponseHead>,
         cx: &mut Cx,
     ) -> bool {
-        let Some(stream) = self.streams.get_mut(&id) else { return false };
         let head = &parsed.head;
+        let Some(stream) = self.streams.get(&id) else { return false };
+        if stream.is_opening() && !head.is_interim() {
+            if matches!(head.status, 101 | 200..=299) {
+                return self.open_socket(server, id, head, cx);
+            }
+            self.refuse_socket(id, cx);
+        }
+        let Some(stream) = self.streams.get_mut(&id) else { return false };
         let framing = match http1::response_framing(head, &stream.method) {
             Ok(framing) => framing,
             Err(reason) => return self.unreadable(server, &reason.to_string(), cx),
@@ -190,7 +203,7 @@ impl FromHttp2 {
     }
 
     /// What a server sent cannot be passed on.
-    fn unreadable(&mut self, server: u32, what: &str, cx: &mut Cx) -> bool {
+    pub(super) fn unreadable(&mut self, server: u32, what: &str, cx: &mut Cx) -> bool {
         let failure: Failure = malformed(Peer::Server(server), what);
         cx.abort(Peer::Server(server));
         self.lose_link(server, &failure, cx);

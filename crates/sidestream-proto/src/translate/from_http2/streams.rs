@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use sidestream_flow::ExchangeId;
 use sidestream_record::Fields;
 
+use crate::multiplexed::socket::Socket;
 use crate::translate::body::Sending;
 
 #[derive(Debug)]
@@ -31,6 +32,9 @@ pub(super) struct Stream {
     pub(super) answered: bool,
     /// How many interim responses came.
     pub(super) interim: u32,
+    /// The WebSocket that it is to become, or is, and the key with which the server is asked.
+    pub(super) socket: Socket,
+    pub(super) key: String,
 }
 
 impl Stream {
@@ -49,12 +53,31 @@ impl Stream {
             answering: false,
             answered: false,
             interim: 0,
+            socket: Socket::None,
+            key: String::new(),
         }
+    }
+
+    /// Makes one that asks for a WebSocket, with that key.
+    pub(super) fn asking_for_socket(exchange: ExchangeId, head: Bytes, key: String) -> Self {
+        let method = Bytes::from_static(b"GET");
+        let socket = Socket::Asked;
+        Self { socket, key, ..Self::new(exchange, method, head, Sending::Plain) }
+    }
+
+    /// Returns whether it asked for a WebSocket, and was not answered.
+    pub(super) const fn is_opening(&self) -> bool {
+        matches!(self.socket, Socket::Asked)
+    }
+
+    /// Returns whether it asked for a WebSocket, or is one.
+    pub(super) const fn is_socket(&self) -> bool {
+        !matches!(self.socket, Socket::None)
     }
 
     /// Returns whether a request that may have been lost can be sent again without harm
     /// (RFC 9110 §9.2.1).
     pub(super) fn is_safe(&self) -> bool {
-        matches!(&self.method[..], b"GET" | b"HEAD" | b"OPTIONS")
+        !self.is_socket() && matches!(&self.method[..], b"GET" | b"HEAD" | b"OPTIONS")
     }
 }

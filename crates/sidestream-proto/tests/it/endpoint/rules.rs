@@ -2,7 +2,10 @@
 
 use insta::assert_snapshot;
 
-use crate::endpoint::wire::{END, GET, Host, data, head, post};
+use sidestream_proto::endpoint::{Endpoint, Limits};
+use sidestream_proto::http2::{Kind, PREFACE};
+
+use crate::endpoint::wire::{ACK, END, GET, Host, data, event, frame, head, post, settings};
 
 type List<'a> = &'a [(&'a str, &'a str)];
 
@@ -122,4 +125,68 @@ fn trailers_end_a_stream_and_name_no_pseudo_header_field() {
         check(&[post(1, &[("content-length", "2")]), data(1, END, "xy")]),
     ];
     assert_snapshot!(cases.join("\n"));
+}
+
+/// What is made of a request for a WebSocket in a stream, with another value or without one.
+fn extended(name: &str, value: Option<&str>) -> String {
+    let asks = [
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":scheme", "https"),
+        (":path", "/chat"),
+        (":authority", "a.test"),
+    ];
+    let other = |(it, is)| if it == name { (it, value.unwrap_or_default()) } else { (it, is) };
+    let kept = asks.into_iter().filter(|(it, _)| *it != name || value.is_some());
+    let list: Vec<_> = kept.map(other).collect();
+    let mut host = Host::new(Endpoint::server_with_extended_connect(Limits::default()));
+    host.feed([&PREFACE[..], &settings(&[]), &head(1, 0, &list)].concat());
+    host.events().iter().map(event).collect()
+}
+
+#[test]
+fn an_extended_connect_is_whole_or_refused() {
+    let cases = [
+        ("as it should be", extended("", None)),
+        ("without a scheme", extended(":scheme", None)),
+        ("without a path", extended(":path", None)),
+        ("without an authority", extended(":authority", None)),
+        ("with another method", extended(":method", Some("GET"))),
+        ("an empty protocol", extended(":protocol", Some(""))),
+        ("a protocol that is no token", extended(":protocol", Some("a b"))),
+        ("CONNECT", extended(":protocol", None)),
+    ];
+    assert_snapshot!(table(&cases));
+}
+
+#[test]
+fn extended_connect_is_announced_by_servers_that_take_it_and_never_taken_back() {
+    let mut host = Host::new(Endpoint::server_with_extended_connect(Limits::default()));
+    assert_eq!(host.sent()[0], "settings 3=100 8=1 6=262144");
+    let mut host = Host::server();
+    host.end.enable_extended_connect();
+    host.end.enable_extended_connect();
+    assert_eq!(host.sent(), ["settings 8=1"]);
+
+    let mut host = Host::new(Endpoint::client(Limits::default()));
+    assert_eq!(host.end.takes_extended_connect(), None);
+    host.feed(settings(&[]));
+    assert_eq!(host.end.takes_extended_connect(), Some(false));
+    host.feed(settings(&[(8, 1)]));
+    assert_eq!(host.end.takes_extended_connect(), Some(true));
+    host.feed(settings(&[(8, 0)]));
+    assert!(host.end.is_closed());
+}
+
+#[test]
+fn a_server_winds_down_in_two_steps() {
+    let mut host = Host::server();
+    host.end.wind_down();
+    assert_eq!(host.sent(), ["goaway 2147483647 NO_ERROR", "ping 0"]);
+    // On its way while the first farewell was.
+    host.feed(head(1, END, &GET));
+    host.feed(frame(Kind::PING, ACK, 0, b"farewell"));
+    assert_eq!(host.sent(), ["goaway 1 NO_ERROR"]);
+    host.feed(head(3, END, &GET));
+    assert_eq!(host.sent(), ["reset 3 REFUSED_STREAM"]);
 }

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use sidestream_flow::Peer;
+use sidestream_proto::{Event, Input};
 
+use crate::http::talk::talk;
 use crate::play::Play;
 
 /// Conversations whose every byte must arrive: what the client sends, what the server answers.
@@ -46,6 +48,31 @@ proptest! {
         let (up, down) = relayed(client.as_bytes(), server.as_bytes(), &sizes);
         prop_assert_eq!(String::from_utf8_lossy(&up), client);
         prop_assert_eq!(String::from_utf8_lossy(&down), server);
+    }
+
+    #[test]
+    fn every_conversation_passes_as_sent_and_is_read_wherever_it_is_cut(
+        talk in talk(),
+        sizes in prop::collection::vec(1..60_usize, 1..20),
+    ) {
+        let mut play = Play::opened();
+        let mut sizes = sizes.iter().copied().cycle();
+        for (peer, bytes) in [(Peer::Client, &talk.client), (Peer::Server(0), &talk.server)] {
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let (piece, later) = rest.split_at(sizes.next().unwrap().min(rest.len()));
+                play.quiet_input(Input::Data(peer, bytes::Bytes::copy_from_slice(piece)));
+                rest = later;
+            }
+        }
+        play.quiet_input(Input::Eof(Peer::Client));
+        play.quiet_input(Input::Eof(Peer::Server(0)));
+        let ended = |event: &&Event| matches!(event, Event::ExchangeEnded { failure: None, .. });
+        prop_assert_eq!(play.events().filter(ended).count(), talk.exchanges);
+        let (up, down) = (play.take_sent(Peer::Server(0)), play.take_sent(Peer::Client));
+        prop_assert_eq!(up.escape_ascii().to_string(), talk.client.escape_ascii().to_string());
+        prop_assert_eq!(down.escape_ascii().to_string(), talk.server.escape_ascii().to_string());
+        prop_assert!(play.done);
     }
 
     #[test]

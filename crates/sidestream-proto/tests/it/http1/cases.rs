@@ -13,7 +13,7 @@ use super::{Read, Refusal, Sender, read};
 const TABLE: &str = include_str!("../../../src/http1/cases.md");
 
 /// Returns each case's name, verdict, sender and bytes.
-pub(super) fn cases() -> Vec<(&'static str, &'static str, Sender, Vec<u8>)> {
+pub(crate) fn cases() -> Vec<(&'static str, &'static str, Sender, Vec<u8>)> {
     let mut cases = Vec::new();
     for row in TABLE.lines().skip(2) {
         let columns: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();

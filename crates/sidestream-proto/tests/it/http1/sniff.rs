@@ -20,6 +20,7 @@ fn decides_on_the_first_bytes_that_tell() {
     }
     for bytes in [
         "GET /",
+        "GET  /",
         "\r\n\r\nPOST /",
         "OPTIONS * HTTP/1.1\r\n",
         "GET http://",
@@ -41,7 +42,6 @@ fn decides_on_the_first_bytes_that_tell() {
         b" GET",
         b"GET\t/",
         b"GET x",
-        b"GET  /",
         b"GET httq",
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"EHLO a.test\r\n",

@@ -1,12 +1,12 @@
 //! Connections pass as they are sent, and every exchange is told.
 
 use insta::assert_snapshot;
-use sidestream_flow::Peer;
-use sidestream_proto::Input;
+use sidestream_flow::{Peer, Transport};
 use sidestream_proto::http2::{ErrorCode, Flags, Kind, PREFACE};
+use sidestream_proto::{HttpChoice, Input};
 
 use super::{Speaker, Talk, data, frame, go_away, reset, settings};
-use crate::play::Play;
+use crate::play::{Ca, Play, config};
 
 const PRIORITY: &[u8] = &[0x80, 0, 0, 0, 200];
 
@@ -138,6 +138,35 @@ fn a_pushed_response_is_an_exchange_of_its_own() {
 }
 
 #[test]
+fn a_push_that_is_not_wanted_is_an_exchange_that_ends_by_the_clients_reset() {
+    let mut talk = Talk::new();
+    talk.get(1, "/");
+    let pushed = [(":method", "GET"), (":scheme", "http"), (":path", "/x"), (":authority", "a")];
+    for promised in [2_u32, 4] {
+        let payload = [&promised.to_be_bytes()[..], &talk.server.block(&pushed)].concat();
+        talk.server(frame(Kind::PUSH_PROMISE, Flags::END_HEADERS, 1, &payload));
+    }
+    talk.client(reset(2, ErrorCode::REFUSED_STREAM));
+    // Its response was on its way.
+    talk.answer(2, "200", true);
+    talk.server(reset(4, ErrorCode::INTERNAL_ERROR));
+    talk.answer(1, "200", true);
+    assert_snapshot!(talk.play.take_events(), @r"
+    request 1 GET http://a.test/ 5 fields
+    ended 1 Request
+    request 2 GET http://a/x 4 fields
+    ended 2 Request
+    request 3 GET http://a/x 4 fields
+    ended 3 Request
+    over 2: stream reset by the client: REFUSED_STREAM
+    over 3: stream reset by the server: INTERNAL_ERROR
+    response 1 200 2 fields
+    ended 1 Response
+    over 1
+    ");
+}
+
+#[test]
 fn a_connection_that_breaks_off_cuts_its_streams_short() {
     let mut talk = Talk::new();
     talk.get(1, "/a");
@@ -153,9 +182,9 @@ fn a_tunnel_in_a_stream_carries_its_bytes() {
     let mut talk = Talk::new();
     let connect = [
         (":method", "CONNECT"),
-        (":protocol", "websocket"),
+        (":protocol", "connect-ip"),
         (":scheme", "https"),
-        (":path", "/chat"),
+        (":path", "/vpn"),
         (":authority", "a.test"),
     ];
     let head = talk.client.head(1, &connect, false);
@@ -233,6 +262,18 @@ fn a_server_may_greet_before_its_client_has_spoken() {
     assert_eq!(play.take_sent(Peer::Server(0)), wire);
     assert_eq!(play.take_sent(Peer::Client), settings(&[(3, 7)]));
     assert_snapshot!(play.take_events());
+}
+
+#[test]
+fn a_server_that_greets_is_spoken_to_in_the_version_that_the_user_wants() {
+    let mut config = config(&Ca::new());
+    config.http.server = HttpChoice::Http2;
+    let mut play = Play::with(config, Transport::Tcp, 80, false);
+    play.open();
+    play.quiet_input(Input::Data(Peer::Server(0), settings(&[(3, 7)]).into()));
+    play.quiet_input(Input::Data(Peer::Client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n".into()));
+    assert!(play.take_sent(Peer::Server(0)).starts_with(PREFACE));
+    assert!(play.take_events().contains("request 1 GET http://a/"));
 }
 
 #[test]

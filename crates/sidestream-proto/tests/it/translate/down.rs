@@ -66,7 +66,7 @@ impl Down {
         stream
     }
 
-    fn answer(&mut self, server: u32, text: &str) -> Vec<String> {
+    pub(crate) fn answer(&mut self, server: u32, text: &str) -> Vec<String> {
         self.stage.say(Peer::Server(server), text);
         self.settle()
     }
@@ -324,7 +324,9 @@ fn stopping_lets_what_is_under_way_end() {
     let mut down = Down::new(down());
     down.get("/");
     down.stage.play.input(Input::Stop);
-    assert_eq!(down.settle(), ["going away after 1, NO_ERROR"]);
+    // What was on its way when it heard of that is taken as well.
+    let farewells = ["going away after 2147483647, NO_ERROR", "going away after 1, NO_ERROR"];
+    assert_eq!(down.settle(), farewells);
     let heard = down.answer(0, "HTTP/1.1 204 No Content\r\n\r\n");
     assert_eq!(heard, ["1 head :status=204 end"]);
     assert!(down.stage.play.done);
@@ -338,4 +340,33 @@ fn a_client_that_ends_well_ends_its_servers() {
     down.stage.close(Peer::Client);
     assert!(down.stage.play.done);
     assert!(down.stage.transcript().contains("shutdown server"));
+}
+
+#[test]
+fn a_server_that_ends_behind_its_response_lets_a_slow_client_read_it_all() {
+    let mut down = Down::new(down());
+    let stream = down.client.open(&fields(&GET), true).unwrap();
+    down.settle();
+    let body = vec![b'x'; 200_000];
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\nConnection: close\r\n\r\n";
+    down.stage.say(S0, [head.as_bytes(), &body].concat());
+    down.stage.close(S0);
+    // It reads as slowly as its window lets it.
+    let heard = down.settle();
+    let end = heard.last().unwrap();
+    assert!(end.starts_with("1 data ") && end.ends_with(" end"), "{stream}: {heard:?}");
+}
+
+#[test]
+fn a_response_to_half_a_request_comes_whole() {
+    let mut down = Down::new(down());
+    let stream = down.post(&[("content-length", "10")]);
+    let body = vec![b'x'; 200_000];
+    let head =
+        "HTTP/1.1 413 Content Too Large\r\nContent-Length: 200000\r\nConnection: close\r\n\r\n";
+    down.stage.say(S0, [head.as_bytes(), &body].concat());
+    down.stage.close(S0);
+    let heard = down.settle();
+    assert!(heard[heard.len() - 2].ends_with(" end"), "{heard:?}");
+    assert_eq!(heard.last().unwrap(), &format!("{stream} reset NO_ERROR"));
 }

@@ -23,7 +23,11 @@ pub(crate) struct Up {
 
 impl Up {
     pub(crate) fn new(stage: Stage) -> Self {
-        let mut this = Self { stage, server: Endpoint::server(Limits::default()) };
+        Self::speaking(stage, Endpoint::server(Limits::default()))
+    }
+
+    pub(crate) fn speaking(stage: Stage, server: Endpoint) -> Self {
+        let mut this = Self { stage, server };
         this.settle();
         this
     }

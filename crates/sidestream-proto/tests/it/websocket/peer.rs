@@ -8,10 +8,10 @@ use crate::play::{Play, config};
 /// The key of all masked frames here.
 const KEY: [u8; 4] = [0xa1, 0x00, 0xff, 0x37];
 
-pub(super) const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\n\
+pub(crate) const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
 
-pub(super) fn response(extensions: &str) -> String {
+pub(crate) fn response(extensions: &str) -> String {
     let extensions = match extensions {
         "" => String::new(),
         extensions => format!("Sec-WebSocket-Extensions: {extensions}\r\n"),
@@ -22,11 +22,11 @@ pub(super) fn response(extensions: &str) -> String {
 }
 
 /// A play in which a WebSocket has just been opened, with nothing shown yet.
-pub(super) fn opened(extensions: &str) -> Play {
+pub(crate) fn opened(extensions: &str) -> Play {
     opened_with(extensions, |_| {})
 }
 
-pub(super) fn opened_with(
+pub(crate) fn opened_with(
     extensions: &str,
     change: impl FnOnce(&mut sidestream_proto::Config),
 ) -> Play {
@@ -42,7 +42,7 @@ pub(super) fn opened_with(
 }
 
 /// Makes a frame: its first byte, its payload, and whether it is masked.
-pub(super) fn frame(first: u8, payload: impl AsRef<[u8]>, masked: bool) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: impl AsRef<[u8]>, masked: bool) -> Vec<u8> {
     let payload = payload.as_ref();
     let key = masked.then_some(KEY);
     let head = FrameHead {
@@ -64,24 +64,24 @@ pub(super) fn frame(first: u8, payload: impl AsRef<[u8]>, masked: bool) -> Vec<u
 }
 
 /// A frame of the client.
-pub(super) fn up(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn up(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame(first, payload, true)
 }
 
 /// A frame of the server.
-pub(super) fn down(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn down(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame(first, payload, false)
 }
 
 /// Compresses messages as RFC 7692 §7.2.1 has it.
-pub(super) struct Deflater(Compress);
+pub(crate) struct Deflater(Compress);
 
 impl Deflater {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Compress::new(Compression::best(), false))
     }
 
-    pub(super) fn message(&mut self, content: &[u8]) -> Vec<u8> {
+    pub(crate) fn message(&mut self, content: &[u8]) -> Vec<u8> {
         let mut payload = Vec::with_capacity(content.len() + 1024);
         self.0.compress_vec(content, &mut payload, FlushCompress::Sync).unwrap();
         assert!(payload.ends_with(&[0, 0, 0xff, 0xff]), "{payload:?}");

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use crate::sys::imp::plan::{Exec, Plan};
-use crate::sys::imp::raw;
+use crate::sys::imp::{notify, raw};
 
 /// Starts the command and returns its pid once it is another program.
 pub(super) fn start(plan: &mut Plan) -> io::Result<i32> {
@@ -14,7 +14,10 @@ pub(super) fn start(plan: &mut Plan) -> io::Result<i32> {
     if pid == 0 {
         raw::default_action(libc::SIGPIPE);
         raw::restore_signals(&plan.mask);
-        let error = become_command(&mut plan.exec);
+        let error = match notify::install(plan) {
+            Ok(()) => become_command(&mut plan.exec),
+            Err(error) => error,
+        };
         let errno = error.raw_os_error().unwrap_or(libc::EIO);
         _ = raw::write_all(writer.as_fd(), &errno.to_ne_bytes());
         raw::exit(127);

@@ -15,7 +15,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use super::passing::{self, MAX_PASSED};
 use super::plan::Plan;
 use super::raw;
-use super::wire::{Report, Request, SOCKET_KINDS, SocketKind, Step};
+use super::sockets::transparent;
+use super::wire::{Report, Request, SOCKET_KINDS, Step};
 
 /// How often what survived its grace is killed again, until nothing is left.
 const KILL_EVERY_MS: i64 = 20;
@@ -33,16 +34,19 @@ pub(super) fn run(plan: Plan) -> ! {
     raw::set_name(c"sidestream-keep");
     raw::default_action(libc::SIGCHLD);
     close_descriptors(&[plan.control.as_raw_fd(), plan.service.as_raw_fd()], true);
-    let prepared = namespaces::make(&plan)
-        .and_then(|()| netlink_sockets().map_err(|error| (Step::Netlink, error, 0)));
     let control = plan.control.as_fd();
-    match prepared {
-        Ok(sockets) => {
-            let fds = sockets.each_ref().map(AsRawFd::as_raw_fd);
-            if passing::send(control, &Report::Ready.encode(), &fds).is_err() {
-                raw::exit(1);
-            }
-        }
+    let reported = match plan.filter {
+        Some(_) => Ok(raw::send(control, &Report::Ready.encode())),
+        None => namespaces::make(&plan)
+            .and_then(|()| netlink_sockets().map_err(|error| (Step::Netlink, error, 0)))
+            .map(|sockets| {
+                let fds = sockets.each_ref().map(AsRawFd::as_raw_fd);
+                passing::send(control, &Report::Ready.encode(), &fds)
+            }),
+    };
+    match reported {
+        Ok(Ok(())) => {}
+        Ok(Err(_gone)) => raw::exit(1),
         Err((step, error, overlay)) => {
             let errno = error.raw_os_error().unwrap_or(libc::EIO);
             _ = raw::send(control, &Report::Failed(step, errno, overlay).encode());
@@ -67,7 +71,7 @@ fn netlink_sockets() -> io::Result<[OwnedFd; 3]> {
 /// First those that the command would not inherit either: above all, the ends of other sandboxes'
 /// sockets, whose keepers would not see their caller end. Once the command runs, with its own
 /// copies, the rest as well, so that nobody waits for the end of a pipe that the keeper holds.
-fn close_descriptors(keep: &[RawFd], private_only: bool) {
+pub(super) fn close_descriptors(keep: &[RawFd], private_only: bool) {
     let mut close = |fd: RawFd, dir: RawFd| {
         // SAFETY: the call takes no pointers.
         let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
@@ -220,7 +224,7 @@ impl Keeper {
         let mut fds = [-1; MAX_PASSED];
         let (mut len, mut errno) = (0, 0);
         for (slot, fd) in made.iter_mut().zip(&mut fds).take(usize::from(request[1])) {
-            match make_socket(kind) {
+            match transparent(kind) {
                 Ok(socket) => {
                     *fd = socket.as_raw_fd();
                     *slot = Some(socket);
@@ -235,24 +239,4 @@ impl Keeper {
         let fds = fds.get(..len).unwrap_or_default();
         _ = passing::send(service, &errno.to_ne_bytes(), fds);
     }
-}
-
-/// Makes a socket that may speak from any address.
-fn make_socket(kind: SocketKind) -> io::Result<OwnedFd> {
-    let (family, kind) = match kind {
-        SocketKind::Tcp4 => (libc::AF_INET, libc::SOCK_STREAM),
-        SocketKind::Tcp6 => (libc::AF_INET6, libc::SOCK_STREAM),
-        SocketKind::Udp4 => (libc::AF_INET, libc::SOCK_DGRAM),
-        SocketKind::Udp6 => (libc::AF_INET6, libc::SOCK_DGRAM),
-    };
-    let socket = raw::socket(family, kind | libc::SOCK_NONBLOCK, 0)?;
-    let fd = socket.as_fd();
-    raw::set_option(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
-    if family == libc::AF_INET {
-        raw::set_option(fd, libc::SOL_IP, libc::IP_TRANSPARENT, 1)?;
-    } else {
-        raw::set_option(fd, libc::SOL_IPV6, libc::IPV6_V6ONLY, 1)?;
-        raw::set_option(fd, libc::SOL_IPV6, libc::IPV6_TRANSPARENT, 1)?;
-    }
-    Ok(socket)
 }

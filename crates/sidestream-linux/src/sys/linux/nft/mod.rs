@@ -14,6 +14,7 @@
 //!                  TCP and UDP → listeners of ours: it is a service of the host
 //! ```
 
+pub(super) mod gateway;
 mod rule;
 mod sets;
 
@@ -187,7 +188,11 @@ fn message(kind: u16) -> Message {
 }
 
 fn chain(name: &str, base: Option<(&str, u32, i32)>) -> Message {
-    let chain = message(NEW_CHAIN).attr_str(1, TABLE).attr_str(3, name);
+    chain_of(TABLE, name, base)
+}
+
+fn chain_of(table: &str, name: &str, base: Option<(&str, u32, i32)>) -> Message {
+    let chain = message(NEW_CHAIN).attr_str(1, table).attr_str(3, name);
     let Some((kind, hook, priority)) = base else { return chain };
     chain
         .nested(4, |attrs| attrs.attr_be32(1, hook).attr_be32(2, priority.cast_unsigned()))

@@ -10,13 +10,19 @@ const TRANSPORT_HEADER: u32 = 2;
 
 /// A rule under construction: each method adds expressions. All of them work on register 1.
 pub(super) struct Rule {
+    table: &'static str,
     chain: &'static str,
     expressions: Vec<Box<dyn FnOnce(Message) -> Message>>,
 }
 
 impl Rule {
     pub(super) fn new(chain: &'static str) -> Self {
-        Self { chain, expressions: Vec::new() }
+        Self::of(TABLE, chain)
+    }
+
+    /// Begins a rule of another table.
+    pub(super) fn of(table: &'static str, chain: &'static str) -> Self {
+        Self { table, chain, expressions: Vec::new() }
     }
 
     fn expression(
@@ -63,6 +69,34 @@ impl Rule {
 
     pub(super) fn not_loopback_device(self) -> Self {
         self.load_meta(4).compare(true, &1_u32.to_ne_bytes())
+    }
+
+    /// Goes on only for what arrives by the interface of that name.
+    pub(super) fn interface(self, name: &str) -> Self {
+        let mut padded = [0; libc::IFNAMSIZ];
+        padded.iter_mut().zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
+        self.load_meta(6).compare(false, &padded)
+    }
+
+    /// Goes on only for answers, as connection tracking has it.
+    pub(super) fn reply(self) -> Self {
+        let (direction, reply) = (1, 1);
+        let rule = self.expression("ct", move |data| data.attr_be32(1, 1).attr_be32(2, direction));
+        rule.compare(false, &[reply])
+    }
+
+    /// Goes on only for what begins a TCP connection.
+    pub(super) fn syn(self) -> Self {
+        let (syn, fin_syn_rst_ack) = (0x02, 0x17);
+        let rule = self.load_payload(TRANSPORT_HEADER, 13, 1);
+        let rule = rule.expression("bitwise", move |data| {
+            data.attr_be32(1, 1)
+                .attr_be32(2, 1)
+                .attr_be32(3, 1)
+                .nested(4, |mask| mask.attr(1, &[fin_syn_rst_ack]))
+                .nested(5, |xor| xor.attr(1, &[0]))
+        });
+        rule.compare(false, &[syn])
     }
 
     pub(super) fn mark(self, mark: u32) -> Self {
@@ -174,7 +208,7 @@ impl Rule {
     }
 
     pub(super) fn done(self) -> Message {
-        let rule = message(NEW_RULE).attr_str(1, TABLE).attr_str(2, self.chain);
+        let rule = message(NEW_RULE).attr_str(1, self.table).attr_str(2, self.chain);
         rule.nested(4, |list| self.expressions.into_iter().fold(list, |list, add| add(list)))
     }
 }

@@ -73,16 +73,8 @@ impl Rendezvous {
 
     /// Listens in a fresh folder in that one, in which anybody may make folders.
     pub(super) fn open_among(temporary: &Path) -> io::Result<Self> {
-        let prefix = format!("{FOLDER}-{}-", effective_uid());
-        let entries = fs::read_dir(temporary).into_iter().flatten().flatten();
-        for entry in entries {
-            if entry.file_name().to_string_lossy().starts_with(&prefix) && is_private(&entry.path())
-            {
-                remove_left_over(&entry.path());
-                // Not empty if its owner lives.
-                _ = fs::remove_dir(entry.path());
-            }
-        }
+        let prefix = prefix();
+        sweep_among(temporary, &prefix);
         let mut nonce = 0;
         loop {
             let folder = temporary.join(format!("{prefix}{}-{nonce}", process::id()));
@@ -137,6 +129,37 @@ impl Drop for Rendezvous {
         _ = fs::remove_file(&self.socket);
         // Not empty while another instance starts.
         _ = fs::remove_dir(&self.folder);
+    }
+}
+
+/// Removes the sockets that killed processes of this user have left, and their folders.
+pub(crate) fn remove_left_overs() {
+    if let Some(runtime) = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
+        sweep(&runtime.join(FOLDER));
+    }
+    let prefix = prefix();
+    sweep_among(&env::temp_dir(), &prefix);
+    sweep_among(Path::new("/tmp"), &prefix);
+}
+
+/// How our folders among the temporary files begin.
+fn prefix() -> String {
+    format!("{FOLDER}-{}-", effective_uid())
+}
+
+fn sweep_among(temporary: &Path, prefix: &str) {
+    for entry in fs::read_dir(temporary).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            sweep(&entry.path());
+        }
+    }
+}
+
+fn sweep(folder: &Path) {
+    if is_private(folder) {
+        remove_left_over(folder);
+        // Not empty if its owner lives.
+        _ = fs::remove_dir(folder);
     }
 }
 

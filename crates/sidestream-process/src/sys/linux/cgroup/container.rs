@@ -99,7 +99,8 @@ fn named(name: &str, runtime: &'static str) -> Option<Container> {
 }
 
 fn container(id: &str, name: Option<&str>, runtime: Option<&str>) -> Container {
-    Container { id: id.into(), name: name.map(Into::into), runtime: runtime.map(Into::into) }
+    let (name, runtime) = (name.map(Into::into), runtime.map(Into::into));
+    Container { id: id.into(), name, image: None, runtime }
 }
 
 fn is_id(text: &str) -> bool {

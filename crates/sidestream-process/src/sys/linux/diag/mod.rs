@@ -5,7 +5,7 @@ mod wire;
 
 use std::collections::HashSet;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,12 +22,14 @@ use super::holders;
 pub struct Sockets {
     /// Held from a question to its last answer.
     netlink: Mutex<Netlink>,
+    /// The device through which the packets of flows come, or 0.
+    interface: u32,
 }
 
 impl From<OwnedFd> for Sockets {
     /// Asks through a netlink socket that was made elsewhere: it stays in that namespace.
     fn from(netlink: OwnedFd) -> Self {
-        Self { netlink: Mutex::new(Netlink::from(netlink)) }
+        Self { netlink: Mutex::new(Netlink::from(netlink)), interface: 0 }
     }
 }
 
@@ -38,7 +40,14 @@ impl Sockets {
     ///
     /// The kernel has no `sock_diag`, or there is no descriptor left.
     pub fn open() -> io::Result<Self> {
-        Ok(Self { netlink: Mutex::new(Netlink::open()?) })
+        Ok(Self { netlink: Mutex::new(Netlink::open()?), interface: 0 })
+    }
+
+    /// Has [`find`](Self::find) look for sockets whose packets leave through the device of that
+    /// number, those that are bound to it included. The kernel keeps these apart.
+    #[must_use]
+    pub fn through(self, interface: u32) -> Self {
+        Self { interface, ..self }
     }
 
     /// Finds the client's socket of a flow; `None` if it has been closed.
@@ -54,13 +63,46 @@ impl Sockets {
         };
         let mut buf = [0; 4096];
         let netlink = self.lock();
-        netlink.send(&Request::find(key.transport, src, dst))?;
+        netlink.send(&Request::find(key.transport, src, dst, self.interface))?;
         let len = netlink.receive(&mut buf)?;
         drop(netlink);
         let Some(message) = Messages::new(&buf[..len]).next() else { return Ok(None) };
         match Answer::parse(&message) {
             Ok(answer) if answer.matches(key) => {
                 Ok((answer.inode != 0).then_some(Holding { inode: answer.inode, uid: answer.uid }))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Finds the socket that waits at an address for anyone, as the kernel does for what arrives;
+    /// `None` if nobody does.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not answer.
+    pub fn listener(&self, transport: Transport, addr: SocketAddr) -> io::Result<Option<Listener>> {
+        let any: IpAddr = match addr {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let any = SocketAddr::new(any, 0);
+        let (src, dst) = match transport {
+            Transport::Tcp => (addr, any),
+            Transport::Udp => (any, addr),
+        };
+        let mut buf = [0; 4096];
+        let netlink = self.lock();
+        netlink.send(&Request::find(transport, src, dst, self.interface))?;
+        let len = netlink.receive(&mut buf)?;
+        drop(netlink);
+        let Some(message) = Messages::new(&buf[..len]).next() else { return Ok(None) };
+        match Answer::parse(&message) {
+            Ok(answer) if answer.waits_at(transport, addr) => {
+                let Answer { local, v6_only, inode, .. } = answer;
+                Ok(Some(Listener { transport, addr: local, v6_only, inode }))
             }
             Ok(_) => Ok(None),
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),

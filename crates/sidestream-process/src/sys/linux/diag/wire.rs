@@ -80,9 +80,15 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Asks for one socket.
-    pub(super) fn find(transport: Transport, src: SocketAddr, dst: SocketAddr) -> Vec<u8> {
-        Self { flags: libc::NLM_F_REQUEST, ..Self::new(transport, src, dst) }.encode(src)
+    /// Asks for one socket, which may be bound to that interface.
+    pub(super) fn find(
+        transport: Transport,
+        src: SocketAddr,
+        dst: SocketAddr,
+        interface: u32,
+    ) -> Vec<u8> {
+        let new = Self::new(transport, src, dst);
+        Self { flags: libc::NLM_F_REQUEST, interface, ..new }.encode(src)
     }
 
     /// Asks for all sockets of the family of an address.
@@ -193,6 +199,15 @@ impl Answer {
     pub(super) fn connection(self, transport: Transport) -> Connection {
         let Self { local, remote, interface, cookie, uid, inode, .. } = self;
         Connection { inode, cookie, transport, local, remote, interface, uid }
+    }
+
+    /// Whether it is a socket at that port that waits for anyone.
+    pub(super) fn waits_at(&self, transport: Transport, addr: SocketAddr) -> bool {
+        let waits = match transport {
+            Transport::Tcp => self.state == TCP_LISTEN,
+            Transport::Udp => self.remote.port() == 0,
+        };
+        waits && self.local.port() == addr.port()
     }
 
     /// Whether the socket is the flow's: if its client has gone, the kernel answers with

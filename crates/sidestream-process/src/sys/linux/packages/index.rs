@@ -52,7 +52,7 @@ impl Index {
 ///
 /// Where they are not, two files of the same name in both are taken for one; no system has such
 /// on purpose.
-fn canonical(path: &[u8]) -> &[u8] {
+pub(super) fn canonical(path: &[u8]) -> &[u8] {
     let Some(rest) = path.strip_prefix(b"/usr/") else { return path };
     let first = Path::new(OsStr::from_bytes(rest)).components().next();
     let merged = first.is_some_and(|first| MERGED.iter().any(|name| first.as_os_str() == *name));

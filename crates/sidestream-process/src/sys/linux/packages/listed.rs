@@ -6,6 +6,12 @@ use std::path::Path;
 
 use super::index::Index;
 
+/// Where apk keeps what it has installed: now, and in later releases.
+pub(super) const APK_FILES: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
+
+/// Where pacman keeps it, a folder a package.
+pub(super) const PACMAN_FOLDER: &str = "/var/lib/pacman/local";
+
 /// A system whose package manager lists its files in plain text.
 #[derive(Debug)]
 pub(super) struct Listed(Index);
@@ -13,15 +19,14 @@ pub(super) struct Listed(Index);
 impl Listed {
     /// Reads what apk has installed; `None` where this is not the package manager.
     pub(super) fn read_apk() -> Option<Self> {
-        let files = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
-        let text = files.iter().find_map(|file| fs::read(file).ok())?;
+        let text = APK_FILES.iter().find_map(|file| fs::read(file).ok())?;
         Some(Self(parse_apk(&text)))
     }
 
     /// Reads what pacman has installed; `None` where this is not the package manager.
     pub(super) fn read_pacman() -> Option<Self> {
         let mut index = Index::default();
-        for entry in fs::read_dir("/var/lib/pacman/local").ok()?.flatten() {
+        for entry in fs::read_dir(PACMAN_FOLDER).ok()?.flatten() {
             let name = entry.file_name();
             let Some(package) = name.to_str().and_then(without_version) else { continue };
             let Ok(text) = fs::read(entry.path().join("files")) else { continue };

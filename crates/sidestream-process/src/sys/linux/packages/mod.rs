@@ -3,19 +3,19 @@
 mod dpkg;
 mod index;
 mod listed;
+mod managers;
 mod program;
 mod rpm;
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 
 use sidestream_flow::Process;
 
-use dpkg::Dpkg;
-use listed::Listed;
+use managers::Managers;
 
 /// The most answers that are remembered; then all are forgotten.
 const MAX_KEPT: usize = 4096;
@@ -25,14 +25,15 @@ const UNOWNED: [&str; 7] = ["/dev", "/home", "/proc", "/root", "/run", "/tmp", "
 
 /// Knows which package installed a file, by what the package managers keep on disk.
 ///
-/// Nothing is read before the first question, which takes about a tenth of a second; what is
-/// installed later is not noticed. Clones share what was read.
+/// Nothing is read before the first question, and then only until the answer is found. Clones share
+/// what was read and answered.
 #[derive(Clone, Debug, Default)]
 pub struct Packages(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    managers: OnceLock<Managers>,
+    /// Held as long as a look-up takes.
+    managers: Mutex<Option<Managers>>,
     answers: Mutex<Answers>,
 }
 
@@ -44,6 +45,11 @@ struct Answers {
 }
 
 impl Packages {
+    /// Has read beforehand, by a thread of its own, what most answers need.
+    pub fn prepare(&self) {
+        self.ask(None);
+    }
+
     /// Finds the package of a file: `curl` of `/usr/bin/curl`.
     ///
     /// Reads files, and may run a program: not for a thread that others wait for.
@@ -54,28 +60,26 @@ impl Packages {
         if let Some(owner) = self.0.answers().known.get(path) {
             return owner.clone();
         }
-        let owner = self.0.managers.get_or_init(Managers::read).owner(path);
+        let owner = self.0.managers().get_or_insert_with(Managers::read).owner(path);
         self.0.answers().keep(path.to_owned(), owner.clone());
         owner
     }
 
-    /// Finds the package of a file if it is known already; else has it looked up by a thread of
-    /// its own, and returns `None` until that is done.
+    /// Finds the package of a file if it is known already, or found in a few small files; else
+    /// has it looked up by a thread of its own, and returns `None` until that is done.
     pub fn known_owner(&self, path: &Path) -> Option<Option<String>> {
         if is_unowned(path) {
             return Some(None);
         }
-        let mut answers = self.0.answers();
-        if let Some(owner) = answers.known.get(path) {
+        if let Some(owner) = self.0.answers().known.get(path) {
             return Some(owner.clone());
         }
-        answers.asked.insert(path.to_owned());
-        if !mem::replace(&mut answers.is_answering, true) {
-            let shared = self.clone();
-            let spawned =
-                thread::Builder::new().name("packages".into()).spawn(move || shared.answer());
-            answers.is_answering = spawned.is_ok();
+        let near = self.0.managers_at_once().and_then(|managers| managers.as_ref()?.near(path));
+        if let Some(owner) = near {
+            self.0.answers().keep(path.to_owned(), Some(owner.clone()));
+            return Some(Some(owner));
         }
+        self.ask(Some(path));
         None
     }
 
@@ -95,8 +99,21 @@ impl Packages {
         program::packaged(process).map_or(Some(None), |path| self.known_owner(path))
     }
 
+    /// Has a file's package looked up beside, or what most answers need.
+    fn ask(&self, path: Option<&Path>) {
+        let mut answers = self.0.answers();
+        answers.asked.extend(path.map(Path::to_owned));
+        if !mem::replace(&mut answers.is_answering, true) {
+            let shared = self.clone();
+            let spawned =
+                thread::Builder::new().name("packages".into()).spawn(move || shared.answer());
+            answers.is_answering = spawned.is_ok();
+        }
+    }
+
     /// Answers what was asked until nothing is.
     fn answer(&self) {
+        self.0.managers().get_or_insert_with(Managers::read);
         loop {
             let asked = mem::take(&mut self.0.answers().asked);
             for path in &asked {
@@ -115,6 +132,19 @@ impl Shared {
     fn answers(&self) -> MutexGuard<'_, Answers> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn managers(&self) -> MutexGuard<'_, Option<Managers>> {
+        self.managers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the managers unless somebody looks something up there.
+    fn managers_at_once(&self) -> Option<MutexGuard<'_, Option<Managers>>> {
+        match self.managers.try_lock() {
+            Ok(managers) => Some(managers),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
 }
 
 impl Answers {
@@ -128,30 +158,4 @@ impl Answers {
 
 fn is_unowned(path: &Path) -> bool {
     UNOWNED.iter().any(|folder| path.starts_with(folder)) || !path.is_absolute()
-}
-
-/// What is known of all installed packages; more than one manager may be there.
-#[derive(Debug)]
-struct Managers {
-    dpkg: Option<Dpkg>,
-    listed: Vec<Listed>,
-    rpm: bool,
-}
-
-impl Managers {
-    fn read() -> Self {
-        let listed = [Listed::read_apk(), Listed::read_pacman()];
-        Self {
-            dpkg: Dpkg::read(),
-            listed: listed.into_iter().flatten().collect(),
-            rpm: rpm::is_used(),
-        }
-    }
-
-    fn owner(&self, path: &Path) -> Option<String> {
-        let dpkg = self.dpkg.as_ref().and_then(|dpkg| dpkg.owner(path));
-        let listed = || self.listed.iter().find_map(|listed| listed.owner(path));
-        let found = dpkg.or_else(listed).map(str::to_owned);
-        found.or_else(|| self.rpm.then(|| rpm::owner(path))?)
-    }
 }

@@ -25,9 +25,9 @@ pub(crate) enum ChannelError {
     /// The socket failed.
     #[error("the socket between the proxy and the helper failed")]
     Io(#[from] io::Error),
-    /// The kernel could not hand over all descriptors that the other side sent.
-    #[error("descriptors were lost on the way; raise the limit on open files (ulimit -n)")]
-    Lost,
+    /// More descriptors came at once than any frame has.
+    #[error("more descriptors came at once than any frame has")]
+    TooMany,
     /// A frame announced descriptors that did not come.
     #[error("a frame announces {announced} descriptors and {came} came")]
     Missing {
@@ -58,9 +58,9 @@ impl From<ChannelError> for io::Error {
             ChannelError::Closed => io::ErrorKind::BrokenPipe,
             ChannelError::CutOff { .. } => io::ErrorKind::UnexpectedEof,
             ChannelError::Io(error) => error.kind(),
-            ChannelError::Lost => io::ErrorKind::Other,
             ChannelError::Encode(_) | ChannelError::Mismatch { .. } => io::ErrorKind::InvalidInput,
             ChannelError::Decode(_)
+            | ChannelError::TooMany
             | ChannelError::Missing { .. }
             | ChannelError::Unannounced { .. } => io::ErrorKind::InvalidData,
         };

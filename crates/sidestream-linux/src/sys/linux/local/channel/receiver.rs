@@ -16,6 +16,8 @@ use tokio::net::UnixStream;
 use super::ChannelError;
 
 /// A message with its descriptors; `None` when the other side has gone, and after an error.
+///
+/// The descriptors of a message are missing where this process had no room for them.
 pub(crate) type Received = Result<Option<(Message, Vec<OwnedFd>)>, ChannelError>;
 
 const BUF_BYTES: usize = 64 * 1024;
@@ -28,6 +30,8 @@ pub(crate) struct Receiver {
     /// What came with frames that were not given back yet.
     fds: VecDeque<OwnedFd>,
     buf: Box<[u8]>,
+    /// The kernel had descriptors of the next frame that takes any, and no number for all of them.
+    lost: bool,
     /// Whether the other side has gone, or failed.
     over: bool,
 }
@@ -35,7 +39,14 @@ pub(crate) struct Receiver {
 impl Receiver {
     pub(super) fn new(stream: Arc<UnixStream>) -> Self {
         let buf = vec![0; BUF_BYTES].into_boxed_slice();
-        Self { stream, decoder: Decoder::new(), fds: VecDeque::new(), buf, over: false }
+        Self {
+            stream,
+            decoder: Decoder::new(),
+            fds: VecDeque::new(),
+            buf,
+            lost: false,
+            over: false,
+        }
     }
 
     /// Receives the next message; `None` when the other side has gone, and after an error.
@@ -87,6 +98,11 @@ impl Receiver {
     fn take(&mut self, announced: usize) -> Result<Vec<OwnedFd>, ChannelError> {
         let came = self.fds.len();
         if announced > came {
+            // A read ends with the descriptors that it brings, so these are of this frame.
+            if std::mem::take(&mut self.lost) {
+                self.fds.clear();
+                return Ok(Vec::new());
+            }
             return Err(ChannelError::Missing { announced, came });
         }
         Ok(self.fds.drain(..announced).collect())
@@ -98,10 +114,16 @@ impl Receiver {
             ready!(self.stream.poll_read_ready(cx))?;
             let read = || read(&self.stream, &mut self.buf, &mut self.fds);
             match self.stream.try_io(Interest::READABLE, read) {
-                Ok((_, flags)) if flags.contains(ReturnFlags::CTRUNC) => {
-                    return Poll::Ready(Err(ChannelError::Lost));
+                Ok((len, flags)) => {
+                    if flags.contains(ReturnFlags::CTRUNC) {
+                        // No frame has more than there was space for.
+                        if self.fds.len() >= MAX_DESCRIPTORS {
+                            return Poll::Ready(Err(ChannelError::TooMany));
+                        }
+                        self.lost = true;
+                    }
+                    return Poll::Ready(Ok(len));
                 }
-                Ok((len, _)) => return Poll::Ready(Ok(len)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 // It went before it had read all that we sent.
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => {

@@ -5,6 +5,7 @@ use std::io;
 
 use sidestream_bpf::Need;
 
+use super::super::serve::may_enter;
 use crate::LocalFinding;
 
 /// What carries the route of the fake IPv6 addresses.
@@ -32,7 +33,20 @@ pub fn check_local() -> Vec<LocalFinding> {
          without it IPv6 is not captured"
     });
     findings.push(LocalFinding { what: TUN, outcome, remedy });
+    if root {
+        findings.push(other_networks());
+    }
     findings
+}
+
+/// Whether programs in other network namespaces, as in containers, can be captured.
+fn other_networks() -> LocalFinding {
+    let outcome = if may_enter() { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) };
+    let remedy = outcome.as_ref().err().map(|_: &io::Error| {
+        "give it CAP_SYS_ADMIN; without it programs in other network namespaces, as in containers, \
+         are not captured"
+    });
+    LocalFinding { what: "other network namespaces", outcome, remedy }
 }
 
 fn needs_root(one: &sidestream_bpf::Finding) -> bool {

@@ -7,20 +7,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidestream_capture::{Accepted, Destination, FlowInfo, Incoming, Kind};
+use sidestream_capture::{
+    Accepted, BoxFuture, Destination, FlowInfo, Incoming, Kind, Pending, Stream,
+};
 use sidestream_flow::{Process, Transport};
 use sidestream_ipc::{Flow, FlowVerdict};
+use sidestream_record::DialFailure;
 use sidestream_spec::Spec;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::super::dial;
 use super::passing::Passing;
+use super::room::{Room, Seat};
 use super::udp::UdpFlow;
 
 /// The flows that need the helper's messages after they were made, and what makes them.
 pub(super) struct Flows {
     passing: Passing,
+    room: Room,
     idle_timeout: Duration,
     /// Where datagrams go that come beside the sockets of their flows.
     queues: HashMap<u64, Queue>,
@@ -39,10 +44,29 @@ struct Queue {
     closed: bool,
 }
 
+/// A connection whose server is not connected to yet.
+#[derive(Debug)]
+struct Seated {
+    connection: Accepted<TcpStream>,
+    seat: Seat,
+}
+
+impl Pending for Seated {
+    fn accept(self: Box<Self>) -> BoxFuture<'static, io::Result<Box<dyn Stream>>> {
+        let Self { connection, seat } = *self;
+        drop(seat);
+        Box::new(connection).accept()
+    }
+
+    fn refuse(self: Box<Self>, reason: &DialFailure) {
+        Box::new(self.connection).refuse(reason);
+    }
+}
+
 impl Flows {
-    pub(super) fn new(passing: Passing, idle_timeout: Duration) -> Self {
+    pub(super) fn new(passing: Passing, room: Room, idle_timeout: Duration) -> Self {
         let (queues, ends) = (HashMap::new(), mpsc::unbounded_channel());
-        Self { passing, idle_timeout, queues, ends, residual: None }
+        Self { passing, room, idle_timeout, queues, ends, residual: None }
     }
 
     /// Takes a flow; one that is to be passed is relayed from here on, and not yielded.
@@ -56,7 +80,7 @@ impl Flows {
         process: Option<Arc<Process>>,
         socket: OwnedFd,
     ) -> io::Result<Option<Incoming>> {
-        let Flow { id, key, process: _, verdict, bound, path_mtu_discovery } = flow;
+        let Flow { id, key, process: _, verdict, bound, path_mtu_discovery, net } = flow;
         let (pass, residual) = match verdict {
             FlowVerdict::Intercept => (false, None),
             FlowVerdict::Pass => (true, None),
@@ -70,15 +94,19 @@ impl Flows {
             process,
             via: "local",
             destination: Destination::Original,
-            egress: dial::egress(bound.is_some(), path_mtu_discovery),
+            egress: dial::egress(bound.is_some(), path_mtu_discovery, net),
             residual,
         };
         let kind = match key.transport {
-            Transport::Tcp => Kind::Tcp(Box::new(Accepted(connection(socket)?))),
+            Transport::Tcp => {
+                let seat = self.room.seat();
+                Kind::Tcp(Box::new(Seated { connection: Accepted(connection(socket)?), seat }))
+            }
             Transport::Udp => {
                 self.forget_ended();
                 let ended = self.ends.0.clone();
-                let (flow, sends) = UdpFlow::new(id, socket, self.idle_timeout, ended)?;
+                let seat = self.room.seat();
+                let (flow, sends) = UdpFlow::new(id, socket, self.idle_timeout, ended, seat)?;
                 self.queues.insert(id, Queue { sends, primed: false, closed: false });
                 Kind::Udp(Box::new(flow))
             }

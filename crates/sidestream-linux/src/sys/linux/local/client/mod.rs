@@ -2,6 +2,7 @@
 
 mod check;
 mod control;
+mod elsewhere;
 mod flows;
 mod handshake;
 mod passing;
@@ -29,11 +30,12 @@ use super::channel::Channel;
 use super::dial::LocalDial;
 use crate::{LocalNotice, LocalNotices, LocalOptions, StartError};
 pub use check::check_local;
+pub(super) use elsewhere::Elsewhere;
 
 use control::SpecControl;
 use flows::Flows;
 use passing::{Passed, Passing};
-use reader::Reader;
+use reader::{Asked, Reader};
 use room::Room;
 use told::Told;
 use writer::{Outbox, Writer};
@@ -51,6 +53,7 @@ pub struct LocalCapture {
     incoming: mpsc::Receiver<io::Result<Incoming>>,
     outbox: Outbox,
     control: Arc<SpecControl>,
+    elsewhere: Arc<Elsewhere>,
     started: Started,
     passing: Passing,
     /// What is relayed at the end.
@@ -99,13 +102,17 @@ impl LocalCapture {
         let (outbox, writer) =
             Writer::new(sender, yields.clone(), Arc::clone(&taken), room.clone());
         let control = Arc::new(SpecControl::new(outbox.clone(), options.reset_existing));
-        let (passing, passed) = Passing::new(Arc::new(LocalDial::default()));
-        let flows = Flows::new(passing.clone(), options.idle_timeout);
-        let reader = Reader::new(receiver, yields, Arc::clone(&control), told_of, flows, room);
+        let elsewhere = Arc::new(Elsewhere::new(outbox.clone()));
+        let dial = LocalDial::default().with_elsewhere(Arc::clone(&elsewhere));
+        let (passing, passed) = Passing::new(Arc::new(dial));
+        let flows = Flows::new(passing.clone(), room.clone(), options.idle_timeout);
+        let asked = Asked { control: Arc::clone(&control), elsewhere: Arc::clone(&elsewhere) };
+        let reader = Reader::new(receiver, yields, asked, told_of, flows, room);
         let capture = Self {
             incoming,
             outbox,
             control,
+            elsewhere,
             started,
             passing,
             passed: Some(passed),
@@ -115,6 +122,12 @@ impl LocalCapture {
             closing: None,
         };
         Ok((capture, LocalNotices(told)))
+    }
+
+    /// Returns what reaches the servers that captured programs meant to reach, each from the
+    /// network namespace of the program.
+    pub fn dial(&self) -> LocalDial {
+        LocalDial::default().with_elsewhere(Arc::clone(&self.elsewhere))
     }
 
     /// Ends the capture, and waits until the helper has hung up.

@@ -1,7 +1,7 @@
 //! Reads what the helper sends, until it ends.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use sidestream_capture::Incoming;
@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::super::channel::{ChannelError, Receiver};
 use super::control::SpecControl;
+use super::elsewhere::Elsewhere;
 use super::flows::Flows;
 use super::room::Room;
 use super::told::Told;
@@ -18,22 +19,28 @@ use super::told::Told;
 pub(super) struct Reader {
     receiver: Receiver,
     yields: mpsc::Sender<io::Result<Incoming>>,
-    control: Arc<SpecControl>,
+    asked: Asked,
     told: Told,
     flows: Flows,
     room: Room,
+}
+
+/// Who waits for answers of the helper.
+pub(super) struct Asked {
+    pub(super) control: Arc<SpecControl>,
+    pub(super) elsewhere: Arc<Elsewhere>,
 }
 
 impl Reader {
     pub(super) fn new(
         receiver: Receiver,
         yields: mpsc::Sender<io::Result<Incoming>>,
-        control: Arc<SpecControl>,
+        asked: Asked,
         told: Told,
         flows: Flows,
         room: Room,
     ) -> Self {
-        Self { receiver, yields, control, told, flows, room }
+        Self { receiver, yields, asked, told, flows, room }
     }
 
     /// Reads until the helper has gone or nobody takes flows any more.
@@ -48,7 +55,8 @@ impl Reader {
                 Err(error) => break broken(error),
             }
         };
-        self.control.end();
+        self.asked.control.end();
+        self.asked.elsewhere.end();
         // Nobody is told who has ended the capture.
         _ = self.yields.send(Err(ended)).await;
     }
@@ -57,9 +65,11 @@ impl Reader {
         let Some(message) = self.told.take(message) else { return Ok(()) };
         match message {
             Message::Flow(flow) => {
-                // The transport counts the descriptors.
-                let Some(socket) = descriptors.into_iter().next() else { return Ok(()) };
-                let number = socket.as_raw_fd();
+                let Some(socket) = descriptors.into_iter().next() else {
+                    tracing::warn!(key = %flow.key, "a connection is lost for want of a descriptor");
+                    self.room.wait_long().await;
+                    return Ok(());
+                };
                 let process = flow.process.and_then(|key| self.told.process(key));
                 match self.flows.open(flow, process, socket) {
                     // Waits while there are too many; the capture may be stopped meanwhile.
@@ -67,11 +77,14 @@ impl Reader {
                     Ok(None) => {}
                     Err(error) => tracing::debug!(%error, "a flow was gone before it was taken"),
                 }
-                self.room.wait(number).await;
+                self.room.wait().await;
             }
             Message::Datagram { flow, payload } => self.flows.datagram(flow, payload),
             Message::Closed { flow } => self.flows.close(flow),
-            Message::SpecSet { serial, error } => self.control.answer(serial, error),
+            Message::SpecSet { serial, error } => self.asked.control.answer(serial, error),
+            Message::Opened { serial, error } => {
+                self.asked.elsewhere.answer(serial, error, descriptors.into_iter().next());
+            }
             Message::Refused(Refused { what, remedy }) => {
                 let remedy = remedy.map(|remedy| format!(": {remedy}")).unwrap_or_default();
                 return Err(io::Error::other(format!("{what}{remedy}")));

@@ -1,9 +1,9 @@
 //! How many descriptors this process has left for flows.
 
-use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd};
+use std::fs;
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
@@ -12,60 +12,115 @@ use tokio::time::sleep;
 /// How long nothing is taken before it is looked again.
 const REST: Duration = Duration::from_millis(50);
 
+/// Where the kernel lists this process's descriptors.
+const LIST: &str = "/proc/self/fd";
+
 /// Knows whether there is room for more flows. Clones share what they know.
 ///
-/// A descriptor that comes when there is none left for it is lost, and with it the channel. So
-/// some are kept free: each flow that was taken needs another one for its server.
+/// A descriptor that comes when there is none left for it is lost, and its connection with it. So
+/// some are kept free, and one for the server of each flow that has none yet.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Room {
-    is_short: Arc<AtomicBool>,
+pub(super) struct Room(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    is_short: AtomicBool,
+    /// Flows whose server is not connected to yet.
+    seats: AtomicU64,
+    /// Flows that were taken since the descriptors were counted.
+    uncounted: AtomicU64,
+}
+
+/// A descriptor that is kept free until this is dropped.
+#[derive(Debug)]
+pub(super) struct Seat(Room);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.0.seats.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Room {
-    /// Tells whether nothing is taken for want of descriptors.
-    pub(super) fn is_short(&self) -> bool {
-        self.is_short.load(Ordering::Relaxed)
+    /// Keeps a descriptor free.
+    pub(super) fn seat(&self) -> Seat {
+        self.0.seats.fetch_add(1, Ordering::Relaxed);
+        Seat(self.clone())
     }
 
-    /// Waits, after that descriptor came, until there is room for others.
+    /// Tells whether nothing is taken for want of descriptors.
+    pub(super) fn is_short(&self) -> bool {
+        self.0.is_short.load(Ordering::Relaxed)
+    }
+
+    /// Waits, after a flow was taken, until there is room for others.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
-    pub(super) async fn wait(&self, number: i32) {
-        if fits(number, limit()) {
+    pub(super) async fn wait(&self) {
+        let limit = limit();
+        if self.0.uncounted.fetch_add(1, Ordering::Relaxed) + 1 < at_once(limit) {
             return;
         }
-        self.is_short.store(true, Ordering::Relaxed);
+        self.0.uncounted.store(0, Ordering::Relaxed);
+        if !self.has_place(limit) {
+            self.wait_long().await;
+        }
+    }
+
+    /// Waits until there is room again, after there was not.
+    pub(super) async fn wait_long(&self) {
+        self.0.is_short.store(true, Ordering::Relaxed);
         tracing::warn!(
             "no room for more flows, new connections are left alone; \
              raise the limit on open files (ulimit -n)"
         );
-        while !next().is_some_and(|number| fits(number, limit())) {
+        while !self.has_place(limit()) {
             sleep(REST).await;
         }
-        self.is_short.store(false, Ordering::Relaxed);
+        self.0.is_short.store(false, Ordering::Relaxed);
+    }
+
+    fn has_place(&self, limit: u64) -> bool {
+        let seats = self.0.seats.load(Ordering::Relaxed);
+        // What cannot be counted for want of a descriptor has no room.
+        open().is_ok_and(|open| fits(open.saturating_add(seats), limit))
     }
 }
-
-/// Returns the number that the next descriptor has: the lowest that is free.
-fn next() -> Option<i32> {
-    File::open("/dev/null").ok().map(|file| file.as_fd().as_raw_fd())
+/// Counts the descriptors that are open. Their numbers do not tell: they have gaps.
+fn open() -> io::Result<u64> {
+    // Linux 6.2 and later tell the number as the folder's size, others say nothing by it.
+    match fs::metadata(LIST)?.len() {
+        0 => Ok(fs::read_dir(LIST)?.count() as u64),
+        open => Ok(open),
+    }
 }
 
 fn limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// Tells whether enough is free beyond a descriptor, as the lowest number is always given.
-fn fits(number: i32, limit: u64) -> bool {
-    let kept = (limit / 4).clamp(64, 1024);
-    u64::try_from(number).is_ok_and(|number| number.saturating_add(kept) < limit)
+/// How many descriptors stay free.
+fn kept(limit: u64) -> u64 {
+    (limit / 4).clamp(64, 1024)
+}
+
+/// How many flows are taken before the descriptors are counted. Each has a socket by then and
+/// needs another.
+fn at_once(limit: u64) -> u64 {
+    kept(limit) / 8
+}
+
+fn fits(open: u64, limit: u64) -> bool {
+    open.saturating_add(kept(limit)) < limit
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use std::fs::File;
+
+    use super::{Room, at_once, fits, kept, open};
 
     #[test]
     fn a_quarter_is_kept_free_within_reason() {
@@ -80,5 +135,36 @@ mod tests {
         ] {
             assert_eq!(fits(number, limit), expected, "{number} of {limit}");
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_enough_for_all_that_is_taken_uncounted() {
+        for limit in [64, 256, 1024, 20_000, u64::MAX] {
+            assert!(at_once(limit) > 0, "{limit}");
+            assert!(2 * at_once(limit) < kept(limit), "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_flow_whose_server_is_not_connected_to_yet_takes_room() {
+        let room = Room::default();
+        let before = open().unwrap();
+        let limit = before + 400;
+        assert!(room.has_place(limit));
+        let seats: Vec<_> = (0..400).map(|_| room.seat()).collect();
+        assert!(!room.has_place(limit));
+        drop(seats);
+        assert!(room.has_place(limit));
+    }
+
+    #[test]
+    fn descriptors_are_counted_whatever_their_numbers() {
+        // Other tests of this process open and close a few meanwhile, not thousands.
+        let before = open().unwrap();
+        let mut files: Vec<_> = (0..600).map(|_| File::open("/dev/null").unwrap()).collect();
+        assert!(open().unwrap() > before + 500);
+        // The lowest number is free then, and still most are open.
+        files.drain(..20);
+        assert!(open().unwrap() > before + 480);
     }
 }

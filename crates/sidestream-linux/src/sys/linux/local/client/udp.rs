@@ -1,6 +1,5 @@
 //! UDP: one socket for each association, connected to the captured program's.
 
-use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
@@ -8,14 +7,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidestream_capture::Association;
-use tokio::io::ReadBuf;
+use sidestream_capture::{Association, Idle, poll_datagram};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
-/// The largest UDP payload.
-const MAX_DATAGRAM: usize = 65_535 - 8;
+use super::room::Seat;
 
 /// The most datagrams of one association that wait because they came before its socket was
 /// there; more are dropped, as a full socket would.
@@ -24,11 +21,6 @@ const MAX_WAITING: usize = 256;
 /// How long the first datagram is waited for; it was sent together with the flow.
 const PRIMING: Duration = Duration::from_secs(1);
 
-thread_local! {
-    /// A datagram as large as they get, once for each thread instead of for each association.
-    static BUF: RefCell<Box<[u8]>> = RefCell::new(vec![0; MAX_DATAGRAM].into_boxed_slice());
-}
-
 /// A UDP flow of a captured program.
 #[derive(Debug)]
 pub(super) struct UdpFlow {
@@ -36,15 +28,14 @@ pub(super) struct UdpFlow {
     socket: UdpSocket,
     /// What came before the socket was there; it is closed when the program has closed its own.
     queue: mpsc::Receiver<Bytes>,
-    /// The first datagram was received, or is not waited for any more: it comes beside the
-    /// socket, and what follows it must not overtake it.
-    primed: bool,
+    /// Until when the first datagram is waited for: it comes beside the socket, and what follows
+    /// it must not overtake it.
+    priming: Option<Pin<Box<Sleep>>>,
     closed: bool,
-    idle: Pin<Box<Sleep>>,
-    /// When a datagram went either way.
-    last: Instant,
-    idle_timeout: Duration,
+    idle: Idle,
     ended: mpsc::UnboundedSender<u64>,
+    /// It is not told when there is a socket for the server, so room is kept to the end.
+    _seat: Seat,
 }
 
 impl UdpFlow {
@@ -55,22 +46,15 @@ impl UdpFlow {
         socket: OwnedFd,
         idle_timeout: Duration,
         ended: mpsc::UnboundedSender<u64>,
+        seat: Seat,
     ) -> io::Result<(Self, mpsc::Sender<Bytes>)> {
         let socket = std::net::UdpSocket::from(socket);
         socket.set_nonblocking(true)?;
         let socket = UdpSocket::from_std(socket)?;
         let (waiting, queue) = mpsc::channel(MAX_WAITING);
-        let (idle, last) = (Box::pin(sleep(PRIMING)), Instant::now());
-        let (primed, closed) = (false, false);
-        let flow = Self { id, socket, queue, primed, closed, idle, last, idle_timeout, ended };
+        let (priming, idle) = (Some(Box::pin(sleep(PRIMING))), Idle::new(idle_timeout));
+        let flow = Self { id, socket, queue, priming, closed: false, idle, ended, _seat: seat };
         Ok((flow, waiting))
-    }
-
-    fn poll_socket(&self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        BUF.with_borrow_mut(|buf| {
-            let mut buf = ReadBuf::new(buf);
-            self.socket.poll_recv(cx, &mut buf).map_ok(|()| Bytes::copy_from_slice(buf.filled()))
-        })
     }
 }
 
@@ -79,37 +63,31 @@ impl Association for UdpFlow {
         if !self.closed {
             match self.queue.poll_recv(cx) {
                 Poll::Ready(Some(bytes)) => {
-                    self.primed = true;
-                    self.last = Instant::now();
+                    self.priming = None;
+                    self.idle.note();
                     return Poll::Ready(Ok(Some(bytes)));
                 }
                 Poll::Ready(None) => self.closed = true,
-                Poll::Pending if self.primed => {}
                 Poll::Pending => {
-                    ready!(self.idle.as_mut().poll(cx));
-                    self.primed = true;
+                    if let Some(priming) = &mut self.priming {
+                        ready!(priming.as_mut().poll(cx));
+                        self.priming = None;
+                    }
                 }
             }
         }
-        if let Poll::Ready(received) = self.poll_socket(cx) {
-            self.last = Instant::now();
+        if let Poll::Ready(received) = poll_datagram(&self.socket, cx) {
+            self.idle.note();
             return Poll::Ready(received.map(Some));
         }
         if self.closed {
             return Poll::Ready(Ok(None));
         }
-        while self.idle.as_mut().poll(cx).is_ready() {
-            let end = self.last + self.idle_timeout;
-            if end <= Instant::now() {
-                return Poll::Ready(Ok(None));
-            }
-            self.idle.as_mut().reset(end);
-        }
-        Poll::Pending
+        self.idle.poll_over(cx).map(|()| Ok(None))
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, datagram: &[u8]) -> Poll<io::Result<()>> {
-        self.last = Instant::now();
+        self.idle.note();
         self.socket.poll_send(cx, datagram).map_ok(|_sent| ())
     }
 }

@@ -20,7 +20,7 @@ fn flow(transport: Transport, client: &str, server: SocketAddr, bound: bool, mtu
         process: None,
         via: "local",
         destination: Default::default(),
-        egress: egress(bound, mtu),
+        egress: egress(bound, mtu, None),
         residual: None,
     }
 }

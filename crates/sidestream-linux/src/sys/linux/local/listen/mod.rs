@@ -3,9 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::{fs, io};
 
 use sidestream_bpf::Ports;
 
@@ -13,7 +13,10 @@ use crate::sys::imp::raw;
 use crate::sys::imp::rtnetlink::LOOPBACK;
 use crate::sys::imp::sockets::{Datagram, bind, connect, receive};
 
-const BACKLOG: libc::c_int = 4096;
+/// How many connections may wait at a listener, if the system lets them.
+const BACKLOG: u32 = 4096;
+/// What the system lets.
+const LONGEST_BACKLOG: &str = "/proc/sys/net/core/somaxconn";
 /// Room for the first datagrams of new associations; others have sockets of their own.
 const RECEIVE_BUFFER: libc::c_int = 8 << 20;
 /// `SO_NETNS_COOKIE`, which Linux has since 5.14.
@@ -51,7 +54,7 @@ impl Listeners {
     pub(super) fn ports(&self) -> io::Result<Ports> {
         let (tcp4, udp4) = self.v4.ports()?;
         let (tcp6, udp6) = self.v6.as_ref().map_or(Ok((0, 0)), Pair::ports)?;
-        Ok(Ports { tcp4, udp4, tcp6, udp6 })
+        Ok(Ports { tcp4, udp4, tcp6, udp6, backlog: room(longest_backlog()), net: 0 })
     }
 
     /// Returns the cookie of the network namespace; `None` on a kernel before 5.14, whose hooks
@@ -70,7 +73,7 @@ impl Pair {
         let tcp = socket(any, libc::SOCK_STREAM)?;
         bind(tcp.as_fd(), any)?;
         // SAFETY: the call takes no pointers.
-        raw::check(unsafe { libc::listen(tcp.as_raw_fd(), BACKLOG) })?;
+        raw::check(unsafe { libc::listen(tcp.as_raw_fd(), BACKLOG as _) })?;
         let udp = socket(any, libc::SOCK_DGRAM)?;
         let (level, option) = match any {
             SocketAddr::V4(_) => (libc::SOL_IP, libc::IP_RECVORIGDSTADDR),
@@ -98,6 +101,20 @@ impl Pair {
     pub(super) fn receive(&self, buf: &mut [u8]) -> io::Result<Datagram> {
         receive(self.udp.as_fd(), buf)
     }
+}
+
+/// Reads how many connections may wait at a listener in the network namespace of the calling
+/// thread.
+fn longest_backlog() -> u32 {
+    let limit = fs::read_to_string(LONGEST_BACKLOG).ok();
+    limit.and_then(|limit| limit.trim().parse().ok()).unwrap_or(BACKLOG).min(BACKLOG)
+}
+
+/// Leaves some room of a backlog to connections that were not diverted: who finds none waits for
+/// a second.
+const fn room(backlog: u32) -> u32 {
+    let room = backlog - backlog / 8;
+    if room == 0 { 1 } else { room }
 }
 
 /// Makes the socket of an association: further datagrams of that client to that fake address

@@ -16,13 +16,24 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep};
 
 use self::prefix::{Prefix, representatives};
-use self::read::{Borders, source};
+use self::read::{Borders, loops, source};
 use crate::sys::imp::netlink::Netlink;
 
-/// How long more changes are awaited after one.
-const PAUSE: Duration = Duration::from_millis(20);
-/// Reading takes this part of the time at most.
-const PAUSE_PER_READ: u32 = 20;
+/// How soon changes are followed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// How long more changes are awaited after one.
+    pause: Duration,
+    /// Reading takes this part of the time at most.
+    pause_per_read: u32,
+}
+
+impl Pace {
+    /// For a large network that changes all the time, beside much else that is to be done.
+    pub(super) const CALM: Self = Self { pause: Duration::from_millis(20), pause_per_read: 20 };
+    /// For a small network that is just being set up, and whose first program is about to begin.
+    pub(super) const HASTY: Self = Self { pause: Duration::from_millis(1), pause_per_read: 1 };
+}
 
 /// Groups of rtnetlink(7): links, then addresses, routes and rules of both families.
 const GROUPS: [u32; 7] = [1, 5, 7, 8, 9, 11, 19];
@@ -44,6 +55,9 @@ const LEFT_V6: [(Ipv6Addr, u8); 4] = [
     (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),
 ];
 
+/// One of our own range.
+const FAKE: Ipv4Addr = Ipv4Addr::new(127, 64, 0, 0);
+
 /// The kernel's answers for every destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Table {
@@ -54,6 +68,8 @@ pub(super) struct Table {
     /// if rules look at users, protocols or ports, if a route has several paths, or if there are
     /// too many routes to ask about each, or if a whole range of addresses belongs to this host.
     pub(super) exact: bool,
+    /// Whether loopback is up, by which everything comes that is diverted.
+    pub(super) has_loopback: bool,
 }
 
 /// Reads the routes of a network namespace, and learns when they change.
@@ -65,14 +81,15 @@ pub(super) struct Routes {
     changed: bool,
     /// When the routes may be read again.
     next: Instant,
+    pace: Pace,
 }
 
 impl Routes {
     /// Watches the network namespace of the calling thread; it need not be read from there.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(super) fn open(pace: Pace) -> io::Result<Self> {
         let changes = Netlink::listen(libc::NETLINK_ROUTE, &GROUPS)?;
         let netlink = Netlink::open(libc::NETLINK_ROUTE)?;
-        Ok(Self { netlink, changes, changed: false, next: Instant::now() })
+        Ok(Self { netlink, changes, changed: false, next: Instant::now(), pace })
     }
 
     /// Asks the kernel for its decisions.
@@ -94,9 +111,10 @@ impl Routes {
             }
         }
         let entries = entries(answers);
-        self.next = started + started.elapsed() * PAUSE_PER_READ;
+        self.next = started + started.elapsed() * self.pace.pause_per_read;
         tracing::debug!(entries = entries.len(), exact, "routes read");
-        Ok(Table { entries, exact })
+        let has_loopback = loops(&self.netlink, FAKE.into())?;
+        Ok(Table { entries, exact, has_loopback })
     }
 
     /// Waits until routes, addresses, rules or links have changed.
@@ -118,7 +136,7 @@ impl Routes {
             }
             self.changed = true;
         }
-        sleep(PAUSE.max(self.next.saturating_duration_since(Instant::now()))).await;
+        sleep(self.pace.pause.max(self.next.saturating_duration_since(Instant::now()))).await;
         self.changes.drain();
         self.changed = false;
         Ok(())

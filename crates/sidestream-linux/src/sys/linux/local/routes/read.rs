@@ -8,7 +8,7 @@ use super::prefix::Prefix;
 use crate::sys::imp::netlink::{Message, Netlink, attrs};
 use crate::sys::imp::network::address;
 use crate::sys::imp::rtnetlink::{
-    FRA_DST, IFAL_ADDRESS, RTA_DST, RTA_MULTIPATH, RTA_PREFSRC, family, ip, octets,
+    FRA_DST, IFAL_ADDRESS, LOOPBACK, RTA_DST, RTA_MULTIPATH, RTA_PREFSRC, family, ip, octets,
 };
 
 /// The most networks whose source is asked for.
@@ -122,6 +122,26 @@ pub(super) fn source(netlink: &Netlink, destination: IpAddr) -> io::Result<Optio
         ip(family(destination), found).filter(|source| one && !source.is_unspecified())
     })?;
     Ok(answer.flatten())
+}
+
+/// Asks the kernel whether loopback brings what is sent to an address.
+pub(super) fn loops(netlink: &Netlink, addr: IpAddr) -> io::Result<bool> {
+    // The route may be there while the device is down.
+    let body: Vec<u8> = [0, LOOPBACK, 0, 0].into_iter().flat_map(u32::to_ne_bytes).collect();
+    let question = Message::new(libc::RTM_GETLINK, 0, &body);
+    let flags = netlink.ask(question, |body| {
+        body.get(8..)?.first_chunk().map(|flags| i32::from_ne_bytes(*flags))
+    })?;
+    let is_up = flags.flatten().is_some_and(|flags| flags & libc::IFF_UP != 0);
+    Ok(is_up && is_local(netlink, addr)?)
+}
+
+fn is_local(netlink: &Netlink, addr: IpAddr) -> io::Result<bool> {
+    let bytes = octets(addr);
+    let body = [family(addr), bytes.len() as u8 * 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let question = Message::new(libc::RTM_GETROUTE, 0, &body).attr(RTA_DST, &bytes);
+    let answer = netlink.ask(question, |body| body.get(7) == Some(&libc::RTN_LOCAL))?;
+    Ok(answer == Some(true))
 }
 
 /// Asks for everything of that kind and family.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sidestream_bpf::RouteEntry;
 
-use super::Routes;
 use super::prefix::Prefix;
+use super::{Pace, Routes};
 use crate::sys::imp::local::testing::{Neighbor, in_own_network, ip};
 
 /// What the hooks make of the table.
@@ -127,7 +127,7 @@ fn every_source_is_the_one_that_the_kernel_takes() {
     if !in_own_network(module_path!(), "every_source_is_the_one_that_the_kernel_takes") {
         return;
     }
-    let mut routes = Routes::open().unwrap();
+    let mut routes = Routes::open(Pace::CALM).unwrap();
     let _neighbor = network();
     check(&mut routes, true);
     ip("route del default");
@@ -143,7 +143,7 @@ fn a_host_without_ipv6_has_no_routes_of_it() {
         return;
     }
     std::fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1").unwrap();
-    let mut routes = Routes::open().unwrap();
+    let mut routes = Routes::open(Pace::CALM).unwrap();
     let sources = |routes: &mut Routes| {
         let entries = routes.table().unwrap().entries;
         entries.into_iter().filter(|entry| entry.source.is_some()).collect::<Vec<_>>()
@@ -164,7 +164,7 @@ fn rules_are_followed_as_far_as_they_look_at_destinations() {
         return;
     }
     let _neighbor = network();
-    let mut routes = Routes::open().unwrap();
+    let mut routes = Routes::open(Pace::CALM).unwrap();
     for args in [
         // As VPN clients do it.
         "link add vpn type bridge",
@@ -192,7 +192,7 @@ fn a_range_of_own_addresses_has_no_single_source() {
         return;
     }
     ip("route add local 10.44.0.0/16 dev lo");
-    let table = Routes::open().unwrap().table().unwrap();
+    let table = Routes::open(Pace::CALM).unwrap().table().unwrap();
     assert!(!table.exact);
     // It is captured all the same.
     assert!(mirrored(&table.entries, [10, 44, 9, 41].into()).is_some());
@@ -205,7 +205,7 @@ fn changes_are_told_once_they_have_settled() {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut routes = Routes::open().unwrap();
+        let mut routes = Routes::open(Pace::CALM).unwrap();
         let quiet = Duration::from_millis(200);
         assert!(tokio::time::timeout(quiet, routes.changed()).await.is_err());
         for args in [
@@ -243,7 +243,7 @@ fn a_full_table_is_not_asked_about_one_by_one() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), batch).unwrap();
     ip(&format!("-batch {}", file.path().display()));
-    let table = Routes::open().unwrap().table().unwrap();
+    let table = Routes::open(Pace::CALM).unwrap().table().unwrap();
     assert!(!table.exact);
     assert!(table.entries.len() < 100);
     assert_eq!(mirrored(&table.entries, [11, 0, 0, 7].into()), Some([198, 18, 7, 1].into()));

@@ -47,6 +47,8 @@ impl Engine {
         if self.is_foreign(origin.uid) {
             return None;
         }
+        // Nor could its server be reached from a place that is not known any more.
+        let net = self.nets.number(origin.netns_cookie).ok()?;
         let key = self.identify(origin);
         let decisions = self.verdicts.decisions(key, &mut self.processes, &mut self.people);
         if origin.verdict == bpf::Verdict::Undecided {
@@ -68,6 +70,7 @@ impl Engine {
             verdict,
             bound: origin.bound,
             path_mtu_discovery: origin.path_mtu_discovery,
+            net,
         })
     }
 

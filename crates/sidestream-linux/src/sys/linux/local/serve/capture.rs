@@ -16,6 +16,7 @@ use super::super::channel::Receiver;
 use super::arrivals::Arrivals;
 use super::engine::{Engine, REST};
 use super::handshake::{channel, out_of_turn};
+use super::nets::Stir;
 use super::prepare::Holdings;
 use super::system;
 use crate::sys::imp::sockets::readable;
@@ -60,6 +61,7 @@ pub(super) async fn run(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let now = Instant::now();
+        let accepts = engine.accepts(now);
         tokio::select! {
             biased;
             received = receiver.receive() => match received.map_err(channel)? {
@@ -85,18 +87,29 @@ pub(super) async fn run(
                     ready.clear_ready();
                 }
             }
-            ready = arrivals.ready(), if engine.accepts(now) => {
+            ready = arrivals.ready(), if accepts => {
                 ready.map_err(system("accept"))?;
                 arrivals.take(engine, |engine| catch_up(engine, events.get_mut()));
             }
             line = log.next() => tell(engine, line),
-            Some(entries) = routes.recv() => {
-                debug!(entries = entries.len(), "routes changed");
-                network.handle_routes(&entries, &engine.hooks)?;
+            Some(table) = routes.recv() => {
+                debug!(entries = table.entries.len(), "routes changed");
+                network.handle_routes(&table, &engine.hooks)?;
             }
-            _tick = ticks.tick() => engine.handle_tick(now),
+            stir = engine.nets.stir(accepts) => match stir.map_err(system("accept"))? {
+                Stir::Coming => {
+                    arrivals.take_elsewhere(engine, |engine| catch_up(engine, events.get_mut()));
+                }
+                Stir::Forsaken => engine.look_at_nets(),
+                Stir::News(news) => engine.handle_news(news),
+            },
+            _tick = ticks.tick() => {
+                engine.handle_tick(now);
+                arrivals.settle(engine);
+            }
             () = sleep(REST), if engine.rests(now) => {}
         }
+        engine.answer_settled();
         let closes = engine.associations.is_closing() && engine.accepts(now);
         let told = |engine: &mut Engine| catch_up(engine, events.get_mut());
         if closes && arrivals.take_datagrams(engine, told) {
@@ -112,13 +125,21 @@ async fn finish(
     arrivals: &mut Arrivals<'_>,
     events: &mut AsyncFd<Events>,
 ) -> Result<(), ServeError> {
-    engine.hooks.rest().map_err(system("tell the hooks to rest"))?;
+    engine.hooks.rest();
     let until = Instant::now() + LAST;
-    while let Ok(ready) = timeout(SETTLED, arrivals.ready()).await
-        && Instant::now() < until
-    {
-        ready.map_err(system("accept"))?;
-        arrivals.take(engine, |engine| catch_up(engine, events.get_mut()));
+    while Instant::now() < until {
+        tokio::select! {
+            ready = arrivals.ready() => {
+                ready.map_err(system("accept"))?;
+                arrivals.take(engine, |engine| catch_up(engine, events.get_mut()));
+            }
+            stir = engine.nets.stir(true) => {
+                if let Stir::Coming = stir.map_err(system("accept"))? {
+                    arrivals.take_elsewhere(engine, |engine| catch_up(engine, events.get_mut()));
+                }
+            }
+            () = sleep(SETTLED) => break,
+        }
     }
     // A proxy that takes nothing any more has ended in its own way.
     timeout(LAST, engine.out.flush()).await.unwrap_or(Ok(())).map_err(channel)
@@ -144,19 +165,17 @@ fn handle(engine: &mut Engine, message: Message, events: &mut Events) -> Result<
             let beat = engine.handle_beat(Instant::now());
             beat.map_err(system("tell the hooks that the proxy lives"))?;
         }
-        Message::SetSpec(SetSpec { serial, spec, reset_existing }) => {
-            let error = match spec.parse::<Spec>() {
-                Ok(spec) => {
-                    engine.set_spec(spec, events).map_err(system("tell the hooks the spec"))?;
-                    if reset_existing {
-                        engine.reset_existing();
-                    }
-                    None
-                }
-                Err(error) => Some(error.to_string()),
-            };
-            engine.out.push(&Message::SpecSet { serial, error });
-        }
+        Message::SetSpec(SetSpec { serial, spec, reset_existing }) => match spec.parse::<Spec>() {
+            Ok(spec) => {
+                engine.set_spec(spec, events);
+                engine.answer_later(serial, reset_existing);
+            }
+            Err(error) => {
+                let error = Some(error.to_string());
+                engine.out.push(&Message::SpecSet { serial, error });
+            }
+        },
+        Message::Open(request) => engine.open_socket(request),
         Message::Stop => return Ok(Next::End),
         other => return Err(out_of_turn(&other)),
     }

@@ -15,6 +15,10 @@ const NEEDED: CapabilitySet =
 const FOR_ALL_USERS: CapabilitySet =
     CapabilitySet::SYS_PTRACE.union(CapabilitySet::DAC_READ_SEARCH);
 
+/// What entering other network namespaces needs: kept aside, and in force only while one is
+/// entered.
+const KEPT_ASIDE: CapabilitySet = CapabilitySet::SYS_ADMIN;
+
 /// Cuts this process off from what it was started with: descriptors beyond the standard three,
 /// the environment, the working directory, the file mode mask; and keeps others from looking
 /// into it.
@@ -50,9 +54,11 @@ pub fn isolate() -> io::Result<()> {
 ///
 /// A capability that is needed is not there: root or file capabilities give it.
 pub fn restrict(all_users: bool) -> io::Result<()> {
-    let kept = if all_users { NEEDED.union(FOR_ALL_USERS) } else { NEEDED };
+    let wanted = if all_users { NEEDED.union(FOR_ALL_USERS) } else { NEEDED };
     let had = thread::capabilities(None)?;
-    let kept = kept & had.permitted;
+    let in_force = (wanted | stand_in(had.permitted)) & had.permitted;
+    let aside = if all_users { KEPT_ASIDE & had.permitted } else { CapabilitySet::empty() };
+    let kept = in_force | aside;
     if had.effective.contains(CapabilitySet::SETPCAP) {
         for capability in CapabilitySet::all().difference(kept).iter() {
             match thread::remove_capability_from_bounding_set(capability) {
@@ -63,11 +69,21 @@ pub fn restrict(all_users: bool) -> io::Result<()> {
         }
     }
     thread::clear_ambient_capability_set()?;
-    let sets =
-        CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    let sets = CapabilitySets {
+        effective: in_force,
+        permitted: kept,
+        inheritable: CapabilitySet::empty(),
+    };
     thread::set_capabilities(None, sets)?;
     thread::set_no_new_privs(true)?;
     Ok(())
+}
+
+/// Returns what stands in for capabilities that are not there: kernels before 5.8 do not know the
+/// newer ones, and containers of older engines do not hand them out.
+fn stand_in(permitted: CapabilitySet) -> CapabilitySet {
+    let newer = CapabilitySet::BPF.union(CapabilitySet::PERFMON);
+    if permitted.contains(newer) { CapabilitySet::empty() } else { CapabilitySet::SYS_ADMIN }
 }
 
 /// Raises a soft limit to the hard one.
@@ -85,4 +101,17 @@ fn close_each() -> io::Result<()> {
         unsafe { libc::close(fd) };
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_right_to_everything_is_kept_only_where_it_stands_in_for_newer_ones() {
+        let newer = CapabilitySet::BPF | CapabilitySet::PERFMON;
+        assert!(stand_in(newer | CapabilitySet::SYS_ADMIN).is_empty());
+        assert_eq!(stand_in(CapabilitySet::SYS_ADMIN), CapabilitySet::SYS_ADMIN);
+        assert_eq!(stand_in(CapabilitySet::BPF), CapabilitySet::SYS_ADMIN);
+    }
 }

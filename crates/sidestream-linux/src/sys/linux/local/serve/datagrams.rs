@@ -114,7 +114,8 @@ impl Engine {
             debug!(?slot, "a datagram that nobody is known to have sent");
             return Ok(None);
         };
-        let socket = associate(fake, client)?;
+        let net = self.nets.number(origin.netns_cookie)?;
+        let socket = self.nets.within(net, || associate(fake, client))?;
         let Some(flow) = self.flow(&origin, client) else { return Ok(None) };
         let id = flow.id;
         self.out.push_with(&flow.into(), socket.into());

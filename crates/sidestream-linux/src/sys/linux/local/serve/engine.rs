@@ -10,6 +10,7 @@ use sidestream_spec::Spec;
 use tracing::debug;
 
 use super::datagrams::Associations;
+use super::nets::{Nets, Unsettled};
 use super::notices::Notices;
 use super::outbox::Outbox;
 use super::people::People;
@@ -44,6 +45,7 @@ pub(crate) struct Engine {
     pub(super) own: Vec<u32>,
     pub(super) processes: Processes,
     pub(super) people: People,
+    pub(super) nets: Nets,
     pub(super) verdicts: Verdicts,
     pub(super) associations: Associations,
     pub(super) notices: Notices,
@@ -54,7 +56,6 @@ pub(crate) struct Engine {
     pub(super) last_record: u64,
     last_beat: Instant,
     resting_until: Instant,
-    last_sweep: Instant,
     last_scan: Instant,
     /// How many events were lost since.
     lost: u64,
@@ -63,6 +64,8 @@ pub(crate) struct Engine {
     /// Whether the spec has just changed: a new process may have what the old one said of its
     /// parent.
     pub(super) settles: bool,
+    /// Changes of the spec that are not answered yet.
+    pub(super) unsettled: Vec<Unsettled>,
 }
 
 impl Engine {
@@ -72,6 +75,7 @@ impl Engine {
         options: ServeOptions,
         own: Vec<u32>,
         people: People,
+        nets: Nets,
         spec: Spec,
         out: Outbox,
     ) -> Self {
@@ -82,6 +86,7 @@ impl Engine {
             own,
             processes: Processes::default(),
             people,
+            nets,
             verdicts: Verdicts::new(spec),
             associations: Associations::default(),
             notices: Notices::default(),
@@ -90,20 +95,21 @@ impl Engine {
             last_record: 0,
             last_beat: now,
             resting_until: now,
-            last_sweep: now,
             last_scan: now,
             lost: 0,
             undecided: BTreeSet::new(),
             settles: false,
+            unsettled: Vec::new(),
         }
     }
 
     /// Looks at all processes, brings what the spec says of them into the kernel, and captures.
     pub(crate) fn begin(&mut self, events: &mut Events) -> io::Result<()> {
         self.processes.handle_scan(scan(), Instant::now());
-        self.put_in_force(events)?;
+        self.put_in_force(events);
+        self.follow_all();
         // What passed until here was not to be captured.
-        self.notices.handle_counters(&self.hooks.counters()?);
+        self.notices.handle_counters(&self.hooks.counters());
         self.notices.take();
         self.handle_beat(Instant::now())
     }
@@ -132,21 +138,21 @@ impl Engine {
 
     /// Replaces the spec; when this returns, the new one is in force everywhere. Meanwhile each
     /// process has a verdict by the old or by the new one.
-    pub(crate) fn set_spec(&mut self, spec: Spec, events: &mut Events) -> io::Result<()> {
+    pub(crate) fn set_spec(&mut self, spec: Spec, events: &mut Events) {
         self.drain_all(events);
         self.verdicts.replace(spec, &mut self.processes);
-        self.put_in_force(events)
+        self.put_in_force(events);
+        self.follow_all();
     }
 
     /// Decides about all processes by the new spec, and then puts that in force.
-    fn put_in_force(&mut self, events: &mut Events) -> io::Result<()> {
+    fn put_in_force(&mut self, events: &mut Events) {
         self.settles = true;
         self.enforce_all();
         // Who was made or ran another program meanwhile was decided about by the old spec.
         self.drain_all(events);
-        self.verdicts.begin(&self.hooks)?;
+        self.verdicts.begin(&self.hooks);
         self.drain_all(events);
-        Ok(())
     }
 
     /// Takes all events that are there, unless they come faster than they are taken.
@@ -161,18 +167,13 @@ impl Engine {
             self.out.push(&Message::Forget { key });
         }
         self.handle_lost(0, now);
-        match self.hooks.counters() {
-            Ok(counters) => self.notices.handle_counters(&counters),
-            Err(error) => debug!(%error, "no counters"),
-        }
+        self.nets.handle_tick(now);
+        self.notices.handle_counters(&self.hooks.counters());
         for notice in self.notices.take() {
             self.out.push(&Message::Notice(notice));
         }
-        if now.duration_since(self.last_sweep) >= UNCLAIMED / 3 {
-            self.last_sweep = now;
-            if let Err(error) = self.hooks.sweep(UNCLAIMED) {
-                debug!(%error, "no sweep");
-            }
+        if let Err(error) = self.hooks.sweep(UNCLAIMED) {
+            debug!(%error, "no sweep");
         }
     }
 
@@ -190,6 +191,7 @@ impl Engine {
         }
         self.processes.undecide();
         self.enforce_all();
+        self.follow_all();
         self.last_scan = Instant::now();
     }
 

@@ -45,18 +45,20 @@ impl Engine {
             }
             Event::Exit { pid, started_ns } => {
                 self.processes.handle_exit(pid, started_ns, now);
+                self.nets.handle_exit(pid, now);
                 self.forget_verdict(pid);
             }
             Event::Passed { reason, pid, destination, .. } => {
                 let kind = match reason {
                     PassReason::BoundDevice => NoticeKind::BoundDevice,
                     PassReason::ForeignNetns => NoticeKind::ForeignNamespace,
-                    PassReason::Full => NoticeKind::Full,
+                    PassReason::Backlog | PassReason::Full => NoticeKind::Full,
                     PassReason::Marked => NoticeKind::Marked,
                     _ => return,
                 };
                 self.handle_passed(kind, pid, destination);
             }
+            Event::Namespace { pid, inum, cookie } => self.handle_namespace(pid, inum, cookie),
             Event::Closed { slot } => self.associations.close(slot),
             Event::Lost { count } => self.handle_lost(count, now),
             _ => {}

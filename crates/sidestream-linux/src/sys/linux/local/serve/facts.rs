@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use sidestream_bpf::Items;
 use sidestream_flow::{Container, Process};
-use sidestream_spec::{self as spec, Fact, Field, Fields, ProcessFacts, Spec};
+use sidestream_spec::{self as spec, Fact, Facts, Field, Fields, ProcessFacts, Spec, Verdict};
 
 use super::decide::items::compile;
 use super::decide::{Decisions, asks, decide, pids};
@@ -75,6 +75,20 @@ impl Judge {
         compile(&self.spec, self.child_pid, People::find_user)
     }
 
+    /// Tells whether a process may be chosen, or what it will run, wherever it then belongs, save
+    /// that a container is not left.
+    pub(crate) fn may_choose(&self, process: Option<&Process>) -> bool {
+        let container = process.and_then(|process| process.container.as_ref());
+        let container = match container {
+            Some(container) if container.name.is_some() => known(container).into(),
+            // It may yet be put into one, or be given a name.
+            _ => Fact::Unknown,
+        };
+        let process = ProcessFacts { container, ..ProcessFacts::default() };
+        let facts = Facts { process, ..Facts::default() };
+        self.spec.decide(&facts) != Verdict::Pass
+    }
+
     /// Tells whether the spec asks for a fact.
     pub(crate) fn asks(&self, field: Field) -> bool {
         self.asks.contains(field)
@@ -140,6 +154,11 @@ impl Judge {
     }
 }
 
+fn known(container: &Container) -> spec::Container<'_> {
+    let Container { id, name, image, .. } = container;
+    spec::Container { id, name: name.as_deref(), image: image.as_deref() }
+}
+
 fn facts<'a>(entry: &'a Entry, people: &'a People) -> ProcessFacts<'a> {
     let place = entry.place.as_deref();
     let container = place.and_then(|place| place.container.as_ref());
@@ -148,10 +167,7 @@ fn facts<'a>(entry: &'a Entry, people: &'a People) -> ProcessFacts<'a> {
         user: spec::User { uid: Some(entry.uid), name: people.user(entry.uid) }.into(),
         cgroup: Fact::or_absent(place.and_then(|place| Some(place.cgroup.as_ref()?.as_os_str()))),
         unit: Fact::or_absent(place.and_then(|place| place.unit.as_deref())),
-        container: Fact::or_absent(container.map(|container| spec::Container {
-            id: &container.id,
-            name: container.name.as_deref(),
-        })),
+        container: Fact::or_absent(container.map(known)),
         ..ProcessFacts::ABSENT
     };
     match &entry.program.image.path {

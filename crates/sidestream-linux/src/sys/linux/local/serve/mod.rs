@@ -11,6 +11,7 @@ mod engine;
 mod events;
 mod facts;
 mod handshake;
+mod nets;
 mod notices;
 mod outbox;
 mod people;
@@ -35,11 +36,13 @@ use tracing::{debug, info};
 
 pub use caller::Caller;
 pub use confine::{isolate, restrict};
+pub(super) use nets::may_enter;
 pub use rendezvous::Rendezvous;
 
 use super::channel::{Channel, Peer, Receiver};
 use crate::{LogLines, ServeError, ServeOptions};
 use engine::Engine;
+use nets::Nets;
 use outbox::Outbox;
 use people::People;
 use prepare::Holdings;
@@ -79,11 +82,15 @@ async fn capture(
         Ok(prepared) => prepared,
         Err(error) => return Err(refuse(&mut out, error).await),
     };
-    let Prepared { spec, reset, hooks, people, mut holdings } = prepared;
+    let Prepared { spec, reset, hooks, people, nets, mut holdings } = prepared;
     let own = peer.pid.into_iter().chain([std::process::id()]).collect();
-    let mut engine = Engine::new(hooks, options, own, people, spec, out);
+    let mut engine = Engine::new(hooks, options, own, people, nets, spec, out);
     let captured = async {
         engine.begin(&mut holdings.events).map_err(system("tell the hooks what to capture"))?;
+        engine.settle_nets().await;
+        // The proxy says that it lives as soon as it is told of the start.
+        let beat = engine.handle_beat(std::time::Instant::now());
+        beat.map_err(system("tell the hooks that the proxy lives"))?;
         if reset {
             engine.reset_existing();
         }
@@ -107,6 +114,7 @@ struct Prepared {
     reset: bool,
     hooks: Hooks,
     people: People,
+    nets: Nets,
     holdings: Holdings,
 }
 
@@ -120,7 +128,9 @@ async fn prepare(
     let mut hooks = handshake::load(out, receiver, &options, proxy).await?;
     let people = People::open().map_err(system("read /proc"))?;
     let holdings = Holdings::make(&mut hooks)?;
-    Ok(Prepared { spec, reset, hooks, people, holdings })
+    let nets = Nets::new(holdings.network.cookie());
+    let nets = nets.map_err(system("prepare for other network namespaces"))?;
+    Ok(Prepared { spec, reset, hooks, people, nets, holdings })
 }
 
 /// Tells whether the root of cgroup2, below which everything is captured, is not the machine's.

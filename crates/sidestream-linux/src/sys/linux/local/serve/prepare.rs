@@ -2,13 +2,13 @@
 
 use std::os::fd::AsRawFd;
 
-use sidestream_bpf::{Events, Hooks, Ports, RouteEntry};
+use sidestream_bpf::{Events, Hooks, Ports};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use super::super::device::{Device, DeviceError};
 use super::super::listen::Listeners;
-use super::super::routes::Routes;
+use super::super::routes::{Pace, Routes, Table};
 use super::system;
 use crate::ServeError;
 
@@ -18,7 +18,7 @@ pub(super) struct Holdings {
     pub(super) listeners: Listeners,
     pub(super) events: Events,
     /// The routes of the machine, whenever they have changed.
-    pub(super) routes: mpsc::Receiver<Vec<RouteEntry>>,
+    pub(super) routes: mpsc::Receiver<Table>,
     pub(super) network: Network,
 }
 
@@ -60,6 +60,11 @@ impl Holdings {
 }
 
 impl Network {
+    /// Returns the cookie of the namespace.
+    pub(super) fn cookie(&self) -> u64 {
+        self.cookie
+    }
+
     /// Tells whether IPv6 can be diverted.
     pub(super) fn has_ipv6(&self) -> bool {
         self.device.is_some()
@@ -67,26 +72,25 @@ impl Network {
 
     /// Passes new routes on to the hooks. IPv6 is diverted only while there is the route that
     /// brings it to the listeners: it goes as soon as IPv6 is switched off.
-    pub(super) fn handle_routes(
-        &mut self,
-        entries: &[RouteEntry],
-        hooks: &Hooks,
-    ) -> Result<(), ServeError> {
+    pub(super) fn handle_routes(&mut self, table: &Table, hooks: &Hooks) -> Result<(), ServeError> {
         let renewed = self.device.as_ref().map_or(Ok(()), Device::renew);
         let ports = match &renewed {
+            // Nothing gets to the listeners.
+            _ if !table.has_loopback => Ports { tcp4: 0, udp4: 0, tcp6: 0, udp6: 0, ..self.ports },
             Ok(()) => self.ports,
             Err(_) => Ports { tcp6: 0, udp6: 0, ..self.ports },
         };
         if ports != self.told {
             match &renewed {
-                Ok(()) => info!("connections over IPv6 are captured again"),
+                _ if !table.has_loopback => warn!("connections pass while loopback is down"),
+                Ok(()) => info!("connections are captured again"),
                 Err(error) => ipv6_passes(error),
             }
             let set = hooks.set_net(self.cookie, ports);
             set.map_err(system("tell the hooks where to divert to"))?;
             self.told = ports;
         }
-        hooks.set_routes(entries).map_err(system("tell the hooks the routes"))
+        hooks.set_routes(0, &table.entries).map_err(system("tell the hooks the routes"))
     }
 }
 
@@ -99,18 +103,18 @@ fn ipv6_passes(error: &DeviceError) {
 }
 
 /// Tells the hooks the routes, and from then on the other end of the way returned.
-fn watch_routes(hooks: &Hooks) -> Result<mpsc::Receiver<Vec<RouteEntry>>, ServeError> {
-    let mut routes = Routes::open().map_err(system("watch the routes"))?;
+fn watch_routes(hooks: &Hooks) -> Result<mpsc::Receiver<Table>, ServeError> {
+    let mut routes = Routes::open(Pace::CALM).map_err(system("watch the routes"))?;
     let table = routes.table().map_err(system("read the routes"))?;
-    hooks.set_routes(&table.entries).map_err(system("tell the hooks the routes"))?;
+    hooks.set_routes(0, &table.entries).map_err(system("tell the hooks the routes"))?;
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         loop {
-            let entries = match routes.changed().await.and_then(|()| routes.table()) {
-                Ok(table) => table.entries,
+            let table = match routes.changed().await.and_then(|()| routes.table()) {
+                Ok(table) => table,
                 Err(error) => return warn!(%error, "routes are not followed any more"),
             };
-            if sender.send(entries).await.is_err() {
+            if sender.send(table).await.is_err() {
                 return;
             }
         }

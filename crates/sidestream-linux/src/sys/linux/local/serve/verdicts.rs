@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use sidestream_bpf::{self as bpf, Hooks, Items};
+use sidestream_flow::Process;
 use sidestream_spec::{Field, Spec};
 use tracing::debug;
 
@@ -39,6 +40,11 @@ impl Verdicts {
         self.judge.asks(field)
     }
 
+    /// Tells whether a process may be chosen, or what it will run.
+    pub(crate) fn may_choose(&self, process: Option<&Process>) -> bool {
+        self.judge.may_choose(process)
+    }
+
     /// Notes which processes there are, before all are decided about, and brings into the kernel
     /// what it can decide by itself.
     pub(crate) fn handle_processes(&mut self, processes: &Processes, hooks: &Hooks) {
@@ -64,8 +70,8 @@ impl Verdicts {
     }
 
     /// Puts the spec in force.
-    pub(crate) fn begin(&self, hooks: &Hooks) -> std::io::Result<()> {
-        hooks.set_epoch(self.epoch)
+    pub(crate) fn begin(&self, hooks: &Hooks) {
+        hooks.set_epoch(self.epoch);
     }
 
     /// Returns what the spec says of a process.

@@ -41,6 +41,7 @@ fn flow(id: u64) -> Message {
         verdict: FlowVerdict::Intercept,
         bound: None,
         path_mtu_discovery: 0,
+        net: None,
     })
 }
 

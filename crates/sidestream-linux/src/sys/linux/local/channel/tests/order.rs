@@ -1,13 +1,16 @@
 //! What comes is what was sent, in order, whatever the pace.
 
+use std::env;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::pin::pin;
+use std::process::Command;
 use std::task::{Context, Poll, Waker};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sidestream_ipc::Message;
 
 use super::{
@@ -156,4 +159,50 @@ async fn both_directions_are_one_connection() {
     drop(sender);
     assert!(requests.receive().await.unwrap().is_none());
     assert!(requests.receive().await.unwrap().is_none());
+}
+
+#[test]
+fn a_descriptor_that_there_is_no_room_for_is_lost_and_nothing_else() {
+    const ALONE: &str = "SIDESTREAM_TEST_ALONE";
+    if env::var_os(ALONE).is_some() {
+        return lose_one();
+    }
+    // The limit is the whole process's.
+    let test = "a_descriptor_that_there_is_no_room_for_is_lost_and_nothing_else";
+    let (_crate, module) = module_path!().split_once("::").unwrap();
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", &format!("{module}::{test}"), "--test-threads=1"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+fn lose_one() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    runtime.block_on(async {
+        let (mut sender, mut receiver) = pair();
+        let (fd, witness) = witnessed();
+        for id in 0..3 {
+            sender.send(&flow(id), &[fd.as_fd()]).await.unwrap();
+            sender.send(&datagram(id, 3), &[]).await.unwrap();
+        }
+        drop(fd);
+        let limit = getrlimit(Resource::Nofile);
+        let next = File::open("/dev/null").unwrap().as_raw_fd();
+        for id in 0..3 {
+            let (message, fds) = receiver.receive().await.unwrap().unwrap();
+            assert_eq!((message, fds.len()), (flow(id), usize::from(id != 1)));
+            // The next flow is read together with what comes before it.
+            let current = if id == 0 { u64::try_from(next).ok() } else { limit.current };
+            setrlimit(Resource::Nofile, Rlimit { current, ..limit }).unwrap();
+            drop(fds);
+            let (message, fds) = receiver.receive().await.unwrap().unwrap();
+            assert_eq!((message, fds.len()), (datagram(id, 3), 0));
+        }
+        drop(sender);
+        assert!(receiver.receive().await.unwrap().is_none());
+        assert_closed(witness);
+    });
 }

@@ -45,7 +45,9 @@ fn process() -> impl Strategy<Value = ProcessFacts<'static>> {
                 user: User { uid: Some(uid), name }.into(),
                 cgroup: "/a".into(),
                 unit: Fact::or_absent(unit),
-                container: Fact::or_absent(container.map(|id| Container { id, name: None })),
+                container: Fact::or_absent(
+                    container.map(|id| Container { id, ..Container::default() }),
+                ),
                 ..ProcessFacts::default()
             };
             process.with_path(path)

@@ -1,0 +1,7 @@
+//! The driver of SOCKS clients, on loopback.
+
+mod client;
+mod conforms;
+mod datagrams;
+mod ends;
+mod flows;

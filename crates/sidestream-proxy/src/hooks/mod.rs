@@ -1,0 +1,22 @@
+//! What looks at exchanges on their way, and may hold, change, answer or end them.
+
+mod files;
+mod rules;
+
+use std::sync::Arc;
+
+use sidestream_capture::BoxFuture;
+use sidestream_proto::hooks::{Interest, Question, Verdict};
+
+pub use rules::{RuleHook, RulesError};
+
+/// Looks at the messages of exchanges on their way.
+///
+/// It is first asked what it wants to see ([`Interest`]), and then judges only that. A message
+/// waits for as long as the judgment takes, and nothing else does.
+pub trait Hook: Interest {
+    /// Judges a message.
+    ///
+    /// The future is dropped when the flow ends meanwhile.
+    fn judge(self: Arc<Self>, question: Question) -> BoxFuture<'static, Verdict>;
+}

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod coding;
+mod error;
+mod filter;
+mod local;
+mod replacement;
+mod rules;
+mod spec;
+
+pub use coding::{DecodeError, decode};
+pub use error::ParseRuleError;
+pub use filter::{Facts, Filter};
+pub use local::{LocalRule, content_type};
+pub use replacement::Replacement;
+pub use rules::{Blocked, BodyRule, HeaderRule, Reach, Rules};
