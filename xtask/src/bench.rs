@@ -1,6 +1,7 @@
 //! What Sidestream costs and what it withstands: builds it and the bench for release, and runs that.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -17,7 +18,32 @@ pub(crate) fn run(workspace: &Workspace, mut words: Vec<OsString>) -> Result<()>
         let build = ["build", "--release", "--quiet", "--package", package];
         run_command(Command::new("cargo").args(build).current_dir(&workspace.root))?;
     }
+    let hudsucker = match is_soak {
+        false if wants_hudsucker(&words) => Some(hudsucker(workspace)?),
+        _ => None,
+    };
     let sidestream = built(workspace.target.join("release/sidestream"))?;
     let bench = built(workspace.target.join("release/sidestream-bench"))?;
-    run_command(Command::new(bench).arg(verb).arg("--sidestream").arg(sidestream).args(words))
+    let mut command = Command::new(bench);
+    command.arg(verb).arg("--sidestream").arg(sidestream).args(words);
+    if let Some(program) = hudsucker {
+        command.arg("--hudsucker").arg(program);
+    }
+    run_command(&mut command)
+}
+
+/// Whether it is asked for, or everything.
+fn wants_hudsucker(words: &[OsString]) -> bool {
+    let mut setups = words.windows(2).filter(|pair| pair[0] == "--setup").peekable();
+    setups.peek().is_none() || setups.any(|pair| pair[1] == "hudsucker")
+}
+
+/// Builds hudsucker as a program: it has a workspace of its own, as nothing else wants it.
+fn hudsucker(workspace: &Workspace) -> Result<PathBuf> {
+    let manifest = workspace.root.join("crates/sidestream-bench/peer/Cargo.toml");
+    let target = workspace.target.join("bench-peer");
+    let mut build = Command::new("cargo");
+    build.args(["build", "--release", "--quiet", "--manifest-path"]).arg(manifest);
+    run_command(build.arg("--target-dir").arg(&target))?;
+    built(target.join("release/sidestream-bench-peer"))
 }

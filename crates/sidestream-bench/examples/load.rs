@@ -8,7 +8,7 @@ use sidestream_testkit::TestCa;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let origin = Origin::start(TestCa::new()).await?;
-    let route = |to| Route { to, proxy: None };
+    let route = |to| Route { to, proxy: None, by_name: false };
     let client = Client {
         classic: route(origin.classic),
         hybrid: route(origin.hybrid),

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod bare;
 mod captured;
 pub mod client;
 pub mod compare;
@@ -13,11 +14,12 @@ pub mod soak;
 mod stats;
 mod sys;
 
+pub use bare::{Tls, bare};
 pub use captured::until_captured;
 pub use counters::{Cost, Meter, Reading, Source};
 pub use job::{Done, Group, Job, Prepared};
 pub use noise::Noise;
 pub use origin::{Origin, Seen};
 pub use relay::relay;
-pub use serve::{Hello, serve_client, serve_origin, serve_relay};
+pub use serve::{Hello, serve_bare, serve_client, serve_origin, serve_relay};
 pub use stats::{Spread, percentile};

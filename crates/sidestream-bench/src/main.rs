@@ -2,13 +2,16 @@
 #![expect(clippy::print_stderr, reason = "a chore talks to the terminal")]
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use lexopt::prelude::*;
 use sidestream_bench::client::{Client, Route, roots};
-use sidestream_bench::{compare, serve_client, serve_origin, serve_relay, soak, until_captured};
+use sidestream_bench::{
+    compare, serve_bare, serve_client, serve_origin, serve_relay, soak, until_captured,
+};
 
 const USAGE: &str = "\
 Usage: sidestream-bench compare --sidestream PROGRAM [UNIT…] [OPTIONS]
@@ -16,11 +19,13 @@ Usage: sidestream-bench compare --sidestream PROGRAM [UNIT…] [OPTIONS]
 
   --quick         little of everything, within a minute
   --rounds N      how often everything is measured in turn (5; quick 3)
-  --setup NAME    only beside this (repeatable): relay, nginx, run, regular, local, passed, beside,
-                  tun, tun-1500
+  --setup NAME    only beside this (repeatable): relay, bare, nginx, hudsucker, run, unrecorded,
+                  rules, regular, local, passed, beside, tun, tun-1500
+  --hudsucker PROGRAM  hudsucker as a program, for the setup of that name
   --json FILE     the figures for machines
 
-What it starts: client ADDR ADDR [--captured] [--proxy ADDR] [--ca FILE]…, origin FOLDER, relay ADDR…,
+What it starts: client ADDR ADDR [--captured] [--proxy ADDR [--by-name]] [--ca FILE]…,
+origin FOLDER, relay ADDR…, bare TRUSTED-PEM ROOT-PEM ADDR…,
 dial PORT FIRST COUNT [threads], dial-plan PORT CONNECTIONS
 ";
 
@@ -56,10 +61,10 @@ fn run() -> anyhow::Result<ExitCode> {
             let folder = folder.context("say where certificates go: origin FOLDER")?;
             serve(serve_origin(&folder))
         }
-        Some("relay") => {
-            let to: Result<Vec<_>, _> =
-                words.iter().map(|addr| addr.parse_with(str::parse)).collect();
-            serve(serve_relay(&to?))
+        Some("relay") => serve(serve_relay(&addrs(&words)?)),
+        Some("bare") => {
+            let [trusted, root, to @ ..] = &words[..] else { bail!("say bare TRUSTED ROOT ADDR") };
+            serve(serve_bare(trusted.as_ref(), root.as_ref(), &addrs(to)?))
         }
         _ => bail!("no verb {verb:?}\n\n{USAGE}"),
     }?;
@@ -69,10 +74,11 @@ fn run() -> anyhow::Result<ExitCode> {
 fn client(words: Vec<OsString>) -> anyhow::Result<Client> {
     let mut parser = lexopt::Parser::from_args(words);
     let (mut to, mut proxy, mut given) = (Vec::new(), None, Vec::new());
-    let mut captured = false;
+    let (mut captured, mut by_name) = (false, false);
     while let Some(word) = parser.next()? {
         match word {
             Long("captured") => captured = true,
+            Long("by-name") => by_name = true,
             Long("ca") => given.push(PathBuf::from(parser.value()?)),
             Long("proxy") => proxy = Some(parser.value()?.parse()?),
             Value(addr) => to.push(addr.parse()?),
@@ -80,12 +86,17 @@ fn client(words: Vec<OsString>) -> anyhow::Result<Client> {
         }
     }
     let [classic, hybrid] = to[..] else { bail!("say where to connect to: client ADDR ADDR") };
-    let route = |to| Route { to, proxy };
+    let route = |to| Route { to, proxy, by_name };
     if captured {
         // The root is there then as well.
         until_captured()?;
     }
     Ok(Client { classic: route(classic), hybrid: route(hybrid), roots: roots(&given)? })
+}
+
+fn addrs(words: &[OsString]) -> anyhow::Result<Vec<SocketAddr>> {
+    let addr = |word: &OsString| Ok(word.parse_with(str::parse)?);
+    words.iter().map(addr).collect()
 }
 
 fn numbers(words: &[OsString]) -> anyhow::Result<Vec<u32>> {

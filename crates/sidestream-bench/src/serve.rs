@@ -1,5 +1,6 @@
 //! The parts as processes: they say hello, do what each line of standard input asks, and end with it.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
@@ -9,7 +10,8 @@ use sidestream_testkit::TestCa;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines, Stdin, Stdout, stdin, stdout};
 use tokio::net::TcpListener;
 
-use crate::client::Client;
+use crate::bare::{Tls, bare};
+use crate::client::{Client, roots};
 use crate::{Job, Origin, relay};
 
 /// What a part says first.
@@ -98,6 +100,30 @@ pub async fn serve_relay(to: &[SocketAddr]) -> anyhow::Result<()> {
         listening.push(listener.local_addr()?);
         tokio::spawn(relay(listener, to));
     }
+    until_ended(listening).await
+}
+
+/// Ends TLS in front of each of the addresses, from a port of its own; the certificate of its
+/// authority is written to `root`.
+///
+/// # Errors
+///
+/// It cannot listen, read or write a certificate, or was asked something.
+pub async fn serve_bare(trusted: &Path, root: &Path, to: &[SocketAddr]) -> anyhow::Result<()> {
+    let ca = TestCa::new();
+    fs::write(root, ca.pem()).with_context(|| format!("writing {}", root.display()))?;
+    let roots = roots(&[trusted.to_owned()])?;
+    let tls = Tls::new(ca, roots);
+    let mut listening = Vec::new();
+    for &to in to {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        listening.push(listener.local_addr()?);
+        tokio::spawn(bare(listener, to, tls.clone()));
+    }
+    until_ended(listening).await
+}
+
+async fn until_ended(listening: Vec<SocketAddr>) -> anyhow::Result<()> {
     let mut talk = Talk::begin(listening).await?;
     match talk.hear().await? {
         Some(line) => bail!("a relay is asked nothing: {line}"),

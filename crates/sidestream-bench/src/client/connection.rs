@@ -47,7 +47,7 @@ pub(super) struct Stream {
 impl Connection {
     /// Connects, shakes hands with the host of that name, and speaks what was agreed on.
     pub(super) async fn open(speech: &Speech, host: &str) -> anyhow::Result<Self> {
-        let stream = speech.route.dial().await.context("connecting")?;
+        let stream = speech.route.dial(host).await.context("connecting")?;
         let name = ServerName::try_from(host.to_owned())?;
         let connector = TlsConnector::from(speech.tls.clone());
         let stream = connector.connect(name, stream).await.context("shaking hands")?;

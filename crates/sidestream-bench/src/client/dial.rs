@@ -16,15 +16,20 @@ pub struct Route {
     pub to: SocketAddr,
     /// An HTTP proxy that is asked for the way.
     pub proxy: Option<SocketAddr>,
+    /// Whether the proxy is told the host's name in place of the address.
+    pub by_name: bool,
 }
 
 impl Route {
-    /// Makes a connection on which the server can be spoken to.
-    pub(super) async fn dial(&self) -> anyhow::Result<TcpStream> {
+    /// Makes a connection on which the host of that name can be spoken to.
+    pub(super) async fn dial(&self, host: &str) -> anyhow::Result<TcpStream> {
         let mut stream = TcpStream::connect(self.proxy.unwrap_or(self.to)).await?;
         stream.set_nodelay(true)?;
         if self.proxy.is_some() {
-            let to = self.to;
+            let to = match self.by_name {
+                true => format!("{host}:{}", self.to.port()),
+                false => self.to.to_string(),
+            };
             let ask = format!("CONNECT {to} HTTP/1.1\r\nhost: {to}\r\n\r\n");
             stream.write_all(ask.as_bytes()).await?;
             let answer = read_head(&mut stream).await?;

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::Route;
-use crate::origin::{RAW_MARK, RAW_UP};
+use crate::origin::{HOST, RAW_MARK, RAW_UP};
 
 /// How much is read or written at once.
 const CHUNK: usize = 256 * 1024;
@@ -17,7 +17,7 @@ pub(super) struct Raw(TcpStream);
 
 impl Raw {
     pub(super) async fn open(route: Route) -> anyhow::Result<Self> {
-        route.dial().await.map(Self).context("connecting")
+        route.dial(HOST).await.map(Self).context("connecting")
     }
 
     /// Fetches that many bytes.

@@ -71,6 +71,7 @@ fn compare(options: &Options) -> anyhow::Result<Report> {
     };
     let place = Place {
         sidestream: options.sidestream.clone(),
+        hudsucker: options.hudsucker.clone(),
         bench,
         folder: folder.path().to_owned(),
         origin: addrs,
@@ -78,7 +79,7 @@ fn compare(options: &Options) -> anyhow::Result<Report> {
     let mut skipped = Vec::new();
     let mut setups = options.setups.clone();
     let can_capture = can_capture();
-    setups.retain(|setup| match setup.missing(can_capture) {
+    setups.retain(|setup| match setup.missing(can_capture, options.hudsucker.is_some()) {
         Some(reason) => {
             skipped.push(Skipped { setup: *setup, reason });
             false
@@ -100,6 +101,7 @@ fn compare(options: &Options) -> anyhow::Result<Report> {
         )?;
         add_latency(&mut taken);
         add_relay(&mut taken);
+        add_bare(&mut taken);
         for (what, sample) in taken {
             samples.entry(what).or_default().push(sample);
         }
@@ -184,6 +186,20 @@ fn add_relay(taken: &mut BTreeMap<(Unit, Setup), Sample>) {
         let time = ratio(relay, sample, Metric::PerSecond);
         let time = time.map(|ratio| (Metric::TimeOfRelay, ratio));
         sample.figures.extend([cpu, time].into_iter().flatten());
+    }
+}
+
+/// Tells how each setup compares to two connections of TLS.
+fn add_bare(taken: &mut BTreeMap<(Unit, Setup), Sample>) {
+    let bare = |(&(unit, setup), sample): (&(Unit, Setup), &Sample)| {
+        let cpu = sample.figures.get(&Metric::CpuUs)?;
+        (setup == Setup::Bare).then_some((unit, *cpu))
+    };
+    let bare: BTreeMap<Unit, f64> = taken.iter().filter_map(bare).collect();
+    for ((unit, setup), sample) in taken {
+        let Some(bare) = bare.get(unit).filter(|_| *setup != Setup::Bare) else { continue };
+        let ratio = sample.figures.get(&Metric::CpuUs).map(|cpu| cpu / bare);
+        sample.figures.extend(ratio.map(|ratio| (Metric::CpuOfBare, ratio)));
     }
 }
 

@@ -14,6 +14,8 @@ use super::unit::Unit;
 pub struct Options {
     /// The release build that is measured.
     pub sidestream: PathBuf,
+    /// hudsucker as a program.
+    pub hudsucker: Option<PathBuf>,
     /// What is measured.
     pub units: Vec<Unit>,
     /// Beside what; the direct way is always there.
@@ -36,12 +38,14 @@ impl Options {
     /// It makes no sense; the message says what there is.
     pub fn parse(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Self> {
         let mut parser = lexopt::Parser::from_args(words);
-        let (mut sidestream, mut rounds, mut json) = (None, None, None);
+        let (mut sidestream, mut hudsucker) = (None, None);
+        let (mut rounds, mut json) = (None, None);
         let (mut units, mut setups) = (Vec::new(), Vec::new());
         let (mut quick, mut inside) = (false, false);
         while let Some(word) = parser.next()? {
             match word {
                 Long("sidestream") => sidestream = Some(parser.value()?.into()),
+                Long("hudsucker") => hudsucker = Some(absolute(parser.value()?.into())?),
                 Long("setup") => setups.push(setup(&parser.value()?.string()?)?),
                 Long("rounds") => rounds = Some(parser.value()?.parse()?),
                 Long("json") => json = Some(absolute(parser.value()?.into())?),
@@ -62,7 +66,8 @@ impl Options {
         setups.retain(|setup| *setup != Setup::Direct);
         setups.insert(0, Setup::Direct);
         let sidestream = sidestream.context("say what to measure: --sidestream PROGRAM")?;
-        Ok(Self { sidestream: absolute(sidestream)?, units, setups, rounds, quick, json, inside })
+        let sidestream = absolute(sidestream)?;
+        Ok(Self { sidestream, hudsucker, units, setups, rounds, quick, json, inside })
     }
 }
 
@@ -95,7 +100,7 @@ mod tests {
     #[test]
     fn measures_everything_unless_told_otherwise() {
         let options = parse("--sidestream /bin/s").unwrap();
-        assert_eq!((options.units.len(), options.setups.len()), (19, 11));
+        assert_eq!((options.units.len(), options.setups.len()), (20, 14));
         assert_eq!((options.rounds, options.quick), (5, false));
     }
 
@@ -110,8 +115,8 @@ mod tests {
     #[test]
     fn says_what_there_is() {
         let error = |words| parse(words).unwrap_err().to_string();
-        insta::assert_snapshot!(error("http3"), @r#"no unit "http3"; there are http1, http2, connection, first-seen, first-seen-hybrid, download, upload, raw, raw-up, raw-connection, idle, open, open-half, latency, connect, connect-udp, hook, start, capture"#);
-        insta::assert_snapshot!(error("--setup squid"), @r#"no setup "squid"; there are direct, relay, nginx, run, unrecorded, regular, local, passed, beside, tun, tun-1500"#);
+        insta::assert_snapshot!(error("http3"), @r#"no unit "http3"; there are http1, http2, connection, connection-hybrid, first-seen, first-seen-hybrid, download, upload, raw, raw-up, raw-connection, idle, open, open-half, latency, connect, connect-udp, hook, start, capture"#);
+        insta::assert_snapshot!(error("--setup squid"), @r#"no setup "squid"; there are direct, relay, bare, nginx, hudsucker, run, unrecorded, rules, regular, local, passed, beside, tun, tun-1500"#);
         insta::assert_snapshot!(error("--rounds 0 --sidestream s"), @"no rounds to measure");
         insta::assert_snapshot!(error("http1"), @"say what to measure: --sidestream PROGRAM");
     }

@@ -33,7 +33,7 @@ pub(super) struct Row {
     pub(super) agreed: String,
     pub(super) figures: BTreeMap<Metric, Spread>,
     /// What Sidestream is to keep below.
-    pub(super) target: Option<Target>,
+    pub(super) targets: Vec<Target>,
 }
 
 /// A target, and whether it is met.
@@ -78,13 +78,13 @@ impl Report {
             let figures: BTreeMap<Metric, Spread> = spreads
                 .filter_map(|(metric, values)| Some((metric, Spread::of(&values)?)))
                 .collect();
-            let target = unit.target(setup);
-            let target = target.map(|(metric, at_most)| {
+            let judge = |(metric, at_most)| {
                 let median = figures.get(&metric).map(|spread| spread.median);
                 Target { metric, at_most, median }
-            });
+            };
+            let targets = unit.targets(setup).into_iter().map(judge).collect();
             let agreed = samples.first().map(|sample| sample.agreed.clone()).unwrap_or_default();
-            self.rows.push(Row { unit, setup, agreed, figures, target });
+            self.rows.push(Row { unit, setup, agreed, figures, targets });
         }
     }
 }
@@ -118,7 +118,7 @@ mod tests {
             .map(|count| sample("h2 X25519", &[(Metric::Instructions, count)]));
         let row = rows(Unit::Http2, Setup::Run, samples.to_vec()).remove(0);
         assert!(!row.is_not_http2());
-        assert_eq!(row.target.unwrap().median, Some(140e3));
+        assert_eq!(row.targets[0].median, Some(140e3));
         assert_eq!(row.figures[&Metric::Instructions].max, 150e3);
     }
 
@@ -126,13 +126,13 @@ mod tests {
     fn judges_nothing_that_was_not_counted() {
         let row =
             rows(Unit::Http1, Setup::Run, vec![sample("", &[(Metric::CpuUs, 20.0)])]).remove(0);
-        assert_eq!(row.target.unwrap().median, None);
+        assert_eq!(row.targets[0].median, None);
     }
 
     #[test]
     fn marks_http2_that_was_not() {
         let row = rows(Unit::Http2, Setup::Relay, vec![sample("http/1.1 X25519", &[])]).remove(0);
         assert!(row.is_not_http2());
-        assert_eq!(row.target, None);
+        assert_eq!(row.targets, []);
     }
 }

@@ -17,6 +17,9 @@ use crate::Hello;
 /// How long a proxy may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What each response is given, in the form of the option.
+const RULE: &str = "|~s|x-seen|yes";
+
 /// What stands in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -25,12 +28,18 @@ pub enum Setup {
     Direct,
     /// A plain TCP relay.
     Relay,
+    /// Two connections of TLS with nothing between them.
+    Bare,
     /// nginx, which ends TLS on both sides.
     Nginx,
+    /// hudsucker, which intercepts and records nothing.
+    Hudsucker,
     /// `sidestream run`, recording.
     Run,
     /// `sidestream run` without a session.
     Unrecorded,
+    /// `sidestream run` without a session, with a rule that changes each response.
+    Rules,
     /// `sidestream --mode regular`, recording.
     Regular,
     /// `sidestream --mode local`, recording, which decrypts.
@@ -49,6 +58,8 @@ pub enum Setup {
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) sidestream: PathBuf,
+    /// hudsucker as a program.
+    pub(super) hudsucker: Option<PathBuf>,
     /// This program.
     pub(super) bench: PathBuf,
     /// Where everything lies that is made, the origin's certificates included.
@@ -71,12 +82,15 @@ pub(super) struct Session {
 
 impl Setup {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Direct,
         Self::Relay,
+        Self::Bare,
         Self::Nginx,
+        Self::Hudsucker,
         Self::Run,
         Self::Unrecorded,
+        Self::Rules,
         Self::Regular,
         Self::Local,
         Self::Passed,
@@ -90,9 +104,12 @@ impl Setup {
         match self {
             Self::Direct => "direct",
             Self::Relay => "relay",
+            Self::Bare => "bare",
             Self::Nginx => "nginx",
+            Self::Hudsucker => "hudsucker",
             Self::Run => "run",
             Self::Unrecorded => "unrecorded",
+            Self::Rules => "rules",
             Self::Regular => "regular",
             Self::Local => "local",
             Self::Passed => "passed",
@@ -102,9 +119,17 @@ impl Setup {
         }
     }
 
+    /// Whether it does nothing with other protocols.
+    pub(super) fn is_of_tls_alone(self) -> bool {
+        matches!(self, Self::Bare | Self::Nginx | Self::Hudsucker | Self::Rules)
+    }
+
     /// Says what is missing for it.
-    pub(super) fn missing(self, can_capture: bool) -> Option<String> {
+    pub(super) fn missing(self, can_capture: bool, has_hudsucker: bool) -> Option<String> {
         match self {
+            Self::Hudsucker if !has_hudsucker => {
+                Some("no program was given; cargo xtask bench builds one".to_owned())
+            }
             Self::Nginx if nginx::program().is_none() => {
                 Some("no nginx here; apt-get install --no-install-recommends nginx".to_owned())
             }
@@ -123,9 +148,12 @@ impl Setup {
         let started = match self {
             Self::Direct => place.direct(),
             Self::Relay => place.relay(),
+            Self::Bare => place.bare(),
             Self::Nginx => place.nginx(),
-            Self::Run => place.run(true),
-            Self::Unrecorded => place.run(false),
+            Self::Hudsucker => place.hudsucker(),
+            Self::Run => place.run(true, &[]),
+            Self::Unrecorded => place.run(false, &[]),
+            Self::Rules => place.run(false, &["--modify-headers", RULE]),
             Self::Regular => place.regular(),
             Self::Local => place.local(&["--ca-trusted"]),
             Self::Passed => place.local(&[]),
@@ -173,6 +201,38 @@ impl Place {
         Ok(Session { client, proxy, relay: Some(relay), server: None, said: None })
     }
 
+    fn bare(&self) -> anyhow::Result<Session> {
+        let root = self.folder.join("bare.pem");
+        let mut command = Command::new(&self.bench);
+        command.arg("bare").arg(self.ca()).arg(&root);
+        command.args(self.origin.map(|addr| addr.to_string()));
+        let relay = Part::start("the bare relay", &mut command)?;
+        let hello: Hello = relay.hear()?;
+        let Ok(to) = <[SocketAddr; 2]>::try_from(hello.listening) else {
+            bail!("the bare relay listens elsewhere");
+        };
+        let client = Part::start("the client", self.client(to).arg("--ca").arg(root))?;
+        let _: Hello = client.hear()?;
+        let proxy = Some((relay.pid(), None));
+        Ok(Session { client, proxy, relay: Some(relay), server: None, said: None })
+    }
+
+    fn hudsucker(&self) -> anyhow::Result<Session> {
+        let addr = free_port()?;
+        let program = self.hudsucker.as_ref().context("hudsucker has gone")?;
+        let root = self.folder.join("hudsucker.pem");
+        let mut command = ended_with_us(program);
+        command.args([addr, self.origin[0]].map(|addr| addr.to_string()));
+        let mut server = Process::start("hudsucker", command.arg(self.ca()).arg(&root))?;
+        until_listening(&mut server, addr)?;
+        let mut client = self.client(self.origin);
+        client.args(["--by-name", "--proxy"]).arg(addr.to_string()).arg("--ca").arg(root);
+        let client = Part::start("the client", &mut client)?;
+        let _: Hello = client.hear()?;
+        let proxy = Some((server.pid(), None));
+        Ok(Session { client, proxy, relay: None, server: Some(server), said: None })
+    }
+
     fn nginx(&self) -> anyhow::Result<Session> {
         let addr = free_port()?;
         let program = nginx::program().context("nginx has gone")?;
@@ -189,9 +249,9 @@ impl Place {
         Ok(Session { client, proxy, relay: None, server: Some(server), said: None })
     }
 
-    fn run(&self, is_recorded: bool) -> anyhow::Result<Session> {
+    fn run(&self, is_recorded: bool, options: &[&str]) -> anyhow::Result<Session> {
         let mut command = Command::new(&self.sidestream);
-        command.arg("run");
+        command.arg("run").args(options);
         if is_recorded {
             self.recording(&mut command)?;
         } else {

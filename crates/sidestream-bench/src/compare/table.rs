@@ -1,7 +1,7 @@
 //! The report as tables in Markdown.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the terminal")]
 
-use super::report::{Report, Row};
+use super::report::{Report, Row, Target};
 use super::unit::{Metric, Unit};
 use crate::{Source, Spread};
 
@@ -61,8 +61,11 @@ fn load(row: &Row) -> Vec<String> {
         .map_or_else(dash, |spread| format!("{} ({})", count(spread.median), ends(spread, count)));
     let mut cpu = figure(Metric::CpuUs)
         .map_or_else(dash, |spread| format!("{} ({})", time(spread.median), ends(spread, time)));
-    if let Some(ratio) = figure(Metric::CpuOfRelay) {
-        cpu += &format!(", {:.2} of the relay's", ratio.median);
+    for (metric, whose) in [(Metric::CpuOfRelay, "the relay's"), (Metric::CpuOfBare, "bare TLS's")]
+    {
+        if let Some(ratio) = figure(metric) {
+            cpu += &format!(", {:.2} of {whose}", ratio.median);
+        }
     }
     let rate = figure(Metric::PerSecond).map_or_else(dash, |spread| rate(spread.median));
     let not = if row.is_not_http2() { " (not h2)" } else { "" };
@@ -74,7 +77,7 @@ fn load(row: &Row) -> Vec<String> {
         cpu,
         rate,
         agreed,
-        target(row),
+        row.targets.iter().map(target).collect::<Vec<_>>().join("; "),
     ]
 }
 
@@ -102,24 +105,24 @@ fn other(row: &Row) -> Vec<Vec<String>> {
             "µs" if value < 20.0 => format!("{value:.2}"),
             _ => format!("{value:.1}"),
         };
-        let aims = row.target.is_some_and(|target| target.metric == metric);
+        let aims = row.targets.iter().find(|target| target.metric == metric);
         Some(vec![
             format!("{}{suffix}", row.unit.words()),
             row.setup.name().to_owned(),
             format!("{} {unit}", number(spread.median)),
             ends(*spread, number),
             cost.clone(),
-            if aims { target(row) } else { String::new() },
+            aims.map(target).unwrap_or_default(),
         ])
     };
     shown.into_iter().filter_map(line).collect()
 }
 
-fn target(row: &Row) -> String {
-    let Some(target) = row.target else { return String::new() };
+fn target(target: &Target) -> String {
     let show = |value: f64| match target.metric {
         Metric::Instructions => count(value),
         Metric::CpuUs => time(value),
+        Metric::CpuOfBare => format!("{value} of bare TLS's"),
         Metric::TimeOfRelay => format!("{value} of the relay's time"),
         _ if value < 1.0 => format!("{value}"),
         _ => format!("{value:.0}"),

@@ -20,6 +20,8 @@ pub enum Unit {
     Http2,
     /// A new connection to a host that is known, with one request.
     Connection,
+    /// The same with a key exchange that is safe against quantum computers.
+    ConnectionHybrid,
     /// A new connection to a host that was never seen, with one request.
     FirstSeen,
     /// The same with a key exchange that is safe against quantum computers.
@@ -66,6 +68,8 @@ pub enum Metric {
     PerSecond,
     /// The time on a processor, as a multiple of the relay's in the same round.
     CpuOfRelay,
+    /// The time on a processor, as a multiple of that of two connections of TLS in the same round.
+    CpuOfBare,
     /// How many times longer it took, by the clock, than by the relay in the same round.
     TimeOfRelay,
     /// KB of resident memory a unit.
@@ -92,10 +96,11 @@ pub enum Metric {
 
 impl Unit {
     /// All of them, in the order in which they are measured.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Http1,
         Self::Http2,
         Self::Connection,
+        Self::ConnectionHybrid,
         Self::FirstSeen,
         Self::FirstSeenHybrid,
         Self::Download,
@@ -120,6 +125,7 @@ impl Unit {
             Self::Http1 => "http1",
             Self::Http2 => "http2",
             Self::Connection => "connection",
+            Self::ConnectionHybrid => "connection-hybrid",
             Self::FirstSeen => "first-seen",
             Self::FirstSeenHybrid => "first-seen-hybrid",
             Self::Download => "download",
@@ -144,7 +150,8 @@ impl Unit {
         match self {
             Self::Http1 => "HTTP/1.1 request",
             Self::Http2 => "HTTP/2 request",
-            Self::Connection => "new TLS connection",
+            Self::Connection => "new TLS connection, X25519",
+            Self::ConnectionHybrid => "new TLS connection, X25519MLKEM768",
             Self::FirstSeen => "first-seen host, X25519",
             Self::FirstSeenHybrid => "first-seen host, X25519MLKEM768",
             Self::Download => "GiB down",
@@ -164,47 +171,75 @@ impl Unit {
         }
     }
 
-    /// What Sidestream is to keep below, recording, where the setup is one that is judged.
-    pub fn target(self, setup: Setup) -> Option<(Metric, f64)> {
-        match (self, setup) {
-            (Self::Http1 | Self::Http2, Setup::Run | Setup::Local) => {
-                Some((Metric::Instructions, 130e3))
-            }
-            (Self::FirstSeen | Self::FirstSeenHybrid, Setup::Run | Setup::Local) => {
-                Some((Metric::Instructions, 6_000e3))
-            }
-            (Self::Download | Self::Upload, Setup::Run | Setup::Local) => {
-                Some((Metric::Instructions, 2.5e9))
-            }
-            (Self::Idle, Setup::Run | Setup::Local) => Some((Metric::Kb, 50.0)),
-            (Self::Open, Setup::Passed) => Some((Metric::Mb, 100.0)),
-            (Self::Latency, Setup::Run | Setup::Local) => Some((Metric::AddedP50Us, 150.0)),
-            (Self::Connect | Self::ConnectUdp, Setup::Beside) => Some((Metric::AddedP50Us, 0.6)),
-            (Self::Hook, Setup::Beside) => Some((Metric::HookNs, 600.0)),
-            (Self::Hook, Setup::Passed) => Some((Metric::HookNs, 1_200.0)),
-            (Self::Raw | Self::RawUp, Setup::Tun) => Some((Metric::CpuUs, 0.20e6 * GIB / 1e9)),
-            (Self::Raw | Self::RawUp, Setup::TunShort) => Some((Metric::CpuUs, 0.5e6 * GIB / 1e9)),
-            (Self::RawConnection, Setup::Tun | Setup::TunShort) => Some((Metric::TimeOfRelay, 2.0)),
-            (Self::OpenHalf, Setup::Tun) => Some((Metric::Mb, 150.0)),
-            (Self::Latency, Setup::Tun | Setup::TunShort) => Some((Metric::AddedP50Us, 500.0)),
-            (Self::Start, Setup::Run) => Some((Metric::AddedMs, 60.0)),
-            (Self::Capture, Setup::Local) => Some((Metric::Ms, 150.0)),
-            _ => None,
+    /// What Sidestream is to keep below, where the setup is one that is judged.
+    pub fn targets(self, setup: Setup) -> Vec<(Metric, f64)> {
+        match setup {
+            Setup::Run | Setup::Local => self.targets_recording(setup),
+            Setup::Unrecorded => match self {
+                Self::Http1 | Self::Http2 => vec![(Metric::Instructions, 60e3)],
+                _ => Vec::new(),
+            },
+            Setup::Passed => match self {
+                Self::Download | Self::Upload => vec![(Metric::Instructions, 0.8e9)],
+                Self::Open => vec![(Metric::Mb, 100.0)],
+                Self::Hook => vec![(Metric::HookNs, 1_200.0)],
+                _ => Vec::new(),
+            },
+            Setup::Beside => match self {
+                Self::Connect | Self::ConnectUdp => vec![(Metric::AddedP50Us, 0.6)],
+                Self::Hook => vec![(Metric::HookNs, 600.0)],
+                _ => Vec::new(),
+            },
+            Setup::Tun | Setup::TunShort => self.targets_of_packets(setup),
+            _ => Vec::new(),
+        }
+    }
+
+    fn targets_recording(self, setup: Setup) -> Vec<(Metric, f64)> {
+        let handshakes =
+            |instructions| vec![(Metric::Instructions, instructions), (Metric::CpuOfBare, 1.25)];
+        match self {
+            Self::Http1 | Self::Http2 => vec![(Metric::Instructions, 90e3)],
+            Self::Connection => handshakes(3_800e3),
+            Self::ConnectionHybrid | Self::FirstSeen => handshakes(4_500e3),
+            Self::FirstSeenHybrid => handshakes(5_200e3),
+            Self::Download | Self::Upload => vec![(Metric::Instructions, 2.0e9)],
+            Self::Idle => vec![(Metric::Kb, 20.0)],
+            Self::Latency => vec![(Metric::AddedP50Us, 100.0)],
+            Self::Start if setup == Setup::Run => vec![(Metric::AddedMs, 60.0)],
+            Self::Capture if setup == Setup::Local => vec![(Metric::Ms, 150.0)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn targets_of_packets(self, setup: Setup) -> Vec<(Metric, f64)> {
+        let seconds = if setup == Setup::Tun { 0.20 } else { 0.5 };
+        match self {
+            Self::Raw | Self::RawUp => vec![(Metric::CpuUs, seconds * 1e6 * GIB / 1e9)],
+            Self::RawConnection => vec![(Metric::TimeOfRelay, 2.0)],
+            Self::OpenHalf if setup == Setup::Tun => vec![(Metric::Mb, 150.0)],
+            Self::Latency => vec![(Metric::AddedP50Us, 500.0)],
+            _ => Vec::new(),
         }
     }
 
     /// Whether it is measured in that setup.
     pub(super) fn is_for(self, setup: Setup) -> bool {
         match self {
-            // It has one certificate for all.
+            // nginx has one certificate for all.
             Self::FirstSeen | Self::FirstSeenHybrid => {
-                !matches!(setup, Setup::Nginx | Setup::Unrecorded | Setup::Beside)
+                !matches!(setup, Setup::Nginx | Setup::Unrecorded | Setup::Rules | Setup::Beside)
             }
-            Self::Raw | Self::RawUp => !matches!(setup, Setup::Nginx | Setup::Beside),
+            Self::Raw | Self::RawUp => !setup.is_of_tls_alone() && setup != Setup::Beside,
             Self::RawConnection => {
                 matches!(setup, Setup::Direct | Setup::Relay | Setup::Tun | Setup::TunShort)
             }
-            _ if setup == Setup::Unrecorded => false,
+            Self::Http1 | Self::Http2 | Self::Connection | Self::Download | Self::Upload
+                if matches!(setup, Setup::Unrecorded | Setup::Rules) =>
+            {
+                true
+            }
+            _ if matches!(setup, Setup::Unrecorded | Setup::Rules) => false,
             Self::OpenHalf => setup == Setup::Tun,
             Self::Open => matches!(setup, Setup::Local | Setup::Passed),
             Self::Connect | Self::ConnectUdp => {
@@ -262,6 +297,7 @@ impl Unit {
                 streams: 16,
             },
             Self::Connection => connections(None, Group::X25519),
+            Self::ConnectionHybrid => connections(None, Group::X25519MLKEM768),
             Self::FirstSeen => connections(Some(first_host), Group::X25519),
             Self::FirstSeenHybrid => connections(Some(first_host + 5_000), Group::X25519MLKEM768),
             Self::Download => Job::Transfer { up: false, bytes: BODY },

@@ -16,13 +16,13 @@ use crate::client::provider;
 pub(crate) const HOST: &str = "bench.test";
 
 #[derive(Debug)]
-pub(super) struct Certificates {
+pub(crate) struct Certificates {
     ca: TestCa,
     made: Mutex<HashMap<String, Arc<CertifiedKey>>>,
 }
 
 impl Certificates {
-    pub(super) fn new(ca: TestCa) -> Self {
+    pub(crate) fn new(ca: TestCa) -> Self {
         Self { ca, made: Mutex::default() }
     }
 

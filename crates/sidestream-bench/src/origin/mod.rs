@@ -20,10 +20,9 @@ use sidestream_testkit::TestCa;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-pub(crate) use self::certificates::HOST;
+pub(crate) use self::certificates::{Certificates, HOST};
 pub(crate) use self::raw::{RAW_MARK, RAW_UP};
 
-use self::certificates::Certificates;
 use crate::{Group, Noise};
 
 /// A server for the load generator; it ends with the runtime.

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 /// Does a job, and gives what was agreed on, with what the origin saw.
 async fn run(job: &Job) -> (String, Seen) {
     let origin = Origin::start(TestCa::new()).await.unwrap();
-    let route = |to| Route { to, proxy: None };
+    let route = |to| Route { to, proxy: None, by_name: false };
     let given = [origin.ca().pem_path().to_owned()];
     let client = Client {
         classic: route(origin.classic),
@@ -76,7 +76,7 @@ async fn keeps_idle_connections_open() {
 async fn goes_through_the_relay() {
     let origin = Origin::start(TestCa::new()).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let route = Route { to: listener.local_addr().unwrap(), proxy: None };
+    let route = Route { to: listener.local_addr().unwrap(), proxy: None, by_name: false };
     tokio::spawn(relay(listener, origin.classic));
     let given = [origin.ca().pem_path().to_owned()];
     let client = Client { classic: route, hybrid: route, roots: roots(&given).unwrap() };
