@@ -28,6 +28,8 @@ needs wget wget
 needs git git
 needs nodejs node
 needs golang-go go
+PATH=$PATH:/usr/sbin needs dropbear-bin dropbear dropbearkey
+needs openssh-client ssh-keyscan
 needs openjdk-17-jdk-headless java javac keytool
 needs bind9-dnsutils dig
 needs tmux tmux

@@ -5,6 +5,7 @@
 mod chromium;
 mod conformance;
 mod curl;
+mod detect;
 mod ends;
 mod fidelity;
 mod git;
