@@ -39,7 +39,10 @@ IMAP = scripted(
 )
 POP3 = scripted(b"+OK ready\r\n", [("NOOP", b"+OK\r\n"), ("QUIT", b"+OK bye\r\n")])
 # It says no more than its code: the client's first command tells.
-FTP = scripted(b"220 ready\r\n", [("NOOP", b"200 fine\r\n"), ("QUIT", b"221 bye\r\n")])
+FTP = scripted(
+    b"220 ready\r\n",
+    [("USER", b"331 whose?\r\n"), ("PASS", b"230 fine\r\n"), ("QUIT", b"221 bye\r\n")],
+)
 
 
 def ssh(connection):
