@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rustls::sign::CertifiedKey;
-use sidestream_flow::{ExchangeId, Peer, Transport};
+use sidestream_flow::{ExchangeId, MessageId, Peer, Transport};
 use sidestream_record::{Alteration, Closed, DialFailure, Event, Failure};
 use tracing::trace;
 
 use crate::cx::Cx;
 use crate::datagrams::Datagrams;
-use crate::hooks::Verdict;
+use crate::hooks::{MessageVerdict, Verdict};
 use crate::http::Http;
 use crate::leg::Leg;
 use crate::mediated::Mediated;
@@ -65,6 +65,7 @@ impl Conn {
             client: Leg::default(),
             servers: Vec::new(),
             upstream_tls: None,
+            held_messages: 0,
             received: 0,
             sent: 0,
         };
@@ -178,8 +179,9 @@ impl Conn {
     ///
     /// # Errors
     ///
-    /// If there is no such WebSocket over HTTP/1, if that side of it is closed, or if the message
-    /// is not one that can be sent.
+    /// If there is no such WebSocket to which anything can be added, as there is none where HTTP/2
+    /// passes as it is sent; if that side of it is closed; or if the message is not one that can be
+    /// sent.
     pub fn inject(
         &mut self,
         exchange: ExchangeId,
@@ -188,10 +190,12 @@ impl Conn {
         now: Instant,
     ) -> Result<(), InjectError> {
         self.cx.now = now;
+        let cx = &mut self.cx;
         let injected = match &mut self.layer {
-            Layer::WebSocket(layer) if !self.done => {
-                layer.inject(exchange, to, message, &mut self.cx)
-            }
+            _ if self.done => Err(InjectError::NotOpen),
+            Layer::Mediated(layer) => layer.inject(exchange, to, message, cx),
+            Layer::Translate(layer) => layer.inject(exchange, to, message, cx),
+            Layer::WebSocket(layer) => layer.inject(exchange, to, message, cx),
             _ => Err(InjectError::NotOpen),
         };
         self.cx.flush();
@@ -250,6 +254,9 @@ impl Conn {
             Input::Verdict(exchange, verdict) => {
                 cx.told.push_back(Told::Verdict(exchange, verdict));
             }
+            Input::MessageVerdict(message, verdict) => {
+                cx.told.push_back(Told::MessageVerdict(message, verdict));
+            }
             Input::Via { server, via } => {
                 if let Some(leg) = cx.servers.get_mut(server as usize) {
                     leg.forwards = via.forwards;
@@ -290,6 +297,7 @@ pub(crate) enum Told {
     Established(Peer),
     Expired(Timer),
     Leaf(Result<Arc<CertifiedKey>, String>),
+    MessageVerdict(MessageId, Box<MessageVerdict>),
     Opened(u32),
     OpenFailed(u32, DialFailure),
     Reset(Peer),
@@ -354,7 +362,8 @@ impl Layer {
 
     fn wants(&self, peer: Peer) -> bool {
         match self {
-            Self::Datagrams(_) | Self::Multiplexed(_) | Self::Raw(_) | Self::WebSocket(_) => true,
+            Self::Datagrams(_) | Self::Multiplexed(_) | Self::Raw(_) => true,
+            Self::WebSocket(layer) => layer.wants(peer),
             Self::Http(layer) => layer.wants(peer),
             Self::Mediated(layer) => layer.wants(peer),
             Self::Secure(layer) => layer.wants(peer),

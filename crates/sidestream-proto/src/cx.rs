@@ -40,6 +40,8 @@ pub(crate) struct Cx {
     pub(crate) servers: Vec<Leg>,
     /// What the client offered, as its further servers are to be offered it.
     pub(crate) upstream_tls: Option<Box<Offered>>,
+    /// How much hooks hold of WebSocket messages.
+    pub(crate) held_messages: usize,
     pub(crate) received: u64,
     pub(crate) sent: u64,
 }

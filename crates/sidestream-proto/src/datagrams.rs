@@ -83,6 +83,7 @@ impl Datagrams {
             Told::Established(_)
             | Told::Leaf(_)
             | Told::Resumed(_)
+            | Told::MessageVerdict(..)
             | Told::Verdict(..)
             | Told::TlsFailed(..) => Next::Stay,
         }

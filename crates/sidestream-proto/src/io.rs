@@ -8,10 +8,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
-use sidestream_flow::{ExchangeId, Peer};
+use sidestream_flow::{ExchangeId, MessageId, Peer};
 use sidestream_record::{DialFailure, DnsMessage, Event, Via};
 
-use crate::hooks::{Question, Verdict};
+use crate::hooks::{MessageQuestion, MessageVerdict, Question, Verdict};
 
 /// Something that happened, told to the machine.
 #[derive(Debug)]
@@ -55,6 +55,8 @@ pub enum Input {
     Stop,
     /// The instant of the last [`Output::Wait`] has come.
     Timeout,
+    /// What becomes of a WebSocket message that [`Output::AskMessage`] asked about.
+    MessageVerdict(MessageId, Box<MessageVerdict>),
     /// What becomes of a message that [`Output::Ask`] asked about.
     Verdict(ExchangeId, Box<Verdict>),
     /// A server is about to be told of as [`Opened`](Self::Opened) that another proxy leads to.
@@ -74,6 +76,9 @@ pub enum Output {
     /// Have hooks judge a message that waits meanwhile, and answer with [`Input::Verdict`]. Other
     /// exchanges go on.
     Ask(Box<Question>),
+    /// Have hooks judge a WebSocket message that waits meanwhile, and answer with
+    /// [`Input::MessageVerdict`]. What the other side says goes on.
+    AskMessage(Box<MessageQuestion>),
     /// Nothing more will come: once what was sent is written, drop every connection.
     Done,
     /// Record an event.

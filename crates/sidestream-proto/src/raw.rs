@@ -102,6 +102,7 @@ impl Raw {
             | Told::Leaf(_)
             | Told::Opened(_)
             | Told::Resumed(_)
+            | Told::MessageVerdict(..)
             | Told::Verdict(..) => Next::Stay,
         }
     }

@@ -114,7 +114,11 @@ impl Secure {
             Told::OpenFailed(_, failure) => return Next::Fail(Failure::Dial(failure)),
             Told::Expired(Timer::Handshake) => return self.too_slow(),
             Told::Stop => return Next::Fail(Failure::Stopped),
-            Told::Expired(_) | Told::Opened(_) | Told::Resumed(_) | Told::Verdict(..) => {}
+            Told::Expired(_)
+            | Told::Opened(_)
+            | Told::Resumed(_)
+            | Told::Verdict(..)
+            | Told::MessageVerdict(..) => {}
         }
         Next::Stay
     }

@@ -145,6 +145,7 @@ impl Sniff {
             | Told::Expired(Timer::Idle | Timer::RequestHead | Timer::ResponseHead)
             | Told::Leaf(_)
             | Told::Resumed(_)
+            | Told::MessageVerdict(..)
             | Told::Verdict(..) => Next::Stay,
         }
     }

@@ -147,6 +147,7 @@ impl Udp {
                 // Datagrams have no connection to be ended, or spliced, and no exchanges for hooks.
                 Output::Abort(_)
                 | Output::Ask(_)
+                | Output::AskMessage(_)
                 | Output::NeedLeaf(_)
                 | Output::Shutdown(_)
                 | Output::Splice { .. } => {}

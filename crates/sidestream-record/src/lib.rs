@@ -28,4 +28,4 @@ pub use passed::{Offered, PassReason, Passed};
 pub use sink::{Recorded, Sink};
 pub use tls::{ClientCertificate, HelloDifference, HelloPart, Tls, TlsVersion};
 pub use via::{Forwards, Via};
-pub use websocket::{WebSocketKind, WebSocketMessage};
+pub use websocket::{MessageChange, MessageEdit, WebSocketKind, WebSocketMessage};

@@ -28,6 +28,34 @@ pub struct WebSocketMessage {
     pub ended: bool,
     /// Whether the user sent it in the sender's place.
     pub injected: bool,
+    /// What a hook did to another one, in whose place this stands.
+    pub edit: Option<Box<MessageEdit>>,
+}
+
+/// What a hook did to a message that is recorded before, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageEdit {
+    /// The message.
+    pub of: MessageId,
+    /// Who did it: the rule, as the user wrote it.
+    pub by: String,
+    /// What was done.
+    pub change: MessageChange,
+}
+
+/// What became of a message that hooks wanted to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MessageChange {
+    /// It did not go on.
+    Dropped,
+    /// It went on with this content.
+    Replaced,
+    /// It was longer than hooks may hold, so it went on as it came.
+    TooLong {
+        /// How many bytes they may hold.
+        limit_bytes: u64,
+    },
 }
 
 /// What a WebSocket message is (RFC 6455 §5.2).

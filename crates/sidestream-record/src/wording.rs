@@ -12,7 +12,7 @@ use crate::{
     WebSocketKind, WebSocketMessage,
 };
 
-pub use altered::alteration;
+pub use altered::{alteration, message_edit};
 
 /// One finished thing in one line, in parts that a user interface may color or align.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -189,7 +189,8 @@ pub fn web_socket(flow: &Flow, url: &str, message: &WebSocketMessage) -> Line {
     let failure = (!message.ended).then_some("cut short");
     let injected = message.injected.then_some("injected");
     let kind = web_socket_kind(message.kind);
-    let outcome = [Some(&*kind), Some(&*quoted(message)), injected, failure];
+    let edit = message.edit.as_deref().map(message_edit);
+    let outcome = [Some(&*kind), Some(&*quoted(message)), injected, edit.as_deref(), failure];
     let outcome: Vec<_> = outcome.into_iter().flatten().filter(|part| !part.is_empty()).collect();
     Line {
         process: process(flow.process.as_deref()),

@@ -12,7 +12,8 @@ use sidestream::record::{
 use super::process::Process;
 use super::schema::{
     Alteration, ClientCertificate, Content, Difference, Differences, Dns, Error, Headers, Interim,
-    Line, Message, Offered, Passed, Question, Record, Request, Response, ServerTls, Timing, Tls,
+    Line, Message, MessageEdit, Offered, Passed, Question, Record, Request, Response, ServerTls,
+    Timing, Tls,
 };
 use super::text::Text;
 use crate::outcome::outcome;
@@ -190,7 +191,18 @@ fn web_socket(url: &str, message: &WebSocketMessage) -> Message {
         encoded: message.encoded,
         ended: message.ended,
         injected: message.injected,
+        edit: message.edit.as_deref().map(message_edit),
     }
+}
+
+fn message_edit(edit: &record::MessageEdit) -> MessageEdit {
+    let what = match edit.change {
+        record::MessageChange::Dropped => "dropped",
+        record::MessageChange::Replaced => "replaced",
+        record::MessageChange::TooLong { .. } => "too_long",
+        _ => "other",
+    };
+    MessageEdit { of: edit.of.0, by: edit.by.clone(), what, text: wording::message_edit(edit) }
 }
 
 fn headers(fields: &Fields, redact: &Redact) -> Headers {

@@ -166,6 +166,16 @@ pub(super) struct Message {
     pub(super) ended: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) injected: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) edit: Option<MessageEdit>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct MessageEdit {
+    pub(super) of: u64,
+    pub(super) by: String,
+    pub(super) what: &'static str,
+    pub(super) text: String,
 }
 
 #[derive(Debug, Serialize)]

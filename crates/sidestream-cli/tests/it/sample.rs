@@ -240,6 +240,7 @@ pub(crate) fn web_socket() -> Play {
             encoded: false,
             ended: true,
             injected: false,
+            edit: None,
         };
         play.tell(Event::WebSocket(Box::new(message)));
     };

@@ -6,6 +6,7 @@
 
 mod framing;
 mod gather;
+mod messages;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub(crate) use framing::{
     reframed_response,
 };
 pub(crate) use gather::Gathered;
+pub(crate) use messages::Wanted;
+pub use messages::{MessageQuestion, MessageVerdict, MessageWant};
 
 /// What hooks want to see of which exchanges.
 pub trait Interest: fmt::Debug + Send + Sync {
@@ -30,6 +33,14 @@ pub trait Interest: fmt::Debug + Send + Sync {
 
     /// Returns what is wanted of a final response whose head came.
     fn in_response(&self, request: &Asked, response: &ResponseHead) -> Want;
+
+    /// Returns whose messages are wanted of a WebSocket that this response opened; nobody's by
+    /// default.
+    ///
+    /// It is asked once for each WebSocket, and control frames are never held.
+    fn in_messages(&self, _request: &Asked, _response: &ResponseHead) -> MessageWant {
+        MessageWant::default()
+    }
 }
 
 /// How much of a message a hook wants before it goes on.
@@ -47,10 +58,10 @@ pub enum Want {
 /// What hooks may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How long a body may be that is held whole; a longer one goes on as it came. 8 MiB by
-    /// default.
+    /// How long a body or a message may be that is held whole; a longer one goes on as it came.
+    /// 8 MiB by default.
     pub body_bytes: usize,
-    /// How much of bodies may be held of one connection. 64 MiB by default.
+    /// How much of them may be held of one connection. 64 MiB by default.
     pub connection_bytes: usize,
 }
 

@@ -186,7 +186,8 @@ impl Http {
             }
             Told::Expired(Timer::Handshake | Timer::Idle | Timer::Sniff)
             | Told::Established(Peer::Client)
-            | Told::Leaf(_) => {}
+            | Told::Leaf(_)
+            | Told::MessageVerdict(..) => {}
         }
         self.advance(cx)
     }

@@ -16,7 +16,7 @@ use crate::multiplexed::Multiplexed;
 use crate::raw::Raw;
 use crate::sniff::{Sniff, Way};
 use crate::timers::Timer;
-use crate::websocket::{Extensions, WebSocket};
+use crate::websocket::WebSocket;
 
 /// A response that was read and is not sent on yet.
 pub(crate) struct Answer {
@@ -247,7 +247,7 @@ impl Http {
             cx.event(Event::Defect { exchange, from, what: what.into() });
             return self.pass_raw(cx);
         }
-        let Some(Flight { id: exchange, failure, .. }) = self.flights.pop_front() else {
+        let Some(Flight { id: exchange, failure, seen, .. }) = self.flights.pop_front() else {
             return Step::Idle;
         };
         let upgraded = (head.status == 101).then(|| http1::upgrade(&head.fields)).flatten();
@@ -263,8 +263,7 @@ impl Http {
             let secure = matches!(self.place, Place::Server { secure: true, .. });
             Layer::Sniff(Sniff::inside(Way::Server(server), secure))
         } else if WebSocket::is_next(head) {
-            let extensions = Extensions::agreed(&head.fields);
-            Layer::WebSocket(Box::new(WebSocket::new(server, exchange, &extensions, cx)))
+            Layer::WebSocket(Box::new(WebSocket::new(server, exchange, seen.as_ref(), head, cx)))
         } else {
             Layer::Raw(Raw::new(server, cx))
         };

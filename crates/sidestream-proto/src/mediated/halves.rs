@@ -64,7 +64,8 @@ impl Mediated {
         if let Ok(head) = head::response(fields.clone()) {
             stream.response.begun = !head.is_interim();
             if stream.response.begun {
-                stream.socket.answered(exchange, Peer::Server(self.server), &head, cx);
+                let server = Peer::Server(self.server);
+                stream.socket.answered(exchange, server, stream.seen.as_ref(), &head, cx);
             }
             if stream.response.begun && stream.method() != "CONNECT" {
                 stream.response.want = cx.want_response(stream.seen.as_deref(), &head);
@@ -85,31 +86,17 @@ impl Mediated {
 
     pub(super) fn data(&mut self, id: u32, part: Part, bytes: Bytes, end: bool, cx: &mut Cx) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        let from = if part == Part::Request { Peer::Client } else { Peer::Server(self.server) };
-        if let Some(tap) = stream.socket.tap() {
-            let _lost = tap.read(from, bytes.clone(), cx);
-        } else if !bytes.is_empty() {
+        if stream.socket.tap().is_some() {
+            return self.socket_data(id, part, bytes, end, cx);
+        }
+        if !bytes.is_empty() {
             let (exchange, data) = (stream.exchange, bytes.clone());
             cx.event(Event::Body { exchange, part, data });
         }
-        if end {
-            stream.socket.finish(from, cx);
-        }
-        self.bound_sockets(id, from, cx);
-        let Some(stream) = self.streams.get_mut(&id) else { return };
-        stream.half(part).waiting.push_back(Item::Data { bytes, end, counted: false });
+        let count = bytes.len();
+        stream.half(part).waiting.push_back(Item::Data { bytes, end, count });
         self.came(id, part, end, cx);
         self.gather(id, part, cx);
-    }
-
-    /// Reads a WebSocket no more if with it all of them hold too much.
-    fn bound_sockets(&mut self, id: u32, from: Peer, cx: &mut Cx) {
-        let all = self.streams.values().map(|stream| &stream.socket);
-        if Socket::exceed(all)
-            && let Some(stream) = self.streams.get_mut(&id)
-        {
-            stream.socket.lose(from, stream.exchange, cx);
-        }
     }
 
     pub(super) fn trailers(&mut self, id: u32, part: Part, fields: Fields, cx: &mut Cx) {
@@ -121,7 +108,7 @@ impl Mediated {
         self.gather(id, part, cx);
     }
 
-    fn came(&mut self, id: u32, part: Part, end: bool, cx: &mut Cx) {
+    pub(super) fn came(&mut self, id: u32, part: Part, end: bool, cx: &mut Cx) {
         if let Some(stream) = self.streams.get_mut(&id).filter(|_| end) {
             stream.half(part).came = true;
             cx.event(Event::PartEnded { exchange: stream.exchange, part });
@@ -160,14 +147,12 @@ impl Mediated {
                         return stream.request.waiting.push_front(Item::Head { fields, end });
                     }
                 }
-                (Item::Data { bytes, end, counted }, Some(there)) => {
+                (Item::Data { bytes, end, count }, Some(there)) => {
                     if server_end.queued(there) >= HIGH_WATER {
-                        let item = Item::Data { bytes, end, counted };
+                        let item = Item::Data { bytes, end, count };
                         return stream.request.waiting.push_front(item);
                     }
-                    if !counted {
-                        client_end.consumed(id, bytes.len());
-                    }
+                    client_end.consumed(id, count);
                     server_end.send_data(there, bytes, end);
                 }
                 (Item::Trailers(fields), Some(there)) => server_end.send_trailers(there, fields),
@@ -186,10 +171,8 @@ impl Mediated {
         }
         while let Some(item) = stream.request.waiting.pop_front() {
             match item {
-                Item::Data { bytes, end, counted } => {
-                    if !counted {
-                        client_end.consumed(id, bytes.len());
-                    }
+                Item::Data { bytes, end, count } => {
+                    client_end.consumed(id, count);
                     if let Some((server, sending)) = to {
                         sending.content(Peer::Server(server), bytes, cx);
                         if end {
@@ -217,13 +200,13 @@ impl Mediated {
         while let Some(item) = stream.response.waiting.pop_front() {
             match item {
                 Item::Head { fields, end } => client_end.send_head(id, &fields, end),
-                Item::Data { bytes, end, counted } => {
+                Item::Data { bytes, end, count } => {
                     if client_end.queued(id) >= HIGH_WATER {
-                        let item = Item::Data { bytes, end, counted };
+                        let item = Item::Data { bytes, end, count };
                         return stream.response.waiting.push_front(item);
                     }
-                    if let Some(there) = there.filter(|_| !counted) {
-                        server_end.consumed(there, bytes.len());
+                    if let Some(there) = there {
+                        server_end.consumed(there, count);
                     }
                     client_end.send_data(id, bytes, end);
                 }
@@ -235,11 +218,12 @@ impl Mediated {
     /// Takes an exchange out. What it still held counts as consumed, for nobody will.
     pub(super) fn forget(&mut self, id: u32, failure: Option<Failure>, cx: &mut Cx) {
         let Some(mut stream) = self.streams.remove(&id) else { return };
+        let [asked, answered] = stream.socket.untaken();
         stream.socket.end(cx);
         self.end_detour(id, cx);
-        self.client_end.consumed(id, stream.request.uncounted());
+        self.client_end.consumed(id, stream.request.uncounted() + asked);
         if let Some(there) = stream.there {
-            self.server_end.consumed(there, stream.response.uncounted());
+            self.server_end.consumed(there, stream.response.uncounted() + answered);
         }
         cx.event(Event::ExchangeEnded { exchange: stream.exchange, failure });
     }

@@ -37,10 +37,8 @@ impl Mediated {
         }
         let mut taken = 0;
         for item in &mut half.waiting {
-            if let Item::Data { bytes, counted, .. } = item
-                && !std::mem::replace(counted, true)
-            {
-                taken += bytes.len();
+            if let Item::Data { count, .. } = item {
+                taken += std::mem::take(count);
             }
         }
         let limits = cx.config.hook_limits;
@@ -111,7 +109,7 @@ impl Mediated {
         }
     }
 
-    fn kill(&mut self, id: u32, by: String, cx: &mut Cx) {
+    pub(super) fn kill(&mut self, id: u32, by: String, cx: &mut Cx) {
         let Some(stream) = self.streams.get(&id) else { return };
         cx.edited(stream.exchange, &by, Change::Killed);
         self.end_there(id, ErrorCode::CANCEL);
@@ -144,7 +142,7 @@ impl Mediated {
         (response.begun, response.came) = (true, true);
         response.waiting.push_back(Item::Head { fields, end: body.is_empty() });
         if !body.is_empty() {
-            response.waiting.push_back(Item::Data { bytes: body, end: true, counted: true });
+            response.waiting.push_back(Item::Data { bytes: body, end: true, count: 0 });
         }
         Ok(())
     }
@@ -248,7 +246,7 @@ impl Half {
             *end = body.is_empty() && !trailers;
         }
         if !body.is_empty() {
-            self.waiting.insert(at + 1, Item::Data { bytes: body, end: !trailers, counted: true });
+            self.waiting.insert(at + 1, Item::Data { bytes: body, end: !trailers, count: 0 });
         }
     }
 }

@@ -9,6 +9,7 @@ mod detour;
 mod ends;
 mod halves;
 mod hooked;
+mod sockets;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -120,6 +121,10 @@ impl Mediated {
             }
             Told::Established(Peer::Server(server)) if self.is_detour(server) => {
                 self.detour_ready(server, cx);
+                Ok(())
+            }
+            Told::MessageVerdict(message, verdict) => {
+                self.judged_message(message, *verdict, cx);
                 Ok(())
             }
             Told::Verdict(exchange, verdict) => {

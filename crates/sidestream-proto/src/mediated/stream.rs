@@ -20,8 +20,8 @@ pub(super) enum Item {
     Data {
         bytes: Bytes,
         end: bool,
-        /// It was said to be consumed.
-        counted: bool,
+        /// How many bytes count as consumed once it goes on: none of what was said to be before.
+        count: usize,
     },
     Trailers(Fields),
 }
@@ -60,8 +60,8 @@ impl Half {
     /// Returns how many bytes of content wait that were not said to be consumed.
     pub(super) fn uncounted(&self) -> usize {
         let bytes = |item: &Item| match item {
-            Item::Data { bytes, counted: false, .. } => bytes.len(),
-            Item::Data { .. } | Item::Head { .. } | Item::Trailers(_) => 0,
+            Item::Data { count, .. } => *count,
+            Item::Head { .. } | Item::Trailers(_) => 0,
         };
         self.waiting.iter().map(bytes).sum()
     }

@@ -84,6 +84,7 @@ impl Multiplexed {
             | Told::Leaf(_)
             | Told::Opened(_)
             | Told::Resumed(_)
+            | Told::MessageVerdict(..)
             | Told::Verdict(..) => {}
         }
         self.stop(cx)

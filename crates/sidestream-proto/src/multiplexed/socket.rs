@@ -1,9 +1,12 @@
 //! WebSockets inside streams (RFC 8441).
 
+use std::sync::Arc;
+
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Event, Fields, RequestHead, ResponseHead};
 
 use crate::cx::Cx;
+use crate::hooks::Asked;
 use crate::websocket::{Extensions, Tap};
 
 /// What the WebSockets of one connection may hold together of messages that are under way.
@@ -31,6 +34,7 @@ impl Socket {
         &mut self,
         exchange: ExchangeId,
         server: Peer,
+        request: Option<&Arc<Asked>>,
         response: &ResponseHead,
         cx: &Cx,
     ) {
@@ -40,8 +44,8 @@ impl Socket {
         *self = match response.status {
             200..=299 => {
                 let extensions = Extensions::agreed(&response.fields);
-                let limits = cx.config.websocket;
-                Self::Open(Box::new(Tap::new(exchange, server, &extensions, limits)))
+                let wanted = cx.want_messages(request, response);
+                Self::Open(Box::new(Tap::new(exchange, server, &extensions, wanted, cx)))
             }
             _ => Self::None,
         };
@@ -76,10 +80,22 @@ impl Socket {
         tap.give_up(cx);
     }
 
-    /// Tells of what a peer has not sent to its end, and will not.
-    pub(crate) fn finish(&mut self, from: Peer, cx: &mut Cx) {
-        if let Self::Open(tap) = self {
-            tap.finish(from, cx);
+    /// Returns how much of what the client and the server sent was not said to be taken.
+    pub(crate) fn untaken(&self) -> [usize; 2] {
+        match self {
+            Self::Open(tap) => {
+                let (_, server) = tap.place();
+                [Peer::Client, server].map(|from| tap.untaken(from))
+            }
+            Self::None | Self::Asked => [0; 2],
+        }
+    }
+
+    /// Returns whether more can be taken of a peer.
+    pub(crate) fn wants(&self, from: Peer) -> bool {
+        match self {
+            Self::Open(tap) => tap.wants(from),
+            Self::None | Self::Asked => true,
         }
     }
 

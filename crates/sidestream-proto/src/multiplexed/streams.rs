@@ -178,7 +178,7 @@ impl Streams {
             && !head.is_interim()
         {
             stream.answering = true;
-            stream.socket.answered(exchange, from, head, cx);
+            stream.socket.answered(exchange, from, None, head, cx);
             self.hold(id, bytes)?;
             cx.event(event);
         } else if self.tells_another(from, id, cx) {

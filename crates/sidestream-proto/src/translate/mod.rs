@@ -13,7 +13,7 @@ mod upgrade;
 pub(crate) mod words;
 
 use rustls::pki_types::ServerName;
-use sidestream_flow::Peer;
+use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Alteration, Event, Failure};
 
 use self::from_http1::FromHttp1;
@@ -21,6 +21,7 @@ use self::from_http2::FromHttp2;
 use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::http2::{ErrorCode, Malformed};
+use crate::websocket::{InjectError, Injection};
 
 /// What may wait for a stream's window, or from a side that is not being read.
 const HIGH_WATER: usize = 64 * 1024;
@@ -67,6 +68,20 @@ impl Translate {
     pub(crate) fn drained(&mut self, peer: Peer, cx: &mut Cx) {
         if let (Self::FromHttp2(layer), Peer::Server(server)) = (self, peer) {
             layer.drained(server, cx);
+        }
+    }
+
+    /// Sends a message of the user's own to a peer in a WebSocket.
+    pub(crate) fn inject(
+        &mut self,
+        exchange: ExchangeId,
+        to: Peer,
+        injection: Injection,
+        cx: &mut Cx,
+    ) -> Result<(), InjectError> {
+        match self {
+            Self::FromHttp1(layer) => layer.inject(exchange, to, injection, cx),
+            Self::FromHttp2(layer) => layer.inject(exchange, to, injection, cx),
         }
     }
 

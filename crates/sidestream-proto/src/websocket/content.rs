@@ -20,6 +20,9 @@ pub(super) struct Content {
     sent_bytes: u64,
     utf8: Option<Utf8>,
     room: usize,
+    /// How much of the content was taken out already.
+    spilled: usize,
+    is_spilled: bool,
 }
 
 /// What was done to the content before it was sent.
@@ -49,6 +52,8 @@ impl Content {
             sent_bytes: 0,
             utf8,
             room,
+            spilled: 0,
+            is_spilled: false,
         }
     }
 
@@ -63,8 +68,33 @@ impl Content {
 
     /// Remembers a stretch as it was sent, for the case that it cannot be inflated.
     pub(super) fn remember(&mut self, wire: &[u8]) {
-        keep(&mut self.sent, wire, self.room);
+        if !self.is_spilled {
+            keep(&mut self.sent, wire, self.room);
+        }
         self.sent_bytes += wire.len() as u64;
+    }
+
+    /// Takes out what came since the last time, and keeps no more of all than that.
+    pub(super) fn spill(&mut self, most: usize) -> Vec<u8> {
+        let since = self.data.split_off(self.spilled.min(self.data.len()));
+        let kept = since.len().min(most.saturating_sub(self.data.len()));
+        self.data.extend_from_slice(&since[..kept]);
+        self.dropped += (since.len() - kept) as u64;
+        self.spilled = self.data.len();
+        // What was taken out cannot be taken back for what was sent.
+        self.sent = Vec::new();
+        self.is_spilled = true;
+        since
+    }
+
+    /// Returns how much of the content is held.
+    pub(super) const fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Returns whether what is held is what the sender means.
+    pub(super) const fn is_readable(&self) -> bool {
+        matches!(self.coding, Coding::Plain | Coding::Deflated)
     }
 
     /// Gives up inflating: the content is what was sent.
@@ -110,7 +140,7 @@ impl Content {
 
 /// Appends as much as there is room for, and returns how much that was.
 fn keep(to: &mut Vec<u8>, bytes: &[u8], room: usize) -> usize {
-    let kept = bytes.len().min(room - to.len());
+    let kept = bytes.len().min(room.saturating_sub(to.len()));
     to.extend_from_slice(&bytes[..kept]);
     kept
 }

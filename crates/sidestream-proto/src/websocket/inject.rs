@@ -34,7 +34,7 @@ pub enum InjectError {
     #[error("that side of the WebSocket is closed")]
     Closed,
     /// The connection passes as it is sent, so that nothing can be added.
-    #[error("no WebSocket of that exchange is open over HTTP/1")]
+    #[error("no WebSocket of that exchange is open that anything can be added to")]
     NotOpen,
     /// The content of a control frame is too long.
     #[error("a control frame carries at most 125 bytes; shorten the content")]

@@ -138,6 +138,11 @@ impl MessageReader {
         between.then_some(self.data.is_some())
     }
 
+    /// Returns the message that is being put together, fragments of which may still come.
+    pub(super) const fn data(&mut self) -> Option<&mut Content> {
+        self.data.as_mut()
+    }
+
     /// Returns whether a close came.
     pub(super) const fn is_closed(&self) -> bool {
         self.closed

@@ -65,6 +65,29 @@ impl FrameReader {
         }
     }
 
+    /// Takes the next piece, its payload as it was sent, and returns as well what it was on the
+    /// wire.
+    pub(super) fn poll_wire(
+        &mut self,
+        buf: &mut Bytes,
+    ) -> Result<Option<(Piece, Bytes)>, FrameError> {
+        match &mut self.payload {
+            None => Ok(self.poll_head(buf)?.map(|piece| {
+                let bytes = FrameHead::bytes([self.head[0], self.head[1]]);
+                (piece, Bytes::copy_from_slice(&self.head[..bytes]))
+            })),
+            Some(Payload { left: 0, .. }) => {
+                self.payload = None;
+                Ok(Some((Piece::End, Bytes::new())))
+            }
+            Some(_) if buf.is_empty() => Ok(None),
+            Some(payload) => {
+                let wire = payload.take_wire(buf);
+                Ok(Some((Piece::Payload(wire.clone()), wire)))
+            }
+        }
+    }
+
     /// Returns the bytes that were taken and not yielded: of a head that is not whole, or is in
     /// error.
     pub fn unread(&self) -> &[u8] {
@@ -100,12 +123,16 @@ impl FrameReader {
 }
 
 impl Payload {
-    fn take(&mut self, buf: &mut Bytes) -> Bytes {
+    fn take_wire(&mut self, buf: &mut Bytes) -> Bytes {
         let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len());
-        let wire = buf.split_to(count);
-        let offset = self.read;
         self.read += count as u64;
         self.left -= count as u64;
+        buf.split_to(count)
+    }
+
+    fn take(&mut self, buf: &mut Bytes) -> Bytes {
+        let offset = self.read;
+        let wire = self.take_wire(buf);
         let Some(key) = self.key else { return wire };
         let mut clear = BytesMut::from(&wire[..]);
         mask(&mut clear, key, offset);

@@ -3,13 +3,16 @@
 use std::mem;
 
 use bytes::Bytes;
-use sidestream_flow::{ExchangeId, Peer};
-use sidestream_record::{Event, WebSocketKind, WebSocketMessage};
+use sidestream_flow::{ExchangeId, MessageId, Peer};
+use sidestream_record::{Event, Failure, WebSocketKind, WebSocketMessage};
 
+use super::gate::{self, Gate, Let};
 use super::handshake::masking_key;
 use super::inject::{InjectError, Injection, Waiting};
-use super::{Defect, Extensions, FrameError, Item, Limits, Message, MessageReader, Role};
+use super::told::{self, Told};
+use super::{Extensions, FrameError, Item, Message, MessageReader, Role};
 use crate::cx::Cx;
+use crate::hooks::{MessageVerdict, Wanted};
 
 /// What is read of one WebSocket, whatever carries it.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub(crate) struct Tap {
 #[derive(Debug)]
 struct Side {
     reader: MessageReader,
+    /// Holds messages that hooks want to see.
+    gate: Option<Box<Gate>>,
     /// Frames cannot be told apart any more, or are not to be.
     lost: bool,
     /// What is to be put between its messages.
@@ -31,21 +36,54 @@ struct Side {
     closed: bool,
 }
 
+/// What goes on of what a peer sent, and how far that is.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    pub(crate) bytes: Bytes,
+    /// How many bytes of what came are done with: fewer while some wait, and where the user's own
+    /// are among those that go on they do not count.
+    pub(crate) taken: usize,
+    /// The end of that side goes on behind them.
+    pub(crate) end: bool,
+    /// Frames of that side cannot be told apart any more.
+    pub(crate) lost: bool,
+    /// The WebSocket is to end.
+    pub(crate) failure: Option<Failure>,
+}
+
 impl Tap {
     /// Reads what follows the opening handshake with that server, which was that exchange.
     pub(crate) fn new(
         exchange: ExchangeId,
         server: Peer,
         extensions: &Extensions,
-        limits: Limits,
+        wanted: Option<Wanted>,
+        cx: &Cx,
     ) -> Self {
-        let side = |role| Side {
-            reader: MessageReader::new(role, extensions, limits),
-            lost: false,
-            waiting: Waiting::default(),
-            closed: false,
+        let side = |role, from| {
+            let wanted = wanted.clone().filter(|it| match role {
+                Role::Client => it.want.from_client,
+                Role::Server => it.want.from_server,
+            });
+            let mut limits = cx.config.websocket;
+            if wanted.is_some() {
+                let most = cx.config.hook_limits.body_bytes.max(limits.max_message_bytes);
+                limits.max_message_bytes = most.saturating_add(gate::OVERSHOOT_BYTES);
+            }
+            let takes_over = extensions.deflate.map(|deflate| match role {
+                Role::Client => !deflate.client_no_context_takeover,
+                Role::Server => !deflate.server_no_context_takeover,
+            });
+            Side {
+                reader: MessageReader::new(role, extensions, limits),
+                gate: wanted.map(|it| Box::new(Gate::new(exchange, from, it, takes_over))),
+                lost: false,
+                waiting: Waiting::default(),
+                closed: false,
+            }
         };
-        Self { exchange, server, sides: [side(Role::Client), side(Role::Server)] }
+        let sides = [side(Role::Client, Peer::Client), side(Role::Server, server)];
+        Self { exchange, server, sides }
     }
 
     /// Tells of the messages that are complete with these bytes.
@@ -67,7 +105,7 @@ impl Tap {
     fn step(&mut self, from: Peer, bytes: &mut Bytes, cx: &mut Cx) -> Result<bool, FrameError> {
         let side = self.side(from);
         if side.lost {
-            tell_bytes(from, mem::take(bytes), cx);
+            told::bytes(from, mem::take(bytes), cx);
             return Ok(false);
         }
         match side.reader.poll(bytes) {
@@ -77,81 +115,162 @@ impl Tap {
                 Ok(true)
             }
             Ok(Some(Item::Defect(defect))) => {
-                tell_defect(from, defect, cx);
+                told::defect(from, defect, cx);
                 Ok(true)
             }
             Err(error) => {
-                tell_defect(from, error.into(), cx);
+                told::defect(from, error.into(), cx);
                 self.lose(from, cx);
-                tell_bytes(from, mem::take(bytes), cx);
+                told::bytes(from, mem::take(bytes), cx);
                 Err(error)
             }
         }
     }
 
-    /// Reads what a peer sent, and sends it on with what waited put between its messages.
-    ///
-    /// # Errors
-    ///
-    /// As of [`read`](Self::read); all was sent on.
-    pub(super) fn pass(
-        &mut self,
-        from: Peer,
-        mut bytes: Bytes,
-        cx: &mut Cx,
-    ) -> Result<(), FrameError> {
-        let to = self.other(from);
-        if self.side(from).waiting.is_empty() {
-            let read = self.read(from, bytes.clone(), cx);
-            cx.send(to, bytes);
-            return read;
+    /// Reads what a peer sent, and returns what of it goes on, with what waited put between its
+    /// messages.
+    pub(crate) fn pass(&mut self, from: Peer, bytes: Bytes, cx: &mut Cx) -> Passed {
+        let side = self.side(from);
+        if let Some(gate) = &mut side.gate {
+            let passed = gate.push(bytes, &mut side.reader, cx);
+            return self.let_through(from, passed, cx);
         }
+        let taken = bytes.len();
+        if side.waiting.is_empty() {
+            let lost = self.read(from, bytes.clone(), cx).is_err();
+            return Passed { bytes, taken, lost, ..Passed::default() };
+        }
+        let (bytes, lost) = self.read_between(from, bytes, cx);
+        Passed { bytes, taken, lost, ..Passed::default() }
+    }
+
+    /// Reads what a peer sent, with what waited put between its messages.
+    fn read_between(&mut self, from: Peer, mut bytes: Bytes, cx: &mut Cx) -> (Bytes, bool) {
+        let mut out = Vec::with_capacity(bytes.len());
         loop {
-            let mut before = bytes.clone();
+            let before = bytes.clone();
             let more = self.step(from, &mut bytes, cx);
-            cx.send(to, before.split_to(before.len() - bytes.len()));
-            self.put(from, cx);
-            if !more? {
-                return Ok(());
+            out.extend_from_slice(&before[..before.len() - bytes.len()]);
+            self.put(from, &mut out, cx);
+            match more {
+                Ok(true) => {}
+                Ok(false) => return (out.into(), false),
+                Err(_boundaries_lost) => return (out.into(), true),
             }
         }
     }
 
-    /// Sends a message of the user's own to a peer, as soon as it does not stand within another.
-    pub(super) fn inject(
+    /// A peer sends no more: returns what of it goes on.
+    pub(crate) fn ended(&mut self, from: Peer, cx: &mut Cx) -> Passed {
+        let passed = match &mut self.side(from).gate {
+            Some(gate) => gate.end(cx),
+            None => Let { end: true, ..Let::default() },
+        };
+        self.let_through(from, passed, cx)
+    }
+
+    /// Returns whether hooks judge that message.
+    pub(crate) fn is_asked(&self, message: MessageId) -> bool {
+        self.sides.iter().any(|it| it.gate.as_ref().is_some_and(|gate| gate.is_asked(message)))
+    }
+
+    /// Hooks judged a message: returns what goes on of what its sender sent.
+    pub(crate) fn judged(
         &mut self,
-        exchange: ExchangeId,
+        message: MessageId,
+        verdict: MessageVerdict,
+        cx: &mut Cx,
+    ) -> Option<(Peer, Passed)> {
+        let from = [Peer::Client, self.server].into_iter().find(|from| {
+            self.side(*from).gate.as_ref().is_some_and(|gate| gate.is_asked(message))
+        })?;
+        let side = self.side(from);
+        let passed = side.gate.as_mut()?.judge(message, verdict, &mut side.reader, cx);
+        Some((from, self.let_through(from, passed, cx)))
+    }
+
+    /// Takes what came out of a gate, which is not needed any more if it gives up.
+    fn let_through(&mut self, from: Peer, passed: Let, cx: &mut Cx) -> Passed {
+        let Let { bytes, taken, leftover, end, failure } = passed;
+        let mut out = bytes;
+        let mut lost = false;
+        if let Some(leftover) = leftover {
+            self.side(from).gate = None;
+            lost = self.read(from, leftover.clone(), cx).is_err();
+            out = [out, leftover].concat().into();
+            if !end {
+                told::blind(cx);
+            }
+        }
+        if !self.side(from).waiting.is_empty() {
+            let mut more = out.to_vec();
+            self.put(from, &mut more, cx);
+            out = more.into();
+        }
+        if end {
+            self.finish(from, cx);
+        }
+        Passed { bytes: out, taken, end, lost, failure }
+    }
+
+    /// Returns whether more can be taken of a peer.
+    pub(crate) fn wants(&self, from: Peer) -> bool {
+        self.sides[usize::from(from != Peer::Client)].gate.as_ref().is_none_or(|it| it.wants())
+    }
+
+    /// Returns how much of what a peer sent was not said to be taken.
+    pub(crate) fn untaken(&self, from: Peer) -> usize {
+        let gate = &self.sides[usize::from(from != Peer::Client)].gate;
+        gate.as_ref().map_or(0, |gate| gate.untaken())
+    }
+
+    /// Returns whether messages of either side are held.
+    pub(crate) fn is_gated(&self) -> bool {
+        self.sides.iter().any(|side| side.gate.is_some())
+    }
+
+    /// Returns what goes on with a message of the user's own to a peer, and whose place it takes;
+    /// it waits for as long as it would stand within another.
+    pub(crate) fn inject(
+        &mut self,
         to: Peer,
         injection: Injection,
         cx: &mut Cx,
-    ) -> Result<(), InjectError> {
+    ) -> Result<(Peer, Bytes), InjectError> {
+        let to = if to == Peer::Client { Peer::Client } else { self.server };
         let from = self.other(to);
-        let known = exchange == self.exchange && (to == Peer::Client || to == self.server);
         let side = self.side(from);
-        if !known || side.lost {
+        if side.lost {
             return Err(InjectError::NotOpen);
         }
         injection.check()?;
-        if side.closed || side.reader.is_closed() || cx.leg(to).is_none_or(|leg| leg.shut) {
+        if side.closed || side.reader.is_closed() {
             return Err(InjectError::Closed);
         }
         side.waiting.push(injection)?;
-        self.put(from, cx);
-        Ok(())
+        let mut out = Vec::new();
+        self.put(from, &mut out, cx);
+        Ok((from, out.into()))
     }
 
-    /// Puts on the wire what waited for its place among what a peer sends.
-    fn put(&mut self, from: Peer, cx: &mut Cx) {
-        let to = self.other(from);
+    /// Returns the exchange that opened it, and its server.
+    pub(crate) const fn place(&self) -> (ExchangeId, Peer) {
+        (self.exchange, self.server)
+    }
+
+    /// Appends what waited for its place among what a peer sends.
+    fn put(&mut self, from: Peer, out: &mut Vec<u8>, cx: &mut Cx) {
         loop {
             let side = self.side(from);
-            let Some(within) = side.reader.is_between_frames().filter(|_| !side.lost) else {
-                return;
+            let between = match &side.gate {
+                Some(gate) => gate.is_between_frames(),
+                None => side.reader.is_between_frames(),
             };
+            let Some(within) = between.filter(|_| !side.lost) else { return };
             let Some(injection) = side.waiting.take(within) else { return };
             side.closed |= matches!(injection.kind, WebSocketKind::Close { .. });
             let key = if from == Peer::Client { Some(masking_key(cx)) } else { None };
-            cx.send(to, injection.encode(key));
+            out.extend_from_slice(&injection.encode(key));
             let Injection { kind, data } = injection;
             let message = WebSocketMessage {
                 exchange: self.exchange,
@@ -165,6 +284,7 @@ impl Tap {
                 encoded: false,
                 ended: true,
                 injected: true,
+                edit: None,
             };
             cx.event(Event::WebSocket(Box::new(message)));
         }
@@ -179,11 +299,14 @@ impl Tap {
 
     /// Tells of what a peer has not sent to its end, and will not.
     pub(crate) fn finish(&mut self, from: Peer, cx: &mut Cx) {
+        if let Some(mut gate) = self.side(from).gate.take() {
+            gate.forget(cx);
+        }
         let reader = &mut self.side(from).reader;
         let unread = Bytes::copy_from_slice(reader.unread());
         let cut = reader.finish();
         cut.for_each(|message| self.tell(from, message, cx));
-        tell_bytes(from, unread, cx);
+        told::bytes(from, unread, cx);
     }
 
     /// Tells of what neither peer has sent to its end, and will not.
@@ -192,10 +315,14 @@ impl Tap {
         self.finish(self.server, cx);
     }
 
-    /// Reads the frames of neither side any more: their bytes are told instead.
+    /// Reads the frames of neither side any more, but of those that are held: their bytes are told
+    /// instead.
     pub(crate) fn give_up(&mut self, cx: &mut Cx) {
-        self.lose(Peer::Client, cx);
-        self.lose(self.server, cx);
+        for from in [Peer::Client, self.server] {
+            if self.side(from).gate.is_none() {
+                self.lose(from, cx);
+            }
+        }
     }
 
     fn lose(&mut self, from: Peer, cx: &mut Cx) {
@@ -206,9 +333,10 @@ impl Tap {
     }
 
     /// Returns about how many bytes are held for messages that are under way, and to inflate later
-    /// ones.
+    /// ones. What hooks want to see counts among what they may hold.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.sides.iter().map(|side| side.reader.held_bytes()).sum()
+        let free = self.sides.iter().filter(|side| side.gate.is_none());
+        free.map(|side| side.reader.held_bytes()).sum()
     }
 
     fn side(&mut self, from: Peer) -> &mut Side {
@@ -216,32 +344,6 @@ impl Tap {
     }
 
     fn tell(&self, from: Peer, message: Message, cx: &mut Cx) {
-        let Message { kind, data, dropped, fragments, compressed, encoded, ended } = message;
-        let message = WebSocketMessage {
-            exchange: self.exchange,
-            message: cx.ids.message(),
-            from,
-            kind,
-            data,
-            dropped,
-            fragments,
-            compressed,
-            encoded,
-            ended,
-            injected: false,
-        };
-        cx.event(Event::WebSocket(Box::new(message)));
-    }
-}
-
-fn tell_defect(from: Peer, defect: Defect, cx: &mut Cx) {
-    cx.event(Event::Defect { exchange: None, from, what: defect.to_string() });
-}
-
-/// Tells of bytes that belong to no message.
-fn tell_bytes(from: Peer, data: Bytes, cx: &mut Cx) {
-    if !data.is_empty() {
-        let message = cx.ids.message();
-        cx.event(Event::Data { message, from, data });
+        told::message(Told { exchange: self.exchange, from }, message, cx);
     }
 }

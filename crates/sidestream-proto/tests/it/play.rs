@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustls::crypto::aws_lc_rs::default_provider;
-use sidestream_flow::{ExchangeId, FlowKey, Ids, Peer, Transport};
-use sidestream_proto::hooks::{Question, Verdict};
+use sidestream_flow::{ExchangeId, FlowKey, Ids, MessageId, Peer, Transport};
+use sidestream_proto::hooks::{MessageQuestion, MessageVerdict, Question, Verdict};
 use sidestream_proto::tls::Downstream;
 use sidestream_proto::{Config, Conn, Event, Input, Output, PassRules, Start};
 use sidestream_record::{DialFailure, Point, WebSocketMessage, wording};
@@ -150,6 +150,17 @@ impl Play {
         self.quiet_input(Input::Verdict(ExchangeId(exchange), Box::new(verdict)));
     }
 
+    /// Takes the questions about WebSocket messages since the last time.
+    pub(crate) fn take_messages(&mut self) -> Vec<MessageQuestion> {
+        let asked = self.outputs.extract_if(.., |it| matches!(it, Output::AskMessage(_)));
+        let asked = asked.map(|it| if let Output::AskMessage(it) = it { Some(*it) } else { None });
+        asked.flatten().collect()
+    }
+
+    pub(crate) fn judge_message(&mut self, message: MessageId, verdict: MessageVerdict) {
+        self.quiet_input(Input::MessageVerdict(message, Box::new(verdict)));
+    }
+
     /// Lets time pass in which nothing happens.
     pub(crate) fn wait(&mut self, time: Duration) {
         self.now += time;
@@ -253,6 +264,9 @@ impl fmt::Display for Shown<'_, Input> {
             Input::Reset(peer) => write!(f, "reset {peer}"),
             Input::Stop => f.write_str("stop"),
             Input::Timeout => f.write_str("timeout"),
+            Input::MessageVerdict(message, verdict) => {
+                write!(f, "verdict on message {message} {verdict:?}")
+            }
             Input::Verdict(exchange, verdict) => write!(f, "verdict {exchange} {verdict:?}"),
             Input::Via { server, via } => write!(f, "via {server} {}", via.proxy),
         }
@@ -264,6 +278,7 @@ impl fmt::Display for Shown<'_, Output> {
         match self.0 {
             Output::Abort(peer) => write!(f, "abort {peer}"),
             Output::Ask(question) => write!(f, "ask {}", question.exchange),
+            Output::AskMessage(question) => write!(f, "ask about message {}", question.message),
             Output::Done => f.write_str("done"),
             Output::Event(event) => write!(f, "* {}", Shown(event)),
             Output::Learn(message) => write!(f, "learn {}", wording::dns_answer(message)),
@@ -336,6 +351,9 @@ impl fmt::Display for Shown<'_, Event> {
                 ];
                 let marks = marks.into_iter().filter(|(is, _)| *is);
                 marks.map(|(_, mark)| mark).try_for_each(|mark| f.write_str(mark))?;
+                if let Some(edit) = &message.edit {
+                    write!(f, " {}", wording::message_edit(edit))?;
+                }
                 if *dropped > 0 { write!(f, " {dropped} dropped") } else { Ok(()) }
             }
             Event::Closed(closed) => {

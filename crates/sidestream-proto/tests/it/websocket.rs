@@ -4,6 +4,7 @@ mod bounds;
 mod codec;
 mod ends;
 mod fidelity;
+mod hooks;
 mod inject;
 mod messages;
 pub(crate) mod peer;

@@ -6,7 +6,7 @@ mod rules;
 use std::sync::Arc;
 
 use sidestream_capture::BoxFuture;
-use sidestream_proto::hooks::{Interest, Question, Verdict};
+use sidestream_proto::hooks::{Interest, MessageQuestion, MessageVerdict, Question, Verdict};
 
 pub use rules::{RuleHook, RulesError};
 
@@ -19,4 +19,15 @@ pub trait Hook: Interest {
     ///
     /// The future is dropped when the flow ends meanwhile.
     fn judge(self: Arc<Self>, question: Question) -> BoxFuture<'static, Verdict>;
+
+    /// Judges a message of a WebSocket. It goes on as it came by default.
+    ///
+    /// Those of one side are judged one after the other. The future is dropped when the flow ends
+    /// meanwhile.
+    fn judge_message(
+        self: Arc<Self>,
+        _question: MessageQuestion,
+    ) -> BoxFuture<'static, MessageVerdict> {
+        Box::pin(async { MessageVerdict::Pass })
+    }
 }

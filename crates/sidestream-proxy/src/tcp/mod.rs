@@ -12,8 +12,8 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use sidestream_capture::{BoxFuture, Destination, Dialed, Pending, Stream};
-use sidestream_flow::{ExchangeId, Peer};
-use sidestream_proto::hooks::{Question, Verdict};
+use sidestream_flow::Peer;
+use sidestream_proto::hooks::{MessageQuestion, MessageVerdict, Question, Verdict};
 use sidestream_proto::{Input, Output, Target};
 use sidestream_record::DialFailure;
 use tokio::time::{Sleep, sleep, timeout};
@@ -35,7 +35,8 @@ const LINGER: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(5);
 
 type Accepting = BoxFuture<'static, io::Result<Box<dyn Stream>>>;
-type Judging = BoxFuture<'static, Verdict>;
+/// What hooks come to.
+type Judging = BoxFuture<'static, Input>;
 type Dialing = BoxFuture<'static, Result<Dialed, DialFailure>>;
 
 /// The client's end, before and after it was answered.
@@ -58,7 +59,7 @@ pub(crate) struct Tcp {
     client: Client,
     servers: Vec<Server>,
     /// What hooks look at.
-    judging: Vec<(ExchangeId, Judging)>,
+    judging: Vec<Judging>,
     /// Both connections, once nobody has to look at what they carry.
     splice: Option<Box<Splice>>,
     /// Why the last server was not reached.
@@ -136,6 +137,7 @@ impl Tcp {
             match output {
                 Output::Abort(peer) => self.abort(peer),
                 Output::Ask(question) => self.ask(*question),
+                Output::AskMessage(question) => self.ask_about_message(*question),
                 Output::Done => return None,
                 Output::Event(event) => self.flow.record(event),
                 Output::Learn(message) => self.flow.shared.names.learn(&message),
@@ -191,11 +193,27 @@ impl Tcp {
     /// Has hooks judge a message.
     fn ask(&mut self, question: Question) {
         let exchange = question.exchange;
-        let judging: Judging = match &self.flow.hook {
-            Some(hook) => Arc::clone(hook).judge(question),
-            None => Box::pin(async { Verdict::Pass }),
-        };
-        self.judging.push((exchange, judging));
+        let verdict = self.flow.hook.clone().map(|hook| hook.judge(question));
+        self.judging.push(Box::pin(async move {
+            let verdict = match verdict {
+                Some(verdict) => verdict.await,
+                None => Verdict::Pass,
+            };
+            Input::Verdict(exchange, Box::new(verdict))
+        }));
+    }
+
+    /// Has hooks judge a message of a WebSocket.
+    fn ask_about_message(&mut self, question: MessageQuestion) {
+        let message = question.message;
+        let verdict = self.flow.hook.clone().map(|hook| hook.judge_message(question));
+        self.judging.push(Box::pin(async move {
+            let verdict = match verdict {
+                Some(verdict) => verdict.await,
+                None => MessageVerdict::Pass,
+            };
+            Input::MessageVerdict(message, Box::new(verdict))
+        }));
     }
 
     /// Hands both connections over to be relayed. Where one of them is gone or broken meanwhile, the

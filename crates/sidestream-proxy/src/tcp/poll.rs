@@ -57,11 +57,10 @@ impl Tcp {
     }
 
     fn poll_hooks(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
-        for (at, (exchange, judging)) in self.judging.iter_mut().enumerate() {
-            let Poll::Ready(verdict) = judging.as_mut().poll(cx) else { continue };
-            let exchange = *exchange;
+        for (at, judging) in self.judging.iter_mut().enumerate() {
+            let Poll::Ready(judged) = judging.as_mut().poll(cx) else { continue };
             drop(self.judging.swap_remove(at));
-            return Poll::Ready(Input::Verdict(exchange, Box::new(verdict)));
+            return Poll::Ready(judged);
         }
         Poll::Pending
     }

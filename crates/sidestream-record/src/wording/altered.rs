@@ -1,7 +1,7 @@
 //! What was changed on the way, in words.
 
 use super::text;
-use crate::{Alteration, Change, Edit, Part, SentBody};
+use crate::{Alteration, Change, Edit, MessageChange, MessageEdit, Part, SentBody};
 
 /// Words what was changed.
 pub fn alteration(alteration: &Alteration) -> String {
@@ -14,7 +14,7 @@ pub fn alteration(alteration: &Alteration) -> String {
         Alteration::FieldsRemoved(names) => format!("fields removed: {}", names.join(", ")),
         Alteration::FramesRemade => "HTTP/2 frames and settings are ours, not the peers'".into(),
         Alteration::HooksBypassed => {
-            "rules were not applied, since versions of HTTP are translated".into()
+            "rules were not applied to what could not be read, or was translated".into()
         }
         Alteration::FieldSet { name, from: None, to } => {
             format!("field added: {name}: {}", text(to))
@@ -28,6 +28,18 @@ pub fn alteration(alteration: &Alteration) -> String {
             format!("request target {} sent as {}", text(from), text(to))
         }
         Alteration::Translated { from, to } => format!("translated between {from} and {to}"),
+    }
+}
+
+/// Words what a hook did to a message.
+pub fn message_edit(edit: &MessageEdit) -> String {
+    let MessageEdit { by, change, .. } = edit;
+    match change {
+        MessageChange::Dropped => format!("dropped by {by}"),
+        MessageChange::Replaced => format!("replaced by {by}"),
+        MessageChange::TooLong { limit_bytes } => {
+            format!("not changed, it is longer than {limit_bytes} bytes: {by}")
+        }
     }
 }
 

@@ -24,6 +24,7 @@ fn message(from: Peer, kind: WebSocketKind, data: &[u8]) -> WebSocketMessage {
         encoded: false,
         ended: true,
         injected: false,
+        edit: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, MessageId};
-use sidestream_record::{WebSocketKind, WebSocketMessage};
+use sidestream_record::{MessageChange, MessageEdit, WebSocketKind, WebSocketMessage};
 
 use super::{DecodeError, peer_from, peer_to};
 
@@ -32,13 +32,55 @@ pub(super) struct WireWebSocket {
     ended: bool,
     #[prost(bool, tag = "11")]
     injected: bool,
+    #[prost(message, optional, tag = "12")]
+    edit: Option<WireMessageEdit>,
+}
+
+/// What a hook did; `kind` is 1 dropped, 2 replaced, 3 too long.
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireMessageEdit {
+    #[prost(uint64, tag = "1")]
+    of: u64,
+    #[prost(string, tag = "2")]
+    by: String,
+    #[prost(uint32, tag = "3")]
+    kind: u32,
+    #[prost(uint64, tag = "4")]
+    limit_bytes: u64,
+}
+
+impl From<&MessageEdit> for WireMessageEdit {
+    fn from(MessageEdit { of, by, change }: &MessageEdit) -> Self {
+        let (kind, limit_bytes) = match change {
+            MessageChange::Dropped => (1, 0),
+            MessageChange::Replaced => (2, 0),
+            MessageChange::TooLong { limit_bytes } => (3, *limit_bytes),
+            _ => (0, 0),
+        };
+        Self { of: of.0, by: by.clone(), kind, limit_bytes }
+    }
+}
+
+impl TryFrom<WireMessageEdit> for MessageEdit {
+    type Error = DecodeError;
+
+    fn try_from(edit: WireMessageEdit) -> Result<Self, DecodeError> {
+        let WireMessageEdit { of, by, kind, limit_bytes } = edit;
+        let change = match kind {
+            1 => MessageChange::Dropped,
+            2 => MessageChange::Replaced,
+            3 => MessageChange::TooLong { limit_bytes },
+            _ => return Err(DecodeError::Unknown),
+        };
+        Ok(Self { of: MessageId(of), by, change })
+    }
 }
 
 impl From<&WebSocketMessage> for WireWebSocket {
     fn from(message: &WebSocketMessage) -> Self {
         let WebSocketMessage { exchange, message: id, from, kind, .. } = message;
         let WebSocketMessage { data: _, dropped, fragments, .. } = message;
-        let WebSocketMessage { compressed, encoded, ended, injected, .. } = message;
+        let WebSocketMessage { compressed, encoded, ended, injected, edit, .. } = message;
         let (opcode, code) = match kind {
             WebSocketKind::Text => (1, None),
             WebSocketKind::Binary => (2, None),
@@ -61,6 +103,7 @@ impl From<&WebSocketMessage> for WireWebSocket {
             encoded: *encoded,
             ended: *ended,
             injected: *injected,
+            edit: edit.as_deref().map(Into::into),
         }
     }
 }
@@ -96,6 +139,7 @@ impl WireWebSocket {
             encoded: self.encoded,
             ended: self.ended,
             injected: self.injected,
+            edit: self.edit.map(TryInto::try_into).transpose()?.map(Box::new),
         })
     }
 }

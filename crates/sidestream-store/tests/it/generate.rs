@@ -14,9 +14,9 @@ use sidestream_flow::{
 };
 use sidestream_record::{
     Alteration, Change, ClientCertificate, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord,
-    Edit, Edns, Entry, Event, Failure, Field, Fields, HelloDifference, HelloPart, Offered, Opened,
-    Part, PassReason, Passed, Point, Protocol, ProxyFailure, RequestHead, ResponseHead, SentBody,
-    Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
+    Edit, Edns, Entry, Event, Failure, Field, Fields, HelloDifference, HelloPart, MessageChange,
+    MessageEdit, Offered, Opened, Part, PassReason, Passed, Point, Protocol, ProxyFailure,
+    RequestHead, ResponseHead, SentBody, Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
 };
 
 /// Some flows, opened and mostly closed, with what happens in them mixed.
@@ -356,7 +356,8 @@ fn websocket() -> impl Strategy<Value = Event> {
     ];
     let ids = (exchange(), any::<u64>().prop_map(MessageId), peer());
     let counts = (0..1_u64 << 40, any::<u32>());
-    (ids, kind, bytes(), counts, any::<[bool; 4]>()).prop_map(|(ids, kind, data, counts, marks)| {
+    let marks = (any::<[bool; 4]>(), option::of(message_edit()));
+    (ids, kind, bytes(), counts, marks).prop_map(|(ids, kind, data, counts, (marks, edit))| {
         let ((exchange, message, from), (dropped, fragments)) = (ids, counts);
         let [compressed, encoded, ended, injected] = marks;
         Event::WebSocket(Box::new(WebSocketMessage {
@@ -371,8 +372,19 @@ fn websocket() -> impl Strategy<Value = Event> {
             encoded,
             ended,
             injected,
+            edit: edit.map(Box::new),
         }))
     })
+}
+
+fn message_edit() -> impl Strategy<Value = MessageEdit> {
+    let change = prop_oneof![
+        Just(MessageChange::Dropped),
+        Just(MessageChange::Replaced),
+        any::<u64>().prop_map(|limit_bytes| MessageChange::TooLong { limit_bytes }),
+    ];
+    let of = any::<u64>().prop_map(MessageId);
+    (of, text(), change).prop_map(|(of, by, change)| MessageEdit { of, by, change })
 }
 
 fn passed() -> impl Strategy<Value = Passed> {

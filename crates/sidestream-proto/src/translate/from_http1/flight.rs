@@ -1,11 +1,13 @@
 //! An exchange on its stream.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use sidestream_flow::ExchangeId;
 use sidestream_record::{Failure, Fields, ResponseHead, Version};
 
+use crate::hooks::Asked;
 use crate::multiplexed::socket::Socket;
 use crate::translate::body::Sending;
 
@@ -15,6 +17,8 @@ pub(super) enum Piece {
     /// A head, and whether nothing follows.
     Head(ResponseHead, bool),
     Data(BytesMut),
+    /// Of a WebSocket, and how many bytes of the stream count as consumed with it.
+    Socket(Bytes, usize),
     End,
     Trailers(Fields),
     /// Nothing follows that should.
@@ -46,6 +50,8 @@ pub(super) struct Flight {
     /// The response was sent whole.
     pub(super) answered: bool,
     pub(super) failure: Option<Failure>,
+    /// The request as the client sent it, where there are hooks.
+    pub(super) seen: Option<Arc<Asked>>,
     /// The WebSocket that it is to become, or is, and the key that the client gave.
     pub(super) socket: Socket,
     pub(super) key: Bytes,
@@ -67,6 +73,7 @@ impl Flight {
             sending: None,
             answered: false,
             failure: None,
+            seen: None,
             socket: Socket::None,
             key: Bytes::new(),
         }

@@ -6,6 +6,7 @@
 mod flight;
 mod requests;
 mod responses;
+mod sockets;
 
 use std::collections::VecDeque;
 
@@ -99,6 +100,12 @@ impl FromHttp1 {
             | Told::Leaf(_)
             | Told::Opened(_)
             | Told::Verdict(..) => {}
+            Told::MessageVerdict(message, verdict) => {
+                if let Some(failure) = self.judged_message(message, *verdict, cx) {
+                    self.flush(cx);
+                    return Next::Fail(failure);
+                }
+            }
         }
         let next = self.advance(cx);
         self.time_heads(cx);

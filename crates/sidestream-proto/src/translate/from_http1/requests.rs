@@ -73,7 +73,11 @@ impl FromHttp1 {
     pub(super) fn reads(&self) -> bool {
         match self.reading {
             Reading::Head(_) => self.takes_requests(),
-            Reading::Body(_) | Reading::Socket => self.queued() < HIGH_WATER,
+            Reading::Body(_) => self.queued() < HIGH_WATER,
+            Reading::Socket => {
+                let socket = self.flights.back().map(|flight| &flight.socket);
+                self.queued() < HIGH_WATER && socket.is_none_or(|it| it.wants(Peer::Client))
+            }
             Reading::Held(_) | Reading::Queued(_) | Reading::Undecided | Reading::Ended => false,
         }
     }
@@ -131,7 +135,7 @@ impl FromHttp1 {
                 }
             },
             Reading::Queued(ready) => self.dispatch(ready, cx),
-            Reading::Socket => Ok(self.read_socket(cx)),
+            Reading::Socket => self.read_socket(cx),
             other @ (Reading::Held(_) | Reading::Undecided | Reading::Ended) => {
                 self.reading = other;
                 Ok(false)
@@ -237,28 +241,6 @@ impl FromHttp1 {
         self.flights.push_back(flight);
         self.reading = Reading::Undecided;
         cx.event(Event::PartEnded { exchange: id, part: Part::Request });
-        true
-    }
-
-    /// Takes one step in what the client says in a WebSocket, and returns whether it did.
-    fn read_socket(&mut self, cx: &mut Cx) -> bool {
-        self.reading = Reading::Socket;
-        let Some(flight) = self.flights.back_mut() else { return false };
-        if !self.client.is_empty() {
-            let bytes = self.client.split().freeze();
-            if let Some(tap) = flight.socket.tap() {
-                let _lost = tap.read(Peer::Client, bytes.clone(), cx);
-            }
-            self.server_end.send_data(flight.stream, bytes, false);
-            return true;
-        }
-        if self.client_ended.is_none() {
-            return false;
-        }
-        flight.socket.finish(Peer::Client, cx);
-        (flight.asked, flight.persists) = (true, false);
-        self.server_end.send_data(flight.stream, Bytes::new(), true);
-        self.reading = Reading::Ended;
         true
     }
 

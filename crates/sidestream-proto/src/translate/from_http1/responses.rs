@@ -75,7 +75,7 @@ impl FromHttp1 {
             cx.event(Event::Response { exchange, head: head.clone() });
         }
         if !interim {
-            flight.socket.answered(exchange, from, &head, cx);
+            flight.socket.answered(exchange, from, flight.seen.as_ref(), &head, cx);
         }
         let bytes = bytes_of(&head);
         flight.pending.push_back(Piece::Head(head, end));
@@ -102,13 +102,12 @@ impl FromHttp1 {
             return;
         };
         let flight = &mut self.flights[at];
+        if flight.socket.tap().is_some() {
+            return self.take_from_socket(at, bytes.clone(), end, cx);
+        }
         let (exchange, part) = (flight.id, Part::Response);
         if !bytes.is_empty() {
-            if let Some(tap) = flight.socket.tap() {
-                let _lost = tap.read(Peer::Server(self.server), bytes.clone(), cx);
-            } else {
-                cx.event(Event::Body { exchange, part, data: bytes.clone() });
-            }
+            cx.event(Event::Body { exchange, part, data: bytes.clone() });
             match flight.sending {
                 // Most content comes when it can be sent, and is not copied.
                 Some(sending) if at == 0 && flight.pending.is_empty() => {
@@ -120,7 +119,6 @@ impl FromHttp1 {
         }
         let flight = &mut self.flights[at];
         if end {
-            flight.socket.finish(Peer::Server(self.server), cx);
             flight.came = true;
             flight.pending.push_back(Piece::End);
             cx.event(Event::PartEnded { exchange, part });
@@ -200,6 +198,10 @@ impl FromHttp1 {
                 if let Some(sending) = flight.sending {
                     sending.content(to, bytes.freeze(), cx);
                 }
+                self.server_end.consumed(stream, count);
+            }
+            Piece::Socket(bytes, count) => {
+                cx.send(to, bytes);
                 self.server_end.consumed(stream, count);
             }
             Piece::Trailers(fields) => {

@@ -33,8 +33,10 @@ impl FromHttp2 {
     /// Takes an exchange out.
     pub(super) fn forget(&mut self, id: u32, failure: Option<Failure>, cx: &mut Cx) {
         let Some(mut stream) = self.streams.remove(&id) else { return };
+        let [untaken, _] = stream.socket.untaken();
         stream.socket.end(cx);
-        self.client_end.consumed(id, stream.body.len());
+        let owed = if stream.is_socket() { stream.owed + untaken } else { stream.body.len() };
+        self.client_end.consumed(id, owed);
         cx.event(Event::ExchangeEnded { exchange: stream.exchange, failure });
     }
 

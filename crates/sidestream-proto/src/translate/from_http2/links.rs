@@ -85,11 +85,17 @@ impl FromHttp2 {
         !(answered || self.is_stuck(link)) || link.buf.len() < HIGH_WATER
     }
 
+    /// Returns whether more can be taken of what a server says in a WebSocket.
+    pub(super) fn listens(&self, stream: u32, server: u32) -> bool {
+        self.streams.get(&stream).is_none_or(|it| it.socket.wants(Peer::Server(server)))
+    }
+
     /// Returns whether what came of a response cannot go on at the moment.
     pub(super) fn is_stuck(&self, link: &Link) -> bool {
         let Use::Stream(stream) = link.used else { return false };
         match link.answering {
             Answering::Held(_) => true,
+            Answering::Socket if !self.listens(stream, link.server) => !link.buf.is_empty(),
             _ => !link.buf.is_empty() && self.client_end.queued(stream) >= HIGH_WATER,
         }
     }

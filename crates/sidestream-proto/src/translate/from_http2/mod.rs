@@ -106,6 +106,9 @@ impl FromHttp2 {
                 self.client_end.wind_down();
             }
             Told::Expired(Timer::ResponseHead) => self.heads_too_slow(cx),
+            Told::MessageVerdict(message, verdict) => {
+                self.judged_message(message, *verdict, cx);
+            }
             Told::Established(_) | Told::Expired(_) | Told::Leaf(_) | Told::Verdict(..) => {}
         }
         self.advance(cx);

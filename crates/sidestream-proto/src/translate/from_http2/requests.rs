@@ -162,7 +162,7 @@ impl FromHttp2 {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let Some(server) = stream.server.filter(|_| !stream.is_opening()) else { return };
         let body = std::mem::take(&mut stream.body).freeze();
-        if !body.is_empty() {
+        if !body.is_empty() || stream.owed > 0 {
             self.send_content_to(server, id, &body, cx);
         }
         self.end_request(id, cx);
@@ -175,9 +175,11 @@ impl FromHttp2 {
     }
 
     pub(super) fn send_content_to(&mut self, server: u32, id: u32, bytes: &Bytes, cx: &mut Cx) {
-        let Some(stream) = self.streams.get(&id) else { return };
+        let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.sending.content(Peer::Server(server), bytes.clone(), cx);
-        self.client_end.consumed(id, bytes.len());
+        let owed = std::mem::take(&mut stream.owed);
+        let count = if stream.is_socket() { owed } else { bytes.len() };
+        self.client_end.consumed(id, count);
         if let Some(Link { unwritten: Some(unwritten), .. }) = self.link(server) {
             *unwritten += bytes.len();
         }

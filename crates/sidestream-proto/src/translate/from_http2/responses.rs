@@ -28,13 +28,16 @@ impl FromHttp2 {
             self.drop_link(server, cx);
             return true;
         };
-        let answered = self.streams.get(&id).is_none_or(|stream| stream.answered);
+        let stream = self.streams.get(&id);
+        let listens = stream.is_none_or(|stream| stream.socket.wants(Peer::Server(server)));
+        let answered = stream.is_none_or(|stream| stream.answered);
         if answered || self.client_end.queued(id) >= HIGH_WATER {
             return false;
         }
         match &mut link.answering {
             Answering::Held(_) => false,
             Answering::Socket if link.buf.is_empty() => false,
+            Answering::Socket if !listens => false,
             Answering::Socket => {
                 let bytes = link.buf.split().freeze();
                 self.send_to_socket(id, server, bytes, cx);

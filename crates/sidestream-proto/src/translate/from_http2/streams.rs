@@ -1,9 +1,12 @@
 //! An exchange on a stream of the client.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use sidestream_flow::ExchangeId;
 use sidestream_record::Fields;
 
+use crate::hooks::Asked;
 use crate::multiplexed::socket::Socket;
 use crate::translate::body::Sending;
 
@@ -32,6 +35,10 @@ pub(super) struct Stream {
     pub(super) answered: bool,
     /// How many interim responses came.
     pub(super) interim: u32,
+    /// The request as the client sent it, where there are hooks.
+    pub(super) seen: Option<Arc<Asked>>,
+    /// How many bytes of a WebSocket count as consumed once what waits of it was sent.
+    pub(super) owed: usize,
     /// The WebSocket that it is to become, or is, and the key with which the server is asked.
     pub(super) socket: Socket,
     pub(super) key: String,
@@ -53,6 +60,8 @@ impl Stream {
             answering: false,
             answered: false,
             interim: 0,
+            seen: None,
+            owed: 0,
             socket: Socket::None,
             key: String::new(),
         }
