@@ -418,9 +418,17 @@ impl Gate {
                 if unreadable {
                     return Err(Stop::Fail(self.unreadable()));
                 }
-                if encoded {
+                let too_long = data.len() > cx.config.hook_limits.body_bytes;
+                if encoded || too_long {
                     self.hold(0, cx);
-                    self.out.extend_from_slice(&wire);
+                    if too_long && self.recoding && compressed {
+                        self.emit(opcode(kind), true, &data, cx);
+                    } else {
+                        self.out.extend_from_slice(&wire);
+                    }
+                    if too_long {
+                        self.too_long(id, kind, cx);
+                    }
                     return Ok(());
                 }
                 let wire = wire.freeze();
@@ -438,10 +446,7 @@ impl Gate {
                     }
                     self.emit(opcode, true, &rest, cx);
                 }
-                let limit_bytes = cx.config.hook_limits.body_bytes as u64;
-                let change = MessageChange::TooLong { limit_bytes };
-                let edit = MessageEdit { of: id, by: "limit of hooks".into(), change };
-                told::edit(self.exchange, self.from, kind, Bytes::new(), edit, cx);
+                self.too_long(id, kind, cx);
             }
             other => {
                 self.state = other;
@@ -449,6 +454,14 @@ impl Gate {
             }
         }
         Ok(())
+    }
+
+    /// Tells that a message was longer than may be held.
+    fn too_long(&self, of: MessageId, kind: WebSocketKind, cx: &mut Cx) {
+        let limit_bytes = cx.config.hook_limits.body_bytes as u64;
+        let change = MessageChange::TooLong { limit_bytes };
+        let edit = MessageEdit { of, by: "limit of hooks".into(), change };
+        told::edit(self.exchange, self.from, kind, Bytes::new(), edit, cx);
     }
 
     fn ask(&self, message: MessageId, kind: WebSocketKind, data: Bytes, cx: &mut Cx) {
