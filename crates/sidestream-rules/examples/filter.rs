@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         version: Version::Http11,
         fields: Fields::default(),
     };
-    let facts = Facts { url: &url, request: &request, response: None };
+    let facts = Facts { url: &url, request: &request, response: None, message: None };
     println!("{}", Filter::parse(&filter)?.matches(&facts));
     Ok(())
 }

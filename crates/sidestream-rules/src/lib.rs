@@ -10,7 +10,7 @@ mod spec;
 
 pub use coding::{DecodeError, decode};
 pub use error::ParseRuleError;
-pub use filter::{Facts, Filter};
+pub use filter::{Facts, Filter, Sender};
 pub use local::{LocalRule, content_type};
 pub use replacement::Replacement;
 pub use rules::{Blocked, BodyRule, HeaderRule, Reach, Rules};

@@ -6,7 +6,7 @@ use regex::bytes::Regex;
 
 use crate::ParseRuleError;
 use crate::filter::{Facts, Filter};
-use crate::spec::Spec;
+use crate::spec::{Spec, speaks_of_heads};
 
 /// A rule that answers URLs from a file or a directory.
 #[derive(Clone, Debug)]
@@ -22,6 +22,7 @@ pub struct LocalRule {
 impl LocalRule {
     pub(crate) fn parse(text: &str) -> Result<Self, ParseRuleError> {
         let spec = Spec::parse(text)?;
+        speaks_of_heads(text, &spec.filter)?;
         if spec.replacement.text.is_empty() {
             return Err(spec.error(spec.replacement, "a file or directory is expected"));
         }

@@ -97,6 +97,7 @@ impl Rules {
     /// It is no such rule; the error says where it is wrong.
     pub fn block(&mut self, text: &str) -> Result<(), ParseRuleError> {
         let (filter, status) = spec::block(text)?;
+        spec::speaks_of_heads(text, &filter)?;
         self.blocks.push(BlockRule { text: format!("block-list {text}"), filter, status });
         Ok(())
     }
@@ -108,6 +109,7 @@ impl Rules {
     /// It is no such rule; the error says where it is wrong.
     pub fn map_remote(&mut self, text: &str) -> Result<(), ParseRuleError> {
         let spec = Spec::parse(text)?;
+        spec::speaks_of_heads(text, &spec.filter)?;
         let url = spec.regex()?;
         let replacement = spec.replacement.text.to_owned();
         let text = format!("map-remote {text}");
@@ -125,7 +127,8 @@ impl Rules {
         Ok(())
     }
 
-    /// Adds `|filter|regex|[@]replacement`.
+    /// Adds `|filter|regex|[@]replacement`. It is for bodies, and where the filter says
+    /// `~websocket`, for messages of WebSockets.
     ///
     /// # Errors
     ///
@@ -145,6 +148,7 @@ impl Rules {
     /// It is no such rule; the error says where it is wrong.
     pub fn modify_headers(&mut self, text: &str) -> Result<(), ParseRuleError> {
         let spec = Spec::parse(text)?;
+        spec::speaks_of_heads(text, &spec.filter)?;
         let name = spec.subject.text;
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if !name.bytes().all(token) {
@@ -223,6 +227,13 @@ impl Rules {
     /// Iterates over the rules that replace in the body of the message that came last.
     pub fn bodies(&self, facts: &Facts<'_>) -> impl Iterator<Item = &BodyRule> {
         self.bodies.iter().filter(move |rule| rule.filter.matches(facts))
+    }
+
+    /// Iterates over the rules that replace in a message of a WebSocket: those whose filter says
+    /// `~websocket`.
+    pub fn messages(&self, facts: &Facts<'_>) -> impl Iterator<Item = &BodyRule> {
+        let said = self.bodies.iter().filter(|rule| rule.filter.names_web_socket());
+        said.filter(move |rule| rule.filter.matches(facts))
     }
 
     /// Iterates over the rules that set fields of the message that came last.

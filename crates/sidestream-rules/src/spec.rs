@@ -76,6 +76,13 @@ pub(crate) fn block(text: &str) -> Result<(Filter, u16), ParseRuleError> {
     Ok((parse_filter(text, filter)?, number))
 }
 
+/// Checks that a filter is not about WebSocket messages, which have no heads.
+pub(crate) fn speaks_of_heads(text: &str, filter: &Filter) -> Result<(), ParseRuleError> {
+    let at = text.chars().next().map_or(0, char::len_utf8);
+    let what = "~websocket is for modify-body alone: a WebSocket message has no head";
+    if filter.names_web_socket() { Err(ParseRuleError::new(text, at, what)) } else { Ok(()) }
+}
+
 fn parse_filter(whole: &str, part: Part<'_>) -> Result<Filter, ParseRuleError> {
     if part.text.trim().is_empty() {
         return Ok(Filter::All);

@@ -118,7 +118,7 @@ pub struct RuleOptions {
     #[arg(long, value_name = "|FILTER|URL-REGEX|REPLACEMENT", value_parser = rules::map_remote)]
     pub map_remote: Vec<String>,
 
-    /// Replace in bodies (repeatable).
+    /// Replace in bodies, or where the filter says ~websocket, in WebSocket messages (repeatable).
     #[arg(long, value_name = "|FILTER|REGEX|[@]REPLACEMENT", value_parser = rules::modify_body)]
     pub modify_body: Vec<String>,
 

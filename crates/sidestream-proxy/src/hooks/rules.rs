@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sidestream_capture::BoxFuture;
-use sidestream_proto::hooks::{Asked, Interest, Limits, Question, Verdict, Want};
+use sidestream_flow::Peer;
+use sidestream_proto::hooks::{
+    Asked, Interest, Limits, MessageQuestion, MessageVerdict, MessageWant, Question, Verdict, Want,
+};
 use sidestream_record::{Fields, RequestHead, ResponseHead, Version};
-use sidestream_rules::{Facts, Reach, Replacement, Rules, content_type, decode};
+use sidestream_rules::{Facts, Reach, Replacement, Rules, Sender, content_type, decode};
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
@@ -65,14 +68,36 @@ fn unreadable((rule, path): (String, PathBuf), source: io::Error) -> RulesError 
 
 impl Interest for RuleHook {
     fn in_request(&self, request: &Asked) -> Want {
-        let facts = Facts { url: &request.url, request: &request.head, response: None };
+        let facts =
+            Facts { url: &request.url, request: &request.head, response: None, message: None };
         want(self.rules.reach(&facts))
     }
 
     fn in_response(&self, request: &Asked, response: &ResponseHead) -> Want {
         let response = Some(response);
-        want(self.rules.reach(&Facts { url: &request.url, request: &request.head, response }))
+        want(self.rules.reach(&Facts {
+            url: &request.url,
+            request: &request.head,
+            response,
+            message: None,
+        }))
     }
+
+    fn in_messages(&self, request: &Asked, response: &ResponseHead) -> MessageWant {
+        let wants = |sender| {
+            let facts = of_message(request, response, sender);
+            self.rules.messages(&facts).next().is_some()
+        };
+        MessageWant { from_client: wants(Sender::Client), from_server: wants(Sender::Server) }
+    }
+}
+
+const fn of_message<'a>(
+    Asked { url, head }: &'a Asked,
+    response: &'a ResponseHead,
+    sender: Sender,
+) -> Facts<'a> {
+    Facts { url: url.as_str(), request: head, response: Some(response), message: Some(sender) }
 }
 
 const fn want(reach: Reach) -> Want {
@@ -104,11 +129,36 @@ impl Hook for RuleHook {
             }
         })
     }
+
+    fn judge_message(
+        self: Arc<Self>,
+        question: MessageQuestion,
+    ) -> BoxFuture<'static, MessageVerdict> {
+        Box::pin(async move { change_message(&self.rules, &question).await })
+    }
+}
+
+async fn change_message(rules: &Rules, question: &MessageQuestion) -> MessageVerdict {
+    let sender = if question.from == Peer::Client { Sender::Client } else { Sender::Server };
+    let facts = of_message(&question.request, &question.response, sender);
+    let mut changed: Option<Vec<u8>> = None;
+    let mut by = Vec::new();
+    for rule in rules.messages(&facts) {
+        let content = changed.as_deref().unwrap_or(&question.data);
+        if let Some(now) = rule.apply(content, file(&rule.replacement).await.as_deref()) {
+            changed = Some(now);
+            by.push(rule.text.clone());
+        }
+    }
+    match changed {
+        Some(data) => MessageVerdict::Replace { by: by.join(", "), data: data.into() },
+        None => MessageVerdict::Pass,
+    }
 }
 
 async fn judge_request(rules: &Rules, question: Question) -> Verdict {
     let Question { request, body, .. } = question;
-    let facts = Facts { url: &request.url, request: &request.head, response: None };
+    let facts = Facts { url: &request.url, request: &request.head, response: None, message: None };
     if let Some(blocked) = rules.blocked(&facts) {
         let by = blocked.by.to_owned();
         if blocked.status == HANG_UP {
@@ -135,7 +185,7 @@ async fn judge_request(rules: &Rules, question: Question) -> Verdict {
 
 /// Answers from files, if a rule says so: with the first that is there, or else 404.
 async fn answer_from_files(rules: &Rules, url: &str, request: &RequestHead) -> Option<Verdict> {
-    let facts = Facts { url, request, response: None };
+    let facts = Facts { url, request, response: None, message: None };
     let mut last = None;
     for rule in rules.local(&facts) {
         let (root, candidates) = (rule.path.clone(), rule.candidates(url));
@@ -219,7 +269,7 @@ impl Message {
         request: &RequestHead,
         response: Option<&ResponseHead>,
     ) {
-        let facts = Facts { url, request, response };
+        let facts = Facts { url, request, response, message: None };
         self.change_body(rules, &facts).await;
         for rule in rules.headers(&facts) {
             let before = self.fields.clone();

@@ -17,6 +17,18 @@ pub struct Facts<'a> {
     pub request: &'a RequestHead,
     /// The head of the response, once it came.
     pub response: Option<&'a ResponseHead>,
+    /// Whose message it is about, in the WebSocket that the response opened.
+    pub message: Option<Sender>,
+}
+
+/// Who sent a message of a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a WebSocket has two ends")]
+pub enum Sender {
+    /// Whoever opened it.
+    Client,
+    /// The other.
+    Server,
 }
 
 /// Of which message a filter speaks.
@@ -45,6 +57,7 @@ pub(crate) enum Expr {
     Request,
     Response,
     Url(Regex),
+    WebSocket,
 }
 
 #[expect(non_upper_case_globals, reason = "it reads as the variant that it stands for")]
@@ -68,7 +81,12 @@ impl Filter {
         parse::parse(whole, part).map(Self)
     }
 
-    /// Returns whether an exchange matches.
+    /// Returns whether it speaks of the messages of WebSockets.
+    pub(crate) fn names_web_socket(&self) -> bool {
+        self.0.names_web_socket()
+    }
+
+    /// Returns whether an exchange, or a message, matches.
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
         self.0.matches(facts)
     }
@@ -93,9 +111,22 @@ impl Expr {
                 fields(*side, facts).any(|fields| fields.iter().any(line))
             }
             Self::Method(regex) => regex.is_match(&facts.request.method),
-            Self::Request => facts.response.is_none(),
-            Self::Response => facts.response.is_some(),
+            Self::Request => match facts.message {
+                None => facts.response.is_none(),
+                Some(sender) => sender == Sender::Client,
+            },
+            Self::Response => !Self::Request.matches(facts),
             Self::Url(regex) => regex.is_match(facts.url.as_bytes()),
+            Self::WebSocket => facts.message.is_some(),
+        }
+    }
+
+    fn names_web_socket(&self) -> bool {
+        match self {
+            Self::And(some) | Self::Or(some) => some.iter().any(Self::names_web_socket),
+            Self::Not(it) => it.names_web_socket(),
+            Self::WebSocket => true,
+            _ => false,
         }
     }
 }

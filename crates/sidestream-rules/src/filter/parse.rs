@@ -120,10 +120,11 @@ impl<'a> Parser<'a> {
             "tq" => Expr::ContentType(Side::Request, self.regex()?),
             "ts" => Expr::ContentType(Side::Response, self.regex()?),
             "u" => Expr::Url(self.regex()?),
+            "websocket" => Expr::WebSocket,
             other => {
                 let what = format!(
                     "~{other} is not known to rules: use ~m, ~u, ~d, ~q, ~s, ~h, ~hq, ~hs, ~t, \
-                     ~tq, ~ts, ~c, ~all or ~http"
+                     ~tq, ~ts, ~c, ~websocket, ~all or ~http"
                 );
                 return Err(self.error(begin, what));
             }

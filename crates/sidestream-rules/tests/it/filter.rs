@@ -1,6 +1,6 @@
 //! The filter language, as far as rules have it.
 
-use sidestream_rules::{Facts, Filter};
+use sidestream_rules::{Facts, Filter, Sender};
 
 use crate::{request, response};
 
@@ -11,7 +11,7 @@ fn filters_match_what_they_say() {
     let (request, response) = (request(), response());
     let check = |text: &str, before: bool, after: bool| {
         let filter = Filter::parse(text).unwrap();
-        let facts = Facts { url: URL, request: &request, response: None };
+        let facts = Facts { url: URL, request: &request, response: None, message: None };
         assert_eq!(filter.matches(&facts), before, "{text}");
         let facts = Facts { response: Some(&response), ..facts };
         assert_eq!(filter.matches(&facts), after, "{text}, with a response");
@@ -19,6 +19,8 @@ fn filters_match_what_they_say() {
     check("~all", true, true);
     check("~http", true, true);
     check("~q", true, false);
+    check("~websocket", false, false);
+    check("!~websocket", true, true);
     check("~s", false, true);
     check("~m POST", true, true);
     check("~m post", true, true);
@@ -45,6 +47,24 @@ fn filters_match_what_they_say() {
     check("~q & ~m GET | ~s", false, true);
     check("~q & (~m GET | ~m POST)", true, false);
     check("!(~q | ~s)", false, false);
+}
+
+#[test]
+fn messages_of_websockets_are_told_by_their_sender() {
+    let (request, response) = (request(), response());
+    let check = |text: &str, from_client: bool, from_server: bool| {
+        let filter = Filter::parse(text).unwrap();
+        let facts = Facts { url: URL, request: &request, response: Some(&response), message: None };
+        let from = |sender| filter.matches(&Facts { message: Some(sender), ..facts });
+        assert_eq!(from(Sender::Client), from_client, "{text}");
+        assert_eq!(from(Sender::Server), from_server, "{text}");
+    };
+    check("~websocket", true, true);
+    check("!~websocket", false, false);
+    check("~websocket & ~q", true, false);
+    check("~websocket ~s", false, true);
+    check("~websocket & ~u page", true, true);
+    check("~websocket & ~d other", false, false);
 }
 
 #[test]

@@ -19,7 +19,7 @@ proptest! {
             prop_assert!(error.at <= text.len() && text.is_char_boundary(error.at), "{}", error);
         }
         let (request, response) = (request(), response());
-        let facts = Facts { url: &text, request: &request, response: Some(&response) };
+        let facts = Facts { url: &text, request: &request, response: Some(&response), message: None };
         rules.reach(&facts);
         rules.remote(&facts);
         for rule in rules.locals() {

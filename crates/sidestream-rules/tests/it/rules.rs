@@ -17,7 +17,7 @@ fn requests_go_to_other_urls() {
     let check = |rule: &str, url: &str, expected: Option<&str>| {
         let rules = made(|rules| rules.map_remote(rule));
         let request = request();
-        let facts = Facts { url, request: &request, response: None };
+        let facts = Facts { url, request: &request, response: None, message: None };
         let moved = rules.remote(&facts).map(|(url, _)| url);
         assert_eq!(moved.as_deref(), expected, "{rule}");
         let reach = if expected.is_some() { Reach::Head } else { Reach::Nothing };
@@ -39,7 +39,7 @@ fn later_rules_see_what_earlier_ones_made() {
     let mut rules = made(|rules| rules.map_remote("|a.test|b.test"));
     rules.map_remote("|~d b.test|http:|https:").unwrap();
     let request = request();
-    let facts = Facts { url: "http://a.test/", request: &request, response: None };
+    let facts = Facts { url: "http://a.test/", request: &request, response: None, message: None };
     let (url, by) = rules.remote(&facts).unwrap();
     assert_eq!((&*url, by), ("https://b.test/", "map-remote |~d b.test|http:|https:"));
 }
@@ -47,7 +47,7 @@ fn later_rules_see_what_earlier_ones_made() {
 #[test]
 fn requests_are_blocked() {
     let request = request();
-    let facts = Facts { url: "http://a.test/", request: &request, response: None };
+    let facts = Facts { url: "http://a.test/", request: &request, response: None, message: None };
     let blocks = |rule| made(|rules| rules.block(rule)).blocked(&facts).map(|it| it.status);
     assert_eq!(blocks("/~m POST/418"), Some(418));
     assert_eq!(blocks(":~d a.test:444"), Some(444));
@@ -91,7 +91,8 @@ fn fields_are_set_where_they_stand_added_and_removed() {
     let check = |rule: &str, expected: &[(&'static str, &'static str)]| {
         let rules = made(|rules| rules.modify_headers(rule));
         let request = request();
-        let facts = Facts { url: "http://a.test/", request: &request, response: None };
+        let facts =
+            Facts { url: "http://a.test/", request: &request, response: None, message: None };
         let mut changed = fields(&[("A", "1"), ("x-one", "1"), ("B", "2"), ("X-One", "3")]);
         for rule in rules.headers(&facts) {
             rule.apply(&mut changed, None);
@@ -109,7 +110,12 @@ fn bodies_are_replaced_in() {
     let check = |rule: &str, body: &str, expected: Option<&str>| {
         let rules = made(|rules| rules.modify_body(rule));
         let (request, response) = (request(), response());
-        let facts = Facts { url: "http://a.test/", request: &request, response: Some(&response) };
+        let facts = Facts {
+            url: "http://a.test/",
+            request: &request,
+            response: Some(&response),
+            message: None,
+        };
         assert_eq!(rules.reach(&facts), Reach::Body);
         let rule = rules.bodies(&facts).next().unwrap();
         let changed = rule.apply(body.as_bytes(), Some(b"file $1"));
@@ -163,4 +169,36 @@ fn what_is_no_rule_is_told_with_its_place() {
 fn files_have_media_types() {
     assert_eq!(content_type("a/b.HTML".as_ref()), Some("text/html"));
     assert_eq!(content_type("a/b".as_ref()), None);
+}
+
+#[test]
+fn messages_of_websockets_are_changed_where_the_filter_says_so() {
+    let (request, response) = (request(), response());
+    let mut rules = Rules::default();
+    rules.modify_body("|a|b").unwrap();
+    rules.modify_body("|~websocket & ~q|a|c").unwrap();
+    let url = "http://a.test/page";
+    let http = Facts { url, request: &request, response: Some(&response), message: None };
+    let texts =
+        |facts: &Facts<'_>| rules.messages(facts).map(|rule| rule.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&http), [""; 0]);
+    let client = Facts { message: Some(Sender::Client), ..http };
+    assert_eq!(texts(&client), ["modify-body |~websocket & ~q|a|c"]);
+    assert_eq!(texts(&Facts { message: Some(Sender::Server), ..http }), [""; 0]);
+    assert_eq!(rules.bodies(&http).count(), 1);
+}
+
+#[test]
+fn only_bodies_can_be_those_of_websockets() {
+    let adds: [(fn(&mut Rules, &str) -> Result<(), ParseRuleError>, &str); 4] = [
+        (Rules::block, "|!~websocket|404"),
+        (Rules::map_local, "|~websocket|a|/tmp"),
+        (Rules::map_remote, "|~q ~websocket|a|b"),
+        (Rules::modify_headers, "|~websocket|a|b"),
+    ];
+    for (add, text) in adds {
+        let error = add(&mut Rules::default(), text).unwrap_err();
+        assert_eq!(error.at, 1, "{error}");
+        assert!(error.what.contains("modify-body alone"), "{error}");
+    }
 }
