@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
-use sidestream::proxy::{Hook, HttpVersions, RuleHook};
+use anyhow::Context;
+use sidestream::proxy::{Hook, RuleHook};
 use sidestream::rules::{ParseRuleError, Rules};
 
 /// The rules as they were written.
@@ -28,9 +28,8 @@ impl RuleTexts {
     ///
     /// # Errors
     ///
-    /// One of them is none, or names a file that cannot be read; or versions of HTTP are to be
-    /// translated.
-    pub fn hook(&self, http: HttpVersions) -> anyhow::Result<Option<Arc<dyn Hook>>> {
+    /// One of them is none, or names a file that cannot be read.
+    pub fn hook(&self) -> anyhow::Result<Option<Arc<dyn Hook>>> {
         let kinds: [(&str, &[String], Add); 5] = [
             ("block-list", &self.block_list, Rules::block),
             ("map-local", &self.map_local, Rules::map_local),
@@ -46,12 +45,6 @@ impl RuleTexts {
         }
         if rules.is_empty() {
             return Ok(None);
-        }
-        if http != HttpVersions::default() {
-            bail!(
-                "rules are not applied where versions of HTTP are translated: leave out \
-                 --client-http and --server-http, or the rules"
-            );
         }
         Ok(Some(Arc::new(RuleHook::new(rules)?)))
     }

@@ -54,7 +54,7 @@ fn try_run(task: Task, settings: &Settings, style: Style) -> anyhow::Result<Resu
     repair::at_start(repair::Whose::User);
     let root = start::root_or_ephemeral(settings)?;
     let (trust, tls) = (start::trust(settings)?, tls::options(settings)?);
-    let hook = settings.rules.hook(settings.http)?;
+    let hook = settings.rules.hook()?;
     let outputs = Outputs::open(settings, style)?;
     let command = Command {
         words: task.words,

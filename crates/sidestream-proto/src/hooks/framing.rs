@@ -2,12 +2,13 @@
 //! is refused.
 
 use bytes::Bytes;
+use rustls::pki_types::ServerName;
 use sidestream_record::{Field, Fields, RequestHead, ResponseHead, Version};
 
 use super::Asked;
 use crate::http::authority;
 use crate::http1::{self, Framing, is_token};
-use crate::translate::words;
+use crate::translate::{Name, words};
 
 /// Why a head that a hook made cannot be sent.
 pub(crate) type Unsound = &'static str;
@@ -18,6 +19,21 @@ pub(crate) struct Origin {
     pub(crate) secure: bool,
     pub(crate) host: String,
     pub(crate) port: u16,
+}
+
+impl Origin {
+    /// Returns the name by which its certificate is judged, if it has TLS.
+    ///
+    /// # Errors
+    ///
+    /// The host is no name.
+    pub(crate) fn name(&self) -> Result<Option<Name>, String> {
+        if !self.secure {
+            return Ok(None);
+        }
+        let name = ServerName::try_from(self.host.clone()).map_err(|error| error.to_string())?;
+        Ok(Some(Name { name, sent: true }))
+    }
 }
 
 /// An absolute URI, taken apart.

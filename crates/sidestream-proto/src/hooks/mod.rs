@@ -4,6 +4,7 @@
 //! wants a [`Question`] goes out, and the message waits for the [`Verdict`]. All others pass as if
 //! there were no hooks.
 
+mod detour;
 mod framing;
 mod gather;
 mod messages;
@@ -18,6 +19,7 @@ use sidestream_record::{Alteration, Change, Edit, Event, Part, RequestHead, Resp
 use crate::Output;
 use crate::cx::Cx;
 
+pub(crate) use detour::{Detour, Heard, MAX_DETOURS};
 pub(crate) use framing::{
     Origin, body_of_answer, checked_answer, fields_for_http2, moved_request, reframed_request,
     reframed_response,

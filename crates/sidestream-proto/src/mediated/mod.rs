@@ -17,12 +17,12 @@ use std::collections::BTreeMap;
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Alteration, Event, Failure, Part, Point, Protocol};
 
-use self::detour::Detour;
 pub(crate) use self::halves::with_host;
 use self::stream::Stream;
 use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::endpoint::Endpoint;
+use crate::hooks::Detour;
 use crate::http2::ErrorCode;
 
 /// What may wait for a stream's window towards its receiver.
@@ -36,7 +36,7 @@ pub(crate) struct Mediated {
     /// The streams that are open, by their number at the client.
     streams: BTreeMap<u32, Stream>,
     /// The connections of streams that hooks sent elsewhere.
-    detours: Vec<Detour>,
+    detours: Vec<Detour<u32>>,
     client_ended: bool,
     stopping: bool,
 }

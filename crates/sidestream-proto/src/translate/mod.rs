@@ -14,7 +14,7 @@ pub(crate) mod words;
 
 use rustls::pki_types::ServerName;
 use sidestream_flow::{ExchangeId, Peer};
-use sidestream_record::{Alteration, Event, Failure};
+use sidestream_record::Failure;
 
 use self::from_http1::FromHttp1;
 use self::from_http2::FromHttp2;
@@ -34,14 +34,12 @@ pub(crate) enum Translate {
 impl Translate {
     /// A client that speaks HTTP/1, and a server that speaks HTTP/2.
     pub(crate) fn from_http1(server: u32, secure: bool, cx: &mut Cx) -> Self {
-        tell_bypassed(cx);
         Self::FromHttp1(Box::new(FromHttp1::new(server, secure, cx)))
     }
 
     /// A client that speaks HTTP/2, and a server that speaks HTTP/1, of which more connections
     /// are opened under that name.
     pub(crate) fn from_http2(server: u32, name: Option<Name>, cx: &mut Cx) -> Self {
-        tell_bypassed(cx);
         Self::FromHttp2(Box::new(FromHttp2::new(server, name, cx)))
     }
 
@@ -90,13 +88,6 @@ impl Translate {
             Self::FromHttp1(layer) => layer.end(failure, cx),
             Self::FromHttp2(layer) => layer.end(failure, cx),
         }
-    }
-}
-
-/// Hooks see no exchange here, which the user is to know.
-fn tell_bypassed(cx: &mut Cx) {
-    if cx.config.hooks.is_some() {
-        cx.event(Event::Altered { exchange: None, alteration: Alteration::HooksBypassed });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sidestream_rules::{Facts, ParseRuleError, Reach, Rules, content_type};
+use sidestream_rules::{Facts, ParseRuleError, Reach, Rules, Sender, content_type};
 
 use crate::{fields, request, response};
 

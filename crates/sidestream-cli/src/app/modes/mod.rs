@@ -79,7 +79,7 @@ pub(super) fn serve(
         wireguard::open(modes, &root, &through, settings)?
     };
     let tls = tls::options(settings)?;
-    let hook = settings.rules.hook(settings.http)?;
+    let hook = settings.rules.hook()?;
     let outputs = Outputs::open(settings, style)?;
     let serving = Serving {
         authority: root.authority.clone(),

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use sidestream_flow::ExchangeId;
 use sidestream_record::{Failure, Fields, ResponseHead, Version};
 
-use crate::hooks::Asked;
+use crate::hooks::{Asked, Want};
 use crate::multiplexed::socket::Socket;
 use crate::translate::body::Sending;
 
@@ -43,6 +43,18 @@ pub(super) struct Flight {
     pub(super) interim: u32,
     /// The response waits until it is resumed.
     pub(super) held: bool,
+    /// What hooks want of the response.
+    pub(super) want: Want,
+    /// It is held until it is whole, for hooks to see.
+    pub(super) gathering: bool,
+    /// Hooks are asked about it.
+    pub(super) judged: bool,
+    /// They saw its body.
+    pub(super) whole: bool,
+    /// How much of its content was not said to be consumed.
+    pub(super) owed: usize,
+    /// The request goes to no server of HTTP/2: a hook answers it, or named another one.
+    pub(super) aside: bool,
     /// What came of the response and was not sent on.
     pub(super) pending: VecDeque<Piece>,
     /// How the body is sent, once the head was.
@@ -69,6 +81,12 @@ impl Flight {
             came: false,
             interim: 0,
             held: false,
+            want: Want::Nothing,
+            gathering: false,
+            judged: false,
+            whole: false,
+            owed: 0,
+            aside: false,
             pending: VecDeque::new(),
             sending: None,
             answered: false,

@@ -3,7 +3,9 @@
 //! Pipelined requests become streams at once, and are answered in their order: what comes too
 //! early waits, as far as the window of its stream allows.
 
+mod aside;
 mod flight;
+mod hooked;
 mod requests;
 mod responses;
 mod sockets;
@@ -20,6 +22,7 @@ use super::HIGH_WATER;
 use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::endpoint::Endpoint;
+use crate::hooks::Detour;
 use crate::http2::ErrorCode;
 use crate::timers::Timer;
 
@@ -39,6 +42,8 @@ pub(crate) struct FromHttp1 {
     reading: Reading,
     /// Exchanges whose request was begun on a stream, in order.
     flights: VecDeque<Flight>,
+    /// The connections of exchanges that hooks sent elsewhere.
+    detours: Vec<Detour<ExchangeId>>,
     /// What the heads of responses add up to that were not sent on.
     head_bytes: usize,
     /// No further stream can be begun.
@@ -57,6 +62,7 @@ impl FromHttp1 {
             client_ended: None,
             reading: Reading::head(cx),
             flights: VecDeque::new(),
+            detours: Vec::new(),
             head_bytes: 0,
             server_ended: false,
             stopping: false,
@@ -69,13 +75,33 @@ impl FromHttp1 {
         match peer {
             Peer::Client => self.reads() || self.client.len() < HIGH_WATER,
             // Its windows hold the server back.
-            Peer::Server(_) => true,
+            Peer::Server(server) => server == self.server || self.listens(server),
         }
     }
 
     pub(super) fn handle(&mut self, told: Told, cx: &mut Cx) -> Next {
         match told {
             Told::Data(Peer::Client, bytes) => self.client.extend_from_slice(&bytes),
+            Told::Data(Peer::Server(server), bytes) if server != self.server => {
+                self.aside_data(server, &bytes, cx);
+            }
+            Told::Eof(Peer::Server(server), _) if server != self.server => {
+                self.aside_ended(server, cx);
+            }
+            Told::Opened(server) => self.aside_opened(server, cx),
+            Told::Established(Peer::Server(server)) if server != self.server => {
+                self.aside_ready(server, cx);
+            }
+            Told::Reset(peer @ Peer::Server(server)) if server != self.server => {
+                self.aside_failed(server, Failure::Reset(peer), cx);
+            }
+            Told::TlsFailed(peer @ Peer::Server(server), error) if server != self.server => {
+                let reason = error.to_string();
+                self.aside_failed(server, Failure::Tls { peer, reason }, cx);
+            }
+            Told::OpenFailed(server, failure) if server != self.server => {
+                self.aside_failed(server, Failure::Dial(failure), cx);
+            }
             Told::Data(Peer::Server(_), bytes) => {
                 self.server_end.feed(bytes, cx.now);
                 self.take_events(cx);
@@ -92,14 +118,20 @@ impl FromHttp1 {
                 return Next::Fail(Failure::Tls { peer, reason: error.to_string() });
             }
             Told::OpenFailed(_, failure) => return Next::Fail(Failure::Dial(failure)),
-            Told::Resumed(exchange) => self.resume(exchange, cx),
+            Told::Resumed(exchange) => {
+                if let Err(failure) = self.resume(exchange, cx) {
+                    return Next::Fail(failure);
+                }
+            }
+            Told::Verdict(exchange, verdict) => {
+                if let Err(failure) = self.judged(exchange, *verdict, cx) {
+                    self.flush(cx);
+                    return Next::Fail(failure);
+                }
+            }
             Told::Stop => self.stopping = true,
             Told::Expired(Timer::RequestHead) => return self.request_too_slow(cx),
-            Told::Established(_)
-            | Told::Expired(_)
-            | Told::Leaf(_)
-            | Told::Opened(_)
-            | Told::Verdict(..) => {}
+            Told::Established(_) | Told::Expired(_) | Told::Leaf(_) => {}
             Told::MessageVerdict(message, verdict) => {
                 if let Some(failure) = self.judged_message(message, *verdict, cx) {
                     self.flush(cx);
@@ -115,6 +147,7 @@ impl FromHttp1 {
 
     /// Reads requests, and sends responses, as far as they go.
     fn advance(&mut self, cx: &mut Cx) -> Next {
+        self.ask_about_failed(cx);
         loop {
             let mut moved = false;
             match self.read_request(cx) {
@@ -142,6 +175,7 @@ impl FromHttp1 {
                 self.stopping || self.server_ended || !self.server_end.can_ever_open()
             }
             Reading::Body(..)
+            | Reading::Gathering(_)
             | Reading::Held(_)
             | Reading::Queued(_)
             | Reading::Socket
@@ -155,26 +189,32 @@ impl FromHttp1 {
         self.flush(cx);
         cx.shutdown(Peer::Client, true);
         cx.shutdown(Peer::Server(self.server), true);
+        for detour in &self.detours {
+            cx.abort(Peer::Server(detour.server));
+        }
         Next::Finish
     }
 
     /// The server sends no more: what it has not answered, it never will.
     fn server_gone(&mut self, failure: &Failure) {
         self.server_ended = true;
-        for flight in &mut self.flights {
+        // What goes elsewhere goes on.
+        for flight in self.flights.iter_mut().filter(|flight| !flight.aside) {
             flight.fail(failure.clone());
         }
     }
 
-    fn resume(&mut self, exchange: ExchangeId, cx: &mut Cx) {
-        if let Some(ready) = self.reading.take_held(exchange, cx) {
+    fn resume(&mut self, exchange: ExchangeId, cx: &mut Cx) -> Result<(), Failure> {
+        if let Some(ready) = self.reading.take_held(exchange, false, cx) {
             cx.event(Event::Resumed { exchange, point: Point::Request });
-            self.reading = Reading::Queued(ready);
+            self.consider(ready, cx)?;
         } else if let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == exchange)
             && std::mem::replace(&mut flight.held, false)
         {
             cx.event(Event::Resumed { exchange, point: Point::Response });
+            self.consider_response(exchange, cx);
         }
+        Ok(())
     }
 
     /// Puts on the wire what the end towards the server has to say.
@@ -197,7 +237,7 @@ impl FromHttp1 {
             let failure = flight.failure.or(own).unwrap_or_else(ours);
             cx.event(Event::ExchangeEnded { exchange: flight.id, failure: Some(failure) });
         }
-        if let Reading::Held(ready) | Reading::Queued(ready) =
+        if let Reading::Gathering(ready) | Reading::Held(ready) | Reading::Queued(ready) =
             std::mem::replace(&mut self.reading, Reading::Ended)
         {
             cx.event(Event::ExchangeEnded { exchange: ready.id, failure: Some(ours()) });

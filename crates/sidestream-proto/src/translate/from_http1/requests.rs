@@ -1,6 +1,7 @@
 //! The leg towards the client: requests are read, recorded and sent as streams.
 
 use std::mem;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer};
@@ -10,6 +11,7 @@ use super::flight::{Flight, Piece as Answer};
 use super::{FromHttp1, MAX_PIPELINED};
 use crate::conn::Next;
 use crate::cx::Cx;
+use crate::hooks::{Asked, Gathered, Origin, Want};
 use crate::http::{self, Place};
 use crate::http1::{self, BodyReader, Framing, HeadReader, Parsed, Piece};
 use crate::http2::ErrorCode;
@@ -21,24 +23,36 @@ use crate::translate::{HIGH_WATER, malformed, request, upgrade, words};
 /// A request that was read and has no stream yet.
 pub(super) struct Ready {
     pub(super) id: ExchangeId,
-    head: RequestHead,
-    fields: Fields,
-    framing: Framing,
+    pub(super) head: RequestHead,
+    pub(super) fields: Fields,
+    pub(super) framing: Framing,
     /// The key of a WebSocket that is asked for.
-    key: Option<Bytes>,
+    pub(super) key: Option<Bytes>,
+    /// What hooks want of it.
+    pub(super) want: Want,
+    /// As the client sent it, where there are hooks.
+    pub(super) seen: Option<Arc<Asked>>,
+    /// Hooks are asked about it.
+    pub(super) asked: bool,
+    /// Its body, as far as it was held.
+    pub(super) body: Option<Gathered>,
+    /// The server that it goes to, if a hook named another one.
+    pub(super) to: Option<Origin>,
 }
 
 /// A request that is not passed on.
-struct Refused {
-    id: ExchangeId,
-    method: Bytes,
-    version: Version,
+pub(super) struct Refused {
+    pub(super) id: ExchangeId,
+    pub(super) method: Bytes,
+    pub(super) version: Version,
 }
 
 /// What is being read from the client.
 pub(super) enum Reading {
     Head(HeadReader),
-    /// Until it is resumed.
+    /// Until its body is whole, which hooks want to see.
+    Gathering(Box<Ready>),
+    /// Until it is resumed, or hooks have judged it.
     Held(Box<Ready>),
     /// Until the server takes another stream.
     Queued(Box<Ready>),
@@ -57,9 +71,15 @@ impl Reading {
         Self::Head(HeadReader::new(cx.config.http1))
     }
 
-    pub(super) fn take_held(&mut self, exchange: ExchangeId, cx: &Cx) -> Option<Box<Ready>> {
+    /// Takes the request out that is held, or that hooks are asked about, if it is that one.
+    pub(super) fn take_held(
+        &mut self,
+        exchange: ExchangeId,
+        asked: bool,
+        cx: &Cx,
+    ) -> Option<Box<Ready>> {
         match mem::replace(self, Self::head(cx)) {
-            Self::Held(ready) if ready.id == exchange => Some(ready),
+            Self::Held(ready) if ready.id == exchange && ready.asked == asked => Some(ready),
             other => {
                 *self = other;
                 None
@@ -78,6 +98,7 @@ impl FromHttp1 {
                 let socket = self.flights.back().map(|flight| &flight.socket);
                 self.queued() < HIGH_WATER && socket.is_none_or(|it| it.wants(Peer::Client))
             }
+            Reading::Gathering(_) => true,
             Reading::Held(_) | Reading::Queued(_) | Reading::Undecided | Reading::Ended => false,
         }
     }
@@ -90,7 +111,8 @@ impl FromHttp1 {
     }
 
     fn queued(&self) -> usize {
-        self.flights.back().map_or(0, |flight| self.server_end.queued(flight.stream))
+        let queued = |flight: &Flight| self.server_end.queued(flight.stream);
+        self.flights.back().map_or(0, queued) + self.aside_waiting()
     }
 
     /// Takes one step, and returns whether it did. A failure is one of the flow.
@@ -135,6 +157,7 @@ impl FromHttp1 {
                 }
             },
             Reading::Queued(ready) => self.dispatch(ready, cx),
+            Reading::Gathering(ready) => self.gather_request(ready, cx),
             Reading::Socket => self.read_socket(cx),
             other @ (Reading::Held(_) | Reading::Undecided | Reading::Ended) => {
                 self.reading = other;
@@ -148,6 +171,7 @@ impl FromHttp1 {
         let Parsed { head, defects, .. } = parsed;
         let place = Place::Server { server: self.server, secure: self.secure };
         let url = http::url(&head, place, cx);
+        let (want, seen) = cx.want_request(&url, &head);
         cx.event(Event::Request { exchange: id, url, head: head.clone() });
         for defect in &defects {
             let (exchange, from, what) = (Some(id), Peer::Client, defect.to_string());
@@ -172,17 +196,22 @@ impl FromHttp1 {
             Err(what) => return Ok(self.refuse(refused, 400, malformed(Peer::Client, what))),
         };
         let key = upgrade::key(&head, framing).cloned();
-        let ready = Box::new(Ready { id, head, fields, framing, key });
+        let (asked, body, to) = (false, None, None);
+        let ready = Ready { id, head, fields, framing, key, want, seen, asked, body, to };
+        let ready = Box::new(ready);
         if cx.config.hold.contains(&Point::Request) {
             cx.event(Event::Held { exchange: id, point: Point::Request });
             self.reading = Reading::Held(ready);
             return Ok(true);
         }
-        self.dispatch(ready, cx)
+        self.consider(ready, cx)
     }
 
     /// Begins a stream with the request, as soon as the server takes one.
-    fn dispatch(&mut self, mut ready: Box<Ready>, cx: &mut Cx) -> Result<bool, Failure> {
+    pub(super) fn dispatch(&mut self, mut ready: Box<Ready>, cx: &mut Cx) -> Result<bool, Failure> {
+        if let Some(origin) = ready.to.take() {
+            return self.open_aside(*ready, &origin, cx);
+        }
         if ready.key.is_some() && !self.server_ended {
             match self.server_end.takes_extended_connect() {
                 Some(true) => return Ok(self.open_socket(ready, cx)),
@@ -195,7 +224,10 @@ impl FromHttp1 {
                 Some(false) | None => ready.key = None,
             }
         }
-        let over = ready.framing == Framing::Empty;
+        let held = ready.body.as_ref().filter(|body| body.ended);
+        let over = held.map_or(ready.framing == Framing::Empty, |body| {
+            body.data.is_empty() && body.trailers.is_empty()
+        });
         let Some(stream) = self.server_end.open(&ready.fields, over) else {
             if self.server_end.can_ever_open() && !self.server_ended {
                 self.reading = Reading::Queued(ready);
@@ -207,15 +239,16 @@ impl FromHttp1 {
             cx.event(Event::ExchangeEnded { exchange: ready.id, failure: Some(failure) });
             return Ok(true);
         };
-        let Ready { id, head, framing, .. } = *ready;
+        let Ready { id, head, framing, seen, body, .. } = *ready;
         let mut flight = Flight::new(id, stream, head.method, head.version);
+        flight.seen = seen;
         flight.persists =
             head.version > Version::Http10 && http1::persists(head.version, &head.fields);
         self.flights.push_back(flight);
-        if over {
-            self.asked(cx);
-        } else {
-            self.reading = Reading::Body(BodyReader::new(framing, &cx.config.http1));
+        match body {
+            Some(body) => self.send_held(body, over, cx),
+            None if over => self.asked(cx),
+            None => self.reading = Reading::Body(BodyReader::new(framing, &cx.config.http1)),
         }
         Ok(true)
     }
@@ -234,8 +267,9 @@ impl FromHttp1 {
             self.reading = Reading::Queued(ready);
             return false;
         };
-        let Ready { id, head, key, .. } = *ready;
+        let Ready { id, head, key, seen, .. } = *ready;
         let mut flight = Flight::new(id, stream, head.method, head.version);
+        flight.seen = seen;
         flight.persists = http1::persists(head.version, &head.fields);
         (flight.socket, flight.key) = (Socket::Asked, key.unwrap_or_default());
         self.flights.push_back(flight);
@@ -251,7 +285,7 @@ impl FromHttp1 {
             Piece::Data { data, .. } if data.is_empty() => {}
             Piece::Data { data, .. } => {
                 cx.event(Event::Body { exchange, part, data: data.clone() });
-                self.server_end.send_data(stream, data, false);
+                self.send_content(stream, data, false, cx);
             }
             Piece::Trailers { fields, .. } => {
                 if fields.is_empty() {
@@ -260,7 +294,7 @@ impl FromHttp1 {
                 cx.event(Event::Trailers { exchange, part, fields: fields.clone() });
                 match words::trailers_to_http2(&fields) {
                     Ok(fields) if fields.is_empty() => {}
-                    Ok(fields) => self.server_end.send_trailers(stream, fields),
+                    Ok(trailers) => self.send_trailers(stream, trailers, &fields, cx),
                     Err(what) => {
                         self.cut(malformed(Peer::Client, what), ErrorCode::CANCEL);
                     }
@@ -274,14 +308,14 @@ impl FromHttp1 {
                     }
                 }
                 // Behind trailers it is one end too many, and is left out.
-                self.server_end.send_data(stream, Bytes::new(), true);
+                self.send_content(stream, Bytes::new(), true, cx);
                 self.asked(cx);
             }
         }
     }
 
     /// Notes that the last request is whole.
-    fn asked(&mut self, cx: &mut Cx) {
+    pub(super) fn asked(&mut self, cx: &mut Cx) {
         self.reading = Reading::head(cx);
         let Some(flight) = self.flights.back_mut() else { return };
         flight.asked = true;
@@ -303,7 +337,7 @@ impl FromHttp1 {
     }
 
     /// Refuses a request that must not be passed on, in its turn, and reads no more.
-    fn refuse(&mut self, refused: Refused, status: u16, failure: Failure) -> bool {
+    pub(super) fn refuse(&mut self, refused: Refused, status: u16, failure: Failure) -> bool {
         let Refused { id, method, version } = refused;
         let mut flight = Flight::new(id, 0, method, version);
         (flight.asked, flight.came, flight.persists) = (true, true, false);

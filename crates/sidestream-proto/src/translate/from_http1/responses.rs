@@ -26,7 +26,10 @@ impl FromHttp1 {
         while let Some(event) = self.server_end.poll_event() {
             match event {
                 endpoint::Event::Head { stream, fields, end } => {
-                    self.take_head(stream, fields, end, cx);
+                    let at = self.flights.iter().position(|flight| flight.stream == stream);
+                    if let Some(at) = at {
+                        self.take_head(at, fields, end, cx);
+                    }
                 }
                 endpoint::Event::Data { stream, bytes, end } => {
                     self.take_data(stream, &bytes, end, cx);
@@ -38,6 +41,7 @@ impl FromHttp1 {
                     let (exchange, part) = (flight.id, Part::Response);
                     cx.event(Event::Trailers { exchange, part, fields });
                     cx.event(Event::PartEnded { exchange, part });
+                    self.gather_response(exchange, cx);
                 }
                 endpoint::Event::Reset { stream, code } => {
                     let Some(flight) = self.flight(stream) else { continue };
@@ -49,7 +53,8 @@ impl FromHttp1 {
                     flight.fail(failure(peer, fault));
                 }
                 endpoint::Event::GoAway { last, code } => {
-                    for flight in self.flights.iter_mut().filter(|flight| flight.stream > last) {
+                    let beyond = |it: &&mut Flight| it.stream > last && !it.aside;
+                    for flight in self.flights.iter_mut().filter(beyond) {
                         flight.fail(Failure::GoneAway { peer, code: code.0 });
                     }
                 }
@@ -62,9 +67,9 @@ impl FromHttp1 {
         self.flights.iter_mut().find(|flight| flight.stream == stream)
     }
 
-    fn take_head(&mut self, stream: u32, fields: Fields, end: bool, cx: &mut Cx) {
+    pub(super) fn take_head(&mut self, at: usize, fields: Fields, end: bool, cx: &mut Cx) {
         let from = Peer::Server(self.server);
-        let Some(flight) = self.flight(stream) else { return };
+        let flight = &mut self.flights[at];
         let head = match head::response(fields) {
             Ok(head) => head,
             Err(what) => return flight.fail(malformed(from, what)),
@@ -76,6 +81,9 @@ impl FromHttp1 {
         }
         if !interim {
             flight.socket.answered(exchange, from, flight.seen.as_ref(), &head, cx);
+            if matches!(flight.socket, Socket::None) && flight.key.is_empty() {
+                flight.want = cx.want_response(flight.seen.as_deref(), &head);
+            }
         }
         let bytes = bytes_of(&head);
         flight.pending.push_back(Piece::Head(head, end));
@@ -83,9 +91,13 @@ impl FromHttp1 {
             flight.held = true;
             cx.event(Event::Held { exchange, point: Point::Response });
         }
+        let considered = !interim && !flight.held;
         if end {
             flight.came = true;
             cx.event(Event::PartEnded { exchange, part: Part::Response });
+        }
+        if considered {
+            self.consider_response(exchange, cx);
         }
         self.head_bytes += bytes;
         if self.head_bytes > MAX_HEAD_BYTES {
@@ -108,11 +120,13 @@ impl FromHttp1 {
         let (exchange, part) = (flight.id, Part::Response);
         if !bytes.is_empty() {
             cx.event(Event::Body { exchange, part, data: bytes.clone() });
+            flight.owed += bytes.len();
             match flight.sending {
                 // Most content comes when it can be sent, and is not copied.
                 Some(sending) if at == 0 && flight.pending.is_empty() => {
                     sending.content(Peer::Client, bytes.clone(), cx);
-                    self.server_end.consumed(stream, bytes.len());
+                    let owed = std::mem::take(&mut flight.owed);
+                    self.server_end.consumed(stream, owed);
                 }
                 _ => flight.keep(bytes),
             }
@@ -123,6 +137,7 @@ impl FromHttp1 {
             flight.pending.push_back(Piece::End);
             cx.event(Event::PartEnded { exchange, part });
         }
+        self.gather_response(exchange, cx);
     }
 
     /// Sends what can be sent of the first response, and returns whether there was something.
@@ -134,6 +149,7 @@ impl FromHttp1 {
             }
             let persists = flight.persists;
             if let Some(Flight { id: exchange, failure, .. }) = self.flights.pop_front() {
+                self.end_aside(exchange, cx);
                 cx.event(Event::ExchangeEnded { exchange, failure });
             }
             if !persists {
@@ -141,7 +157,7 @@ impl FromHttp1 {
             }
             return Ok(true);
         }
-        let stopped = flight.held
+        let stopped = (flight.held || flight.gathering || flight.judged)
             && !matches!(flight.pending.front(), Some(Piece::Head(head, _)) if head.is_interim());
         if stopped {
             return Ok(false);
@@ -194,7 +210,8 @@ impl FromHttp1 {
                 }
             }
             Piece::Data(bytes) => {
-                let count = bytes.len();
+                let count = bytes.len().min(flight.owed);
+                flight.owed -= count;
                 if let Some(sending) = flight.sending {
                     sending.content(to, bytes.freeze(), cx);
                 }
@@ -245,7 +262,7 @@ impl FromHttp1 {
 }
 
 /// Returns about how much memory a head takes.
-fn bytes_of(head: &ResponseHead) -> usize {
+pub(super) fn bytes_of(head: &ResponseHead) -> usize {
     let fields = head.fields.iter();
     fields.map(|field| field.name.len() + field.value.len() + size_of::<Field>()).sum()
 }

@@ -35,8 +35,7 @@ impl FromHttp2 {
         let Some(mut stream) = self.streams.remove(&id) else { return };
         let [untaken, _] = stream.socket.untaken();
         stream.socket.end(cx);
-        let owed = if stream.is_socket() { stream.owed + untaken } else { stream.body.len() };
-        self.client_end.consumed(id, owed);
+        self.client_end.consumed(id, stream.owed + untaken);
         cx.event(Event::ExchangeEnded { exchange: stream.exchange, failure });
     }
 
@@ -65,6 +64,9 @@ impl FromHttp2 {
         let over: Vec<_> = self.links.iter().filter(over).map(|link| link.server).collect();
         let any = !over.is_empty();
         for server in over {
+            if self.gathering_ended(server, cx) {
+                continue;
+            }
             let Some(link) = self.link(server) else { continue };
             let clean = link.ended.take().unwrap_or_default();
             if let (Use::Stream(id), Answering::Socket) = (link.used, &link.answering) {

@@ -9,6 +9,7 @@ use sidestream_record::{Event, Failure, ResponseHead};
 use super::{FromHttp2, HIGH_WATER};
 use crate::Target;
 use crate::cx::Cx;
+use crate::hooks::{Gathered, Origin};
 use crate::http1::{BodyReader, HeadReader, Parsed};
 use crate::http2::ErrorCode;
 
@@ -21,11 +22,22 @@ const MAX_SERVERS: usize = 200;
 /// What is being read from a server.
 pub(super) enum Answering {
     Head(HeadReader),
-    /// Until it is resumed.
-    Held(Box<Parsed<ResponseHead>>),
+    /// Until it is whole, which hooks want to see.
+    Gathering(Box<Answer>),
+    /// Until it is resumed, or hooks have judged it.
+    Held(Box<Answer>),
     Body(BodyReader),
     /// What comes is of a WebSocket.
     Socket,
+}
+
+/// A response that was read and is not sent on yet.
+pub(super) struct Answer {
+    pub(super) parsed: Parsed<ResponseHead>,
+    /// Hooks are asked about it.
+    pub(super) asked: bool,
+    /// Its body, as far as it was held.
+    pub(super) body: Option<Gathered>,
 }
 
 /// What a connection is for at the moment.
@@ -52,6 +64,8 @@ pub(super) struct Link {
     pub(super) ended: Option<bool>,
     /// It served a stream before.
     pub(super) reused: bool,
+    /// It is for that stream alone, whose request a hook sent to another server.
+    pub(super) aside: Option<(u32, Origin)>,
     /// How much of bodies was sent since all was written, once it is known that this is told.
     pub(super) unwritten: Option<usize>,
 }
@@ -67,6 +81,7 @@ impl Link {
             persists: true,
             ended: None,
             reused: false,
+            aside: None,
             unwritten: None,
         }
     }
@@ -131,10 +146,12 @@ impl FromHttp2 {
             self.send_request(id, server, cx);
             moved = true;
         }
-        let opening = self.links.iter().filter(|link| link.used == Use::Opening).count();
+        let opening = |link: &&Link| link.used == Use::Opening && link.aside.is_none();
+        let opening = self.links.iter().filter(opening).count();
         let lacking = self.waiting.len().saturating_sub(opening);
         // A WebSocket, which may stay for ever, keeps none from those that come and go.
-        let passing = |link: &&Link| !matches!(link.answering, Answering::Socket);
+        let passing =
+            |link: &&Link| link.aside.is_none() && !matches!(link.answering, Answering::Socket);
         let passing = self.links.iter().filter(passing).count();
         for _ in 0..lacking.min(self.max_links.saturating_sub(passing)) {
             if cx.servers.len() >= MAX_SERVERS {
@@ -148,7 +165,19 @@ impl FromHttp2 {
 
     /// A further connection is there.
     pub(super) fn opened(&mut self, server: u32, cx: &mut Cx) {
-        let Some(name) = self.name.clone() else { return self.spoken(server) };
+        let aside = self.link(server).and_then(|link| link.aside.clone());
+        let name = match aside {
+            None => Ok(self.name.clone()),
+            Some((_, origin)) => origin.name(),
+        };
+        let name = match name {
+            Ok(Some(name)) => name,
+            Ok(None) => return self.spoken(server, cx),
+            Err(reason) => {
+                let failure = Failure::Tls { peer: Peer::Server(server), reason };
+                return self.unreachable(server, &failure, cx);
+            }
+        };
         if let Err(error) = cx.secure(server, name, vec![b"http/1.1".to_vec()], None) {
             let failure = Failure::Tls { peer: Peer::Server(server), reason: error.to_string() };
             self.unreachable(server, &failure, cx);
@@ -159,20 +188,38 @@ impl FromHttp2 {
     pub(super) fn secured(&mut self, server: u32, cx: &mut Cx) {
         let peer = Peer::Server(server);
         if let Some(session) = cx.leg(peer).and_then(|leg| leg.top_mut()) {
-            let sni = self.name.as_ref().filter(|name| name.sent);
+            let aside = self.links.iter().any(|it| it.server == server && it.aside.is_some());
+            let sni = self.name.as_ref().filter(|name| name.sent && !aside);
             let sni = sni.map(|name| name.name.to_str().into_owned());
             let tls = session.facts(peer, sni.as_deref(), None);
             cx.event(Event::Secured(tls));
         }
-        self.spoken(server);
+        self.spoken(server, cx);
     }
 
-    fn spoken(&mut self, server: u32) {
-        if let Some(link) = self.link(server)
-            && link.used == Use::Opening
-        {
+    fn spoken(&mut self, server: u32, cx: &mut Cx) {
+        let Some(link) = self.link(server).filter(|link| link.used == Use::Opening) else { return };
+        let Some((id, _)) = link.aside else {
             link.used = Use::Idle;
+            return;
+        };
+        link.used = Use::Stream(id);
+        if self.streams.contains_key(&id) {
+            self.send_request(id, server, cx);
+        } else {
+            self.drop_link(server, cx);
         }
+    }
+
+    /// Opens a connection for a request that a hook sent to another server.
+    pub(super) fn open_aside(&mut self, id: u32, origin: Origin, cx: &mut Cx) {
+        if cx.servers.len() >= MAX_SERVERS {
+            self.stop();
+        }
+        let server = cx.open(Target::Name(origin.host.clone(), origin.port));
+        let (used, aside) = (Use::Opening, Some((id, origin)));
+        let link = Link { used, aside, persists: false, ..Link::ready(server, cx) };
+        self.links.push(link);
     }
 
     /// A further connection cannot be had: those that there are have to do.
@@ -181,8 +228,12 @@ impl FromHttp2 {
         if self.links[at].used != Use::Opening {
             return self.lose_link(server, failure, cx);
         }
-        self.links.remove(at);
-        let there = self.links.iter().filter(|link| link.used != Use::Opening).count();
+        if let Some((id, _)) = self.links.remove(at).aside {
+            self.client_end.reset(id, ErrorCode::INTERNAL_ERROR);
+            return self.forget(id, Some(failure.clone()), cx);
+        }
+        let there = |link: &&Link| link.used != Use::Opening && link.aside.is_none();
+        let there = self.links.iter().filter(there).count();
         self.max_links = there.max(1);
         if there > 0 {
             return;

@@ -4,6 +4,7 @@
 //! opened as they are needed, up to as many as browsers open. Streams beyond that wait.
 
 mod end;
+mod hooked;
 mod links;
 mod requests;
 mod responses;
@@ -109,7 +110,8 @@ impl FromHttp2 {
             Told::MessageVerdict(message, verdict) => {
                 self.judged_message(message, *verdict, cx);
             }
-            Told::Established(_) | Told::Expired(_) | Told::Leaf(_) | Told::Verdict(..) => {}
+            Told::Verdict(exchange, verdict) => self.judged(exchange, *verdict, cx),
+            Told::Established(_) | Told::Expired(_) | Told::Leaf(_) => {}
         }
         self.advance(cx);
         self.time_heads(cx);
@@ -149,8 +151,8 @@ impl FromHttp2 {
             && std::mem::replace(&mut stream.held, false)
         {
             cx.event(Event::Resumed { exchange, point: Point::Request });
-            self.waiting.push_back(*id);
-            return;
+            let id = *id;
+            return self.consider(id, cx);
         }
         self.resume_response(exchange, cx);
     }

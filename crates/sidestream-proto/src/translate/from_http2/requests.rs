@@ -9,6 +9,7 @@ use super::links::Link;
 use super::streams::Stream;
 use crate::cx::Cx;
 use crate::endpoint;
+use crate::hooks::Want;
 use crate::http2::{ErrorCode, Malformed};
 use crate::mediated::with_host;
 use crate::multiplexed::{head, socket};
@@ -42,63 +43,85 @@ impl FromHttp2 {
         Ok(())
     }
 
-    fn begin(&mut self, stream: u32, fields: Fields, end: bool, cx: &mut Cx) {
-        let (exchange, head) = self.record(fields, cx);
+    fn begin(&mut self, id: u32, fields: Fields, end: bool, cx: &mut Cx) {
+        let (exchange, head, url) = self.record(fields, cx);
         let alteration = Alteration::Translated { from: Version::Http2, to: Version::Http11 };
         cx.event(Event::Altered { exchange: Some(exchange), alteration });
-        if socket::is_asked(&head.fields) {
-            return self.begin_socket(stream, exchange, &head, end, cx);
-        }
-        if head.method == "CONNECT" {
+        let is_socket = socket::is_asked(&head.fields);
+        if head.method == "CONNECT" && !is_socket {
             let what = "CONNECT over HTTP/2 to a server that speaks HTTP/1".into();
-            self.client_end.reset(stream, ErrorCode::HTTP_1_1_REQUIRED);
+            self.client_end.reset(id, ErrorCode::HTTP_1_1_REQUIRED);
             let failure = Some(Failure::Unsupported { what });
             cx.event(Event::ExchangeEnded { exchange, failure });
             return;
         }
-        let fields = with_host(head.fields.clone(), exchange, cx);
-        let head = RequestHead { fields, ..head };
-        let (wire, sending) = match request::to_http1(&head, end) {
-            Ok(made) => made,
-            Err(what) => {
-                self.client_end.reset(stream, ErrorCode::PROTOCOL_ERROR);
-                let failure = Some(malformed(Peer::Client, what));
-                cx.event(Event::ExchangeEnded { exchange, failure });
-                return;
-            }
-        };
-        self.enter(stream, Stream::new(exchange, head.method, wire, sending), end, cx);
-    }
-
-    /// Takes a request in that can be sent, as soon as there is a connection for it.
-    pub(super) fn enter(&mut self, stream: u32, mut it: Stream, end: bool, cx: &mut Cx) {
-        let exchange = it.exchange;
-        it.held = cx.config.hold.contains(&Point::Request);
-        if it.held {
+        let (want, seen) = cx.want_request(&url, &head);
+        let mut stream = Stream::new(exchange, head, end);
+        // What follows the head of a WebSocket is no body.
+        stream.want = if is_socket { want.min(Want::Head) } else { want };
+        stream.seen = seen;
+        stream.held = cx.config.hold.contains(&Point::Request);
+        let held = stream.held;
+        if held {
             cx.event(Event::Held { exchange, point: Point::Request });
-        } else {
-            self.waiting.push_back(stream);
         }
-        self.streams.insert(stream, it);
+        self.streams.insert(id, stream);
+        if !held {
+            self.consider(id, cx);
+        }
         if end {
-            self.came(stream, cx);
+            self.came(id, cx);
         }
     }
 
-    /// Records a request as the client sent it.
-    fn record(&self, fields: Fields, cx: &mut Cx) -> (ExchangeId, RequestHead) {
+    /// Makes a request one that the server gets, as soon as there is a connection for it.
+    pub(super) fn proceed(&mut self, id: u32, cx: &mut Cx) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(head) = stream.request.take() else { return };
+        let (exchange, end) = (stream.exchange, stream.bodiless);
+        // Who sends it elsewhere has named that server.
+        let fields = match stream.to {
+            None => with_host(head.fields.clone(), exchange, cx),
+            Some(_) => head.fields.clone(),
+        };
+        let head = RequestHead { fields, ..head };
+        let made = if stream.is_opening() {
+            self.make_socket(&head, cx)
+        } else {
+            let made = request::to_http1(&head, end);
+            let made = made.map(|(wire, sending)| (wire, sending, String::new()));
+            made.map_err(|what| (ErrorCode::PROTOCOL_ERROR, malformed(Peer::Client, what)))
+        };
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        match made {
+            Ok((wire, sending, key)) => {
+                (stream.head, stream.sending, stream.key) = (wire, sending, key);
+                match stream.to.clone() {
+                    None => self.waiting.push_back(id),
+                    Some(origin) => self.open_aside(id, origin, cx),
+                }
+            }
+            Err((code, failure)) => {
+                self.client_end.reset(id, code);
+                self.forget(id, Some(failure), cx);
+            }
+        }
+    }
+
+    /// Records a request as the client sent it, and returns its URL.
+    fn record(&self, fields: Fields, cx: &mut Cx) -> (ExchangeId, RequestHead, String) {
         let exchange = cx.ids.exchange();
         let (head, _missing) = head::request(fields);
         let url = head::url(&head, self.name.is_some(), cx);
-        cx.event(Event::Request { exchange, url, head: head.clone() });
-        (exchange, head)
+        cx.event(Event::Request { exchange, url: url.clone(), head: head.clone() });
+        (exchange, head, url)
     }
 
     /// The client's request, or what came after it, is not one.
     fn refused(&mut self, stream: u32, fields: Option<Fields>, fault: Malformed, cx: &mut Cx) {
         let failure = failure(Peer::Client, fault);
         let Some(fields) = fields else { return self.give_up(stream, Some(failure), cx) };
-        let (exchange, _head) = self.record(fields, cx);
+        let (exchange, ..) = self.record(fields, cx);
         cx.event(Event::ExchangeEnded { exchange, failure: Some(failure) });
     }
 
@@ -114,6 +137,7 @@ impl FromHttp2 {
         if !bytes.is_empty() {
             let (exchange, part) = (stream.exchange, Part::Request);
             cx.event(Event::Body { exchange, part, data: bytes.clone() });
+            stream.owed += bytes.len();
             // Most content comes when it can be sent, and is not copied.
             let server = stream.server.filter(|_| stream.body.is_empty());
             match server {
@@ -129,6 +153,8 @@ impl FromHttp2 {
         }
         if end {
             self.came(id, cx);
+        } else {
+            self.gather(id, cx);
         }
     }
 
@@ -145,6 +171,7 @@ impl FromHttp2 {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.came = true;
         cx.event(Event::PartEnded { exchange: stream.exchange, part: Part::Request });
+        self.gather(id, cx);
         self.end_request(id, cx);
     }
 
@@ -178,8 +205,7 @@ impl FromHttp2 {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.sending.content(Peer::Server(server), bytes.clone(), cx);
         let owed = std::mem::take(&mut stream.owed);
-        let count = if stream.is_socket() { owed } else { bytes.len() };
-        self.client_end.consumed(id, count);
+        self.client_end.consumed(id, owed);
         if let Some(Link { unwritten: Some(unwritten), .. }) = self.link(server) {
             *unwritten += bytes.len();
         }

@@ -5,7 +5,7 @@ use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Event, Failure, Fields, Part, Point, ResponseHead};
 
 use super::FromHttp2;
-use super::links::{Answering, Use};
+use super::links::{Answer, Answering, Use};
 use super::streams::Stream;
 use crate::cx::Cx;
 use crate::http::MAX_HEADS;
@@ -35,6 +35,7 @@ impl FromHttp2 {
             return false;
         }
         match &mut link.answering {
+            Answering::Gathering(_) => self.gather_response(server, id, cx),
             Answering::Held(_) => false,
             Answering::Socket if link.buf.is_empty() => false,
             Answering::Socket if !listens => false,
@@ -90,14 +91,18 @@ impl FromHttp2 {
                 cx.event(Event::Defect { exchange: Some(exchange), from, what });
             }
         }
-        if !interim && cx.config.hold.contains(&Point::Response) {
+        let answer = Answer { parsed, asked: false, body: None };
+        if interim {
+            return self.send_head(server, id, answer, cx);
+        }
+        if cx.config.hold.contains(&Point::Response) {
             cx.event(Event::Held { exchange, point: Point::Response });
             if let Some(link) = self.link(server) {
-                link.answering = Answering::Held(Box::new(parsed));
+                link.answering = Answering::Held(Box::new(answer));
             }
             return true;
         }
-        self.send_head(server, id, parsed, cx)
+        self.consider_response(server, id, answer, cx)
     }
 
     pub(super) fn resume_response(&mut self, exchange: ExchangeId, cx: &mut Cx) {
@@ -107,22 +112,18 @@ impl FromHttp2 {
         let Some(link) = link else { return };
         let reader = Answering::Head(HeadReader::new(cx.config.http1));
         match std::mem::replace(&mut link.answering, reader) {
-            Answering::Held(parsed) => {
+            Answering::Held(answer) if !answer.asked => {
                 let server = link.server;
                 cx.event(Event::Resumed { exchange, point: Point::Response });
-                self.send_head(server, id, *parsed, cx);
+                self.consider_response(server, id, *answer, cx);
             }
             other => link.answering = other,
         }
     }
 
-    fn send_head(
-        &mut self,
-        server: u32,
-        id: u32,
-        parsed: Parsed<ResponseHead>,
-        cx: &mut Cx,
-    ) -> bool {
+    /// Sends the head of a response on, and what is held behind it.
+    pub(super) fn send_head(&mut self, server: u32, id: u32, answer: Answer, cx: &mut Cx) -> bool {
+        let Answer { parsed, body, .. } = answer;
         let head = &parsed.head;
         let Some(stream) = self.streams.get(&id) else { return false };
         if stream.is_opening() && !head.is_interim() {
@@ -152,6 +153,9 @@ impl FromHttp2 {
             return true;
         }
         link.persists &= persists;
+        if let (Some(body), false) = (body, ends) {
+            return self.send_held(server, id, body, cx);
+        }
         link.answering = Answering::Body(BodyReader::new(framing, &cx.config.http1));
         if ends {
             self.answered(server, id, cx);
@@ -159,7 +163,7 @@ impl FromHttp2 {
         true
     }
 
-    fn send_content(&mut self, id: u32, data: Bytes, ends: bool, cx: &mut Cx) {
+    pub(super) fn send_content(&mut self, id: u32, data: Bytes, ends: bool, cx: &mut Cx) {
         let Some(stream) = self.streams.get(&id) else { return };
         let (exchange, part) = (stream.exchange, Part::Response);
         if !data.is_empty() {
@@ -178,11 +182,26 @@ impl FromHttp2 {
         let (exchange, part) = (stream.exchange, Part::Response);
         let told = Event::Trailers { exchange, part, fields: fields.clone() };
         cx.event(told);
-        match words::trailers_to_http2(&fields) {
+        self.send_trailers(server, id, &fields, cx);
+        true
+    }
+
+    /// Sends trailers on, and returns whether they could be said.
+    pub(super) fn send_trailers(
+        &mut self,
+        server: u32,
+        id: u32,
+        fields: &Fields,
+        cx: &mut Cx,
+    ) -> bool {
+        match words::trailers_to_http2(fields) {
             Ok(fields) if fields.is_empty() => {}
             // The end behind it is one too many, and is left out.
             Ok(fields) => self.client_end.send_trailers(id, fields),
-            Err(what) => return self.unreadable(server, what, cx),
+            Err(what) => {
+                self.unreadable(server, what, cx);
+                return false;
+            }
         }
         true
     }

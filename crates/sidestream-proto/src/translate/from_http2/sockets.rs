@@ -6,42 +6,28 @@ use sidestream_record::{Change, Event, Failure, Part, RequestHead, ResponseHead}
 
 use super::FromHttp2;
 use super::links::Answering;
-use super::streams::Stream;
 use crate::cx::Cx;
 use crate::hooks::MessageVerdict;
 use crate::http2::ErrorCode;
 use crate::multiplexed::socket::Socket;
+use crate::translate::body::Sending;
 use crate::translate::{malformed, upgrade};
 use crate::websocket::{self, Extensions, InjectError, Injection, Passed, Tap};
 
 impl FromHttp2 {
-    /// A client asked for a WebSocket: the server is asked as HTTP/1 has it.
-    pub(super) fn begin_socket(
-        &mut self,
-        id: u32,
-        exchange: ExchangeId,
+    /// Makes the request by which a server of HTTP/1 is asked for a WebSocket, and its key.
+    pub(super) fn make_socket(
+        &self,
         head: &RequestHead,
-        end: bool,
-        cx: &mut Cx,
-    ) {
-        let made = match websocket::key(cx) {
-            Some(key) => match upgrade::request_to_http1(head, &key) {
-                Ok(wire) => Ok((wire, key)),
-                Err(what) => Err((ErrorCode::PROTOCOL_ERROR, malformed(Peer::Client, what))),
-            },
-            None => {
-                let reason = "the system has no randomness".into();
-                Err((ErrorCode::INTERNAL_ERROR, Failure::Internal { reason }))
-            }
+        cx: &Cx,
+    ) -> Result<(Bytes, Sending, String), (ErrorCode, Failure)> {
+        let Some(key) = websocket::key(cx) else {
+            let reason = "the system has no randomness".into();
+            return Err((ErrorCode::INTERNAL_ERROR, Failure::Internal { reason }));
         };
-        match made {
-            Ok((wire, key)) => {
-                self.enter(id, Stream::asking_for_socket(exchange, wire, key), end, cx);
-            }
-            Err((code, failure)) => {
-                self.client_end.reset(id, code);
-                cx.event(Event::ExchangeEnded { exchange, failure: Some(failure) });
-            }
+        match upgrade::request_to_http1(head, &key) {
+            Ok(wire) => Ok((wire, Sending::Plain, key)),
+            Err(what) => Err((ErrorCode::PROTOCOL_ERROR, malformed(Peer::Client, what))),
         }
     }
 
@@ -85,8 +71,8 @@ impl FromHttp2 {
     pub(super) fn refuse_socket(&mut self, id: u32, cx: &mut Cx) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.socket = Socket::None;
-        stream.owed = 0;
-        let early = std::mem::take(&mut stream.body).len();
+        let early = std::mem::take(&mut stream.owed);
+        stream.body.clear();
         self.client_end.consumed(id, early);
         self.came(id, cx);
     }

@@ -4,15 +4,29 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use sidestream_flow::ExchangeId;
-use sidestream_record::Fields;
+use sidestream_record::{Fields, RequestHead};
 
-use crate::hooks::Asked;
+use crate::hooks::{Asked, Origin, Want};
 use crate::multiplexed::socket::Socket;
 use crate::translate::body::Sending;
 
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) exchange: ExchangeId,
+    /// The request, until it is made one that the server gets.
+    pub(super) request: Option<RequestHead>,
+    /// It has no body.
+    pub(super) bodiless: bool,
+    /// What hooks want of it.
+    pub(super) want: Want,
+    /// It is held until it is whole, for hooks to see.
+    pub(super) gathering: bool,
+    /// Hooks are asked about it.
+    pub(super) judged: bool,
+    /// They saw its body.
+    pub(super) whole: bool,
+    /// The server that it goes to, if a hook named another one.
+    pub(super) to: Option<Origin>,
     pub(super) method: Bytes,
     /// The head of the request as the server gets it.
     pub(super) head: Bytes,
@@ -37,7 +51,7 @@ pub(super) struct Stream {
     pub(super) interim: u32,
     /// The request as the client sent it, where there are hooks.
     pub(super) seen: Option<Arc<Asked>>,
-    /// How many bytes of a WebSocket count as consumed once what waits of it was sent.
+    /// How many bytes count as consumed once what waits was sent.
     pub(super) owed: usize,
     /// The WebSocket that it is to become, or is, and the key with which the server is asked.
     pub(super) socket: Socket,
@@ -45,12 +59,21 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(exchange: ExchangeId, method: Bytes, head: Bytes, sending: Sending) -> Self {
+    pub(super) fn new(exchange: ExchangeId, request: RequestHead, bodiless: bool) -> Self {
+        let socket = Socket::asked(&request);
+        let method = request.method.clone();
         Self {
             exchange,
+            request: Some(request),
+            bodiless,
+            want: Want::Nothing,
+            gathering: false,
+            judged: false,
+            whole: false,
+            to: None,
             method,
-            head,
-            sending,
+            head: Bytes::new(),
+            sending: Sending::Plain,
             held: false,
             server: None,
             body: BytesMut::new(),
@@ -62,16 +85,9 @@ impl Stream {
             interim: 0,
             seen: None,
             owed: 0,
-            socket: Socket::None,
+            socket,
             key: String::new(),
         }
-    }
-
-    /// Makes one that asks for a WebSocket, with that key.
-    pub(super) fn asking_for_socket(exchange: ExchangeId, head: Bytes, key: String) -> Self {
-        let method = Bytes::from_static(b"GET");
-        let socket = Socket::Asked;
-        Self { socket, key, ..Self::new(exchange, method, head, Sending::Plain) }
     }
 
     /// Returns whether it asked for a WebSocket, and was not answered.
