@@ -35,5 +35,6 @@ mod trust;
 mod upstream;
 mod websocket;
 mod websocket_h2;
+mod websocket_rules;
 mod wget;
 mod wireguard;

@@ -209,3 +209,100 @@ fn what_is_no_rule_is_told_at_the_start() {
     let config = bench.write("rules.toml", "block-list = ['/~q/999']\n");
     check(&["--config", config.to_str().unwrap()], "a status from 200 to 599 is expected");
 }
+
+#[test]
+fn rules_hold_for_a_client_of_http2_and_a_server_of_http1() {
+    let test = "rules_hold_for_a_client_of_http2_and_a_server_of_http1";
+    let Some(curl) = curl(test) else { return };
+    let (bench, other) = (Bench::new(), http());
+    let origin = bench.https();
+    let moved = format!("|~u moved|^https://[^/]*|http://127.0.0.1:{}", other.port());
+    check_translated(&bench, &origin, &other, &moved, &[&curl, "--http2"], &["--server-http", "1"]);
+}
+
+/// All kinds of rules, in one run for each, of a client whose server speaks another version.
+#[track_caller]
+fn check_translated(
+    bench: &Bench,
+    origin: &Origin,
+    other: &Origin,
+    moved: &str,
+    client: &[&str],
+    options: &[&str],
+) {
+    let base = format!("https://localhost:{}", origin.port());
+    let rules = [
+        "--block-list",
+        "/~u blocked/451",
+        "--map-remote",
+        moved,
+        "--modify-headers",
+        "/~q/X-New/one",
+        "--modify-body",
+        "/~q/dear/cheap and cheerful",
+        "--modify-body",
+        "/~s & ~u body/.+/another body",
+    ];
+    let rules = [options, &rules].concat();
+    let url = |path: &str| format!("{base}/{path}");
+    let words = |more: &[&str]| -> Vec<String> {
+        let words = [client, &["-sS4"], more].concat();
+        words.into_iter().map(str::to_owned).collect()
+    };
+    let run = |more: &[&str]| {
+        let words = words(more);
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        run(bench, &rules, &words)
+    };
+    run(&["-w", "%{http_code}", &url("blocked")]).check_success("451");
+    run(&["-d", "very dear", &url("body")]).check_success("another body");
+    run(&[&url("moved")]).check_success(ANSWER);
+    let asked = origin.requests();
+    assert_eq!(asked.len(), 1, "neither what is blocked nor what is moved");
+    assert_eq!(asked[0].header("X-New"), Some("one"));
+    assert_eq!(asked[0].body(), b"very cheap and cheerful");
+    assert_eq!(other.requests()[0].header("X-New"), Some("one"));
+}
+
+#[test]
+fn rules_hold_for_a_client_of_http1_and_a_server_of_http2() {
+    let test = "rules_hold_for_a_client_of_http1_and_a_server_of_http2";
+    let Some(curl) = curl(test) else { return };
+    let (bench, other) = (Bench::new(), http());
+    let Some(origin) = Modern::https(test, &bench) else { return };
+    let moved = format!("|~u moved|^https://[^/]*|http://127.0.0.1:{}", other.port());
+    let rules = [
+        "--client-http",
+        "1",
+        "--server-http",
+        "2",
+        "--block-list",
+        "/~u blocked/451",
+        "--map-remote",
+        &moved,
+        "--modify-headers",
+        "/~q/X-New/one",
+        "--modify-body",
+        "/~q/dear/cheap",
+        "--modify-body",
+        "/~s & ~u body/by HTTP/over HTTP",
+    ];
+    let run = |more: &[&str]| {
+        let words = [&[&*curl, "-sS4"], more].concat();
+        run(&bench, &rules, &words)
+    };
+    let url = |path: &str| origin.url("https", path);
+    run(&["-w", "%{http_code}", &url("blocked")]).check_success("451");
+    run(&["-d", "dear", &url("body")]).check_success("POST /body over HTTP/2.0, 5 bytes\n");
+    run(&["-d", "dear", &url("moved")]).check_success(ANSWER);
+    // One connection for all of it, in their order.
+    let ran = run(&[&url("one"), &url("blocked"), &url("moved"), &url("two")]);
+    let expected =
+        format!("GET /one by HTTP/2.0, 0 bytes\n{ANSWER}GET /two by HTTP/2.0, 0 bytes\n");
+    ran.check_success(&expected);
+    let asked = origin.requests();
+    assert_eq!(asked.len(), 3, "{asked:#?}");
+    assert!(asked[0].to_string().contains("x-new"), "{asked:#?}");
+    assert_eq!(other.requests()[0].header("X-New"), Some("one"));
+    assert_eq!(other.requests()[0].body(), b"cheap");
+}
