@@ -8,8 +8,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use sidestream_capture::Stream;
+use sidestream_relay::{Farewell, Sent};
 use tokio::io::ReadBuf;
 use tokio_util::io::poll_read_buf;
+use tracing::trace;
 
 /// How much may wait for one connection before the others are not read any more.
 pub(crate) const HIGH_WATER: usize = 64 * 1024;
@@ -45,6 +47,16 @@ pub(crate) struct Side {
     shut: Shut,
     ended: bool,
     broken: bool,
+    /// That it is broken was told.
+    told: bool,
+    /// Waits for what the peer said last that takes no more.
+    farewell: Farewell,
+}
+
+/// A connection that is to be reset once what waits in it is on its way.
+pub(crate) struct Leaving {
+    side: Option<Side>,
+    sent: Sent,
 }
 
 /// What a [`Side`] consists of.
@@ -77,6 +89,8 @@ impl Side {
             shut: Shut::No,
             ended: false,
             broken: false,
+            told: false,
+            farewell: Farewell::new(),
         }
     }
 
@@ -108,8 +122,9 @@ impl Side {
         self.broken
     }
 
-    pub(crate) fn reset(self) {
-        self.stream.reset();
+    /// Resets the connection once what waits in it is on its way.
+    pub(crate) fn reset(self) -> Leaving {
+        Leaving { side: Some(self), sent: Sent::default() }
     }
 
     /// Returns whether all that waited was written since this was last asked.
@@ -122,23 +137,35 @@ impl Side {
     }
 
     /// Reads once; after an end or a break there is nothing more.
+    ///
+    /// What a peer said last that takes no more is read as ever: the kernel has it, and keeps it.
+    /// That nothing is there is not believed at once, for this process may not know of it yet.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Came> {
         if self.ended {
-            return Poll::Pending;
+            return self.poll_broken();
         }
         let read = if self.much { self.poll_read_much(cx) } else { self.poll_read_first(cx) };
-        match ready!(read) {
-            Ok(bytes) if bytes.is_empty() => {
+        match read {
+            Poll::Ready(Ok(bytes)) if !bytes.is_empty() => return Poll::Ready(Came::Data(bytes)),
+            Poll::Ready(Ok(_)) if !self.broken => {
                 self.ended = true;
-                Poll::Ready(Came::Eof)
+                return Poll::Ready(Came::Eof);
             }
-            Ok(bytes) => Poll::Ready(Came::Data(bytes)),
-            Err(_) => {
-                self.ended = true;
-                self.broken = true;
-                Poll::Ready(Came::Broken)
-            }
+            Poll::Ready(_) => {}
+            Poll::Pending if self.broken => ready!(self.farewell.poll_over(cx)),
+            Poll::Pending => return Poll::Pending,
         }
+        self.ended = true;
+        self.broken = true;
+        self.poll_broken()
+    }
+
+    /// Tells once that a peer has gone of which nothing more will come.
+    fn poll_broken(&mut self) -> Poll<Came> {
+        if !self.broken || std::mem::replace(&mut self.told, true) {
+            return Poll::Pending;
+        }
+        Poll::Ready(Came::Broken)
     }
 
     fn poll_read_first(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
@@ -161,12 +188,10 @@ impl Side {
 
     /// Writes what waits, then closes the writing half if that was asked for.
     ///
-    /// It is ready once nothing waits any more. A connection that takes no more fails until it
-    /// is [`end`](Self::end)ed, since what came before may still be there to be read.
-    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// It is ready once nothing waits any more, or nothing more is taken.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.broken {
-            let error = io::Error::from(io::ErrorKind::BrokenPipe);
-            return Poll::Ready(if self.ended { Ok(()) } else { Err(error) });
+            return Poll::Ready(());
         }
         while !self.queue.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
@@ -176,19 +201,19 @@ impl Side {
             }
             let stream = Pin::new(&mut *self.stream);
             match ready!(stream.poll_write_vectored(cx, &slices[..count])) {
-                Ok(0) => return Poll::Ready(Err(self.break_off(io::ErrorKind::WriteZero.into()))),
+                Ok(0) => return Poll::Ready(self.break_off(&io::ErrorKind::WriteZero.into())),
                 Ok(written) => self.written(written),
-                Err(error) => return Poll::Ready(Err(self.break_off(error))),
+                Err(error) => return Poll::Ready(self.break_off(&error)),
             }
         }
         if self.shut == Shut::Asked {
             let done = ready!(Pin::new(&mut *self.stream).poll_shutdown(cx));
             self.shut = Shut::Done;
             if let Err(error) = done {
-                return Poll::Ready(Err(self.break_off(error)));
+                self.break_off(&error);
             }
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(())
     }
 
     fn written(&mut self, mut written: usize) {
@@ -204,21 +229,17 @@ impl Side {
         }
     }
 
-    fn break_off(&mut self, error: io::Error) -> io::Error {
+    fn break_off(&mut self, error: &io::Error) {
+        trace!(%error, "cannot write");
         self.broken = true;
         self.queue.clear();
         self.queued = 0;
-        error
     }
 
     /// Returns whether nothing more will go either way.
     pub(crate) fn is_over(&self) -> bool {
-        self.ended && self.queue.is_empty() && (self.broken || self.shut == Shut::Done)
-    }
-
-    /// Gives up reading.
-    pub(crate) fn end(&mut self) {
-        self.ended = true;
+        let is_shut = !self.broken && self.shut == Shut::Done;
+        self.ended && self.queue.is_empty() && (self.told || is_shut)
     }
 
     /// Reads and forgets until the peer has ended.
@@ -229,5 +250,30 @@ impl Side {
             }
         }
         Poll::Ready(())
+    }
+}
+
+impl Leaving {
+    /// Polls for the reset.
+    pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(side) = &mut self.side {
+            ready!(side.poll_write(cx));
+            if let Some(socket) = side.stream.socket().filter(|_| !side.broken) {
+                ready!(self.sent.poll_sent(cx, socket));
+            }
+        }
+        if let Some(side) = self.side.take() {
+            side.stream.reset();
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Leaving {
+    /// What waits is lost where nobody waits any longer.
+    fn drop(&mut self) {
+        if let Some(side) = self.side.take() {
+            side.stream.reset();
+        }
     }
 }

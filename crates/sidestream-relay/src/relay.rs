@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::coop;
 
-use crate::Ends;
+use crate::{Ends, Farewell, Sent};
 use crate::ends::Pair;
 use crate::way::{Broken, Way};
 
@@ -55,6 +55,9 @@ pub struct Relay<S> {
     ways: [Way; 2],
     /// The end that takes no more: what it sent before may still be there to be read.
     broken: Option<Which>,
+    farewell: Farewell,
+    /// It is over by a reset, once the other end was sent all that there is.
+    leaving: Option<Box<(Ending, [Sent; 2])>>,
 }
 
 /// Moves bytes between two sockets until both have ended, or one broke.
@@ -78,7 +81,15 @@ impl<S> fmt::Debug for Relay<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Relay<S> {
     /// Makes a relay. Nothing moves before it is polled.
     pub const fn new(a: S, b: S, ends: Ends<S>) -> Self {
-        Self { both: Some([a, b]), ends, ways: [Way::new(), Way::new()], broken: None }
+        let ways = [Way::new(), Way::new()];
+        Self {
+            both: Some([a, b]),
+            ends,
+            ways,
+            broken: None,
+            farewell: Farewell::new(),
+            leaving: None,
+        }
     }
 
     /// Sends each end something before all else, which came from the other one earlier and does
@@ -118,13 +129,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Relay<S> {
     ///
     /// Nothing is lost if it is not polled again for a while.
     pub fn poll_relayed(&mut self, cx: &mut Context<'_>) -> Poll<Relayed> {
-        let Some(ending) = self.poll_ways(cx) else { return Poll::Pending };
-        if let Some(both) = self.both.take()
-            && let Ending::Reset(_) = ending
-        {
-            both.into_iter().for_each(self.ends.reset);
+        let ending = match &self.leaving {
+            Some(leaving) => leaving.0,
+            None => match self.poll_ways(cx) {
+                Some(ending) => ending,
+                None => return Poll::Pending,
+            },
+        };
+        if let Ending::Reset(_) = ending {
+            ready!(self.poll_reset(ending, cx));
         }
+        self.both = None;
         Poll::Ready(Relayed { from_a: self.from_a(), from_b: self.from_b(), ending })
+    }
+
+    /// Resets both ends, once what waits in them is on its way.
+    fn poll_reset(&mut self, ending: Ending, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(both) = &self.both else { return Poll::Pending };
+        let leaving = self.leaving.get_or_insert_with(|| Box::new((ending, Default::default())));
+        for (end, sent) in both.iter().zip(&mut leaving.1) {
+            if let Some(socket) = (self.ends.socket)(end) {
+                ready!(sent.poll_sent(cx, socket));
+            }
+        }
+        self.both.take().into_iter().flatten().for_each(self.ends.reset);
+        Poll::Ready(())
     }
 
     fn poll_ways(&mut self, cx: &mut Context<'_>) -> Option<Ending> {
@@ -156,9 +185,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Relay<S> {
             };
             if known == self.broken {
                 let last = if broken == Which::A { &*a_to_b } else { &*b_to_a };
-                // What it said last is passed on. That nothing is there is only believed where the
-                // scheduler had nothing against asking.
-                let silent = !last.holds() && coop::has_budget_remaining();
+                // What it said last is passed on, and waited for: it may be there and not known
+                // here. That nothing is there is only believed where the scheduler had nothing
+                // against asking.
+                let silent = !last.holds()
+                    && coop::has_budget_remaining()
+                    && self.farewell.poll_over(cx).is_ready();
                 return (last.is_over() || silent).then_some(Ending::Reset(broken));
             }
         }

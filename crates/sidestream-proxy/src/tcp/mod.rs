@@ -20,7 +20,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::clock;
 use crate::flow::Flow;
-use crate::side::Side;
+use crate::side::{Leaving, Side};
 use crate::splice::Splice;
 use crate::stop::{Stop, Urgency};
 
@@ -58,6 +58,8 @@ pub(crate) struct Tcp {
     flow: Flow,
     client: Client,
     servers: Vec<Server>,
+    /// Connections that are over, and not reset yet.
+    leaving: Vec<Leaving>,
     /// What hooks look at.
     judging: Vec<Judging>,
     /// Both connections, once nobody has to look at what they carry.
@@ -81,6 +83,7 @@ impl Tcp {
             flow,
             client,
             servers: Vec::new(),
+            leaving: Vec::new(),
             judging: Vec::new(),
             splice: None,
             failure: None,
@@ -237,13 +240,13 @@ impl Tcp {
                     let refused = DialFailure::Refused;
                     pending.refuse(self.failure.as_ref().unwrap_or(&refused));
                 }
-                Client::Open(side) => side.reset(),
+                Client::Open(side) => self.leaving.push(side.reset()),
                 Client::Accepting(..) | Client::Gone => {}
             },
             Peer::Server(server) => {
                 let Some(server) = self.servers.get_mut(server as usize) else { return };
                 if let Server::Open(side) = mem::replace(server, Server::Gone) {
-                    side.reset();
+                    self.leaving.push(side.reset());
                 }
             }
         }
@@ -252,12 +255,10 @@ impl Tcp {
     /// Writes what still waits, and lets a client that has not ended see its answer.
     async fn finish(&mut self) {
         let flushed = poll_fn(|cx| {
+            self.poll_leaving(cx);
             let waits = |(_, side): (Peer, &mut Side)| side.poll_write(cx).is_pending();
-            if self.sides().map(waits).fold(false, |any, waits| any | waits) {
-                Poll::Pending
-            } else {
-                Poll::Ready(())
-            }
+            let waits = self.sides().map(waits).fold(false, |any, waits| any | waits);
+            if waits || !self.leaving.is_empty() { Poll::Pending } else { Poll::Ready(()) }
         });
         flushed.await;
         self.servers.clear();

@@ -32,8 +32,10 @@ impl Tcp {
         if let Poll::Ready(input) = self.poll_client(cx) {
             return Poll::Ready(input);
         }
-        if let Some(input) = self.poll_writes(cx) {
-            return Poll::Ready(input);
+        self.poll_leaving(cx);
+        for (_, side) in self.sides() {
+            // What a peer said last that takes no more is read below.
+            _ = side.poll_write(cx);
         }
         if self.flow.conn.paces()
             && let Some(server) = self.drained_server()
@@ -116,20 +118,9 @@ impl Tcp {
         }
     }
 
-    /// Writes what waits everywhere. Of a peer that takes no more, what it said last is told
-    /// first: it may be the reason, as a TLS alert is.
-    fn poll_writes(&mut self, cx: &mut Context<'_>) -> Option<Input> {
-        self.sides().find_map(|(peer, side)| {
-            let Poll::Ready(Err(error)) = side.poll_write(cx) else { return None };
-            trace!(%error, %peer, "cannot write");
-            match side.poll_read(cx) {
-                Poll::Ready(Came::Data(bytes)) => Some(Input::Data(peer, bytes)),
-                Poll::Ready(Came::Broken | Came::Eof) | Poll::Pending => {
-                    side.end();
-                    Some(Input::Reset(peer))
-                }
-            }
-        })
+    /// Resets the connections that are over and have sent all that waited.
+    pub(super) fn poll_leaving(&mut self, cx: &mut Context<'_>) {
+        self.leaving.retain_mut(|leaving| leaving.poll_reset(cx).is_pending());
     }
 
     /// Returns a server to which all that waited was written.
@@ -152,6 +143,10 @@ impl Tcp {
 
     fn poll_read_client(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
         let Client::Open(side) = &mut self.client else { return Poll::Pending };
+        if side.is_broken() {
+            // Whatever waits, it is to be seen that it is over.
+            return side.poll_read(cx).map(|came| input(Peer::Client, came));
+        }
         // A machine that paces itself is told what was written, and keeps back what was not.
         let paces = self.flow.conn.paces();
         let waiting: usize = if paces { 0 } else { self.servers.iter().map(Server::queued).sum() };
@@ -180,7 +175,7 @@ impl Tcp {
         }
         for (number, server) in (0..).zip(&mut self.servers) {
             let (Server::Open(side), peer) = (server, Peer::Server(number)) else { continue };
-            if self.flow.conn.wants(peer)
+            if (side.is_broken() || self.flow.conn.wants(peer))
                 && let Poll::Ready(came) = side.poll_read(cx)
             {
                 return Poll::Ready(input(peer, came));

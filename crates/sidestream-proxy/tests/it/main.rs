@@ -7,6 +7,7 @@ mod faults;
 mod flows;
 mod hooks;
 mod hostile;
+mod last_words;
 mod load;
 mod memory;
 mod openssl;

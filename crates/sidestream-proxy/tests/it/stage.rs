@@ -15,7 +15,7 @@ use sidestream_capture::{
     Accepted, Capabilities, Capture, Destination, Direct, Egress, FlowInfo, Incoming, Kind,
 };
 use sidestream_explicit::Explicit;
-use sidestream_flow::{FlowKey, Ids, Process, Transport};
+use sidestream_flow::{FlowKey, Ids, Peer, Process, Transport};
 use sidestream_proxy::{
     Proxy, ServeError, Served, Stop, Stopper, TlsOptions, UpstreamTrust, config,
 };
@@ -71,10 +71,14 @@ impl Capture for Diverter {
     }
 }
 
+/// Something that is done once, when a client's bytes are recorded.
+type Act = Box<dyn FnOnce() + Send>;
+
 /// Keeps all entries, or pretends to have no room.
 #[derive(Default)]
 pub(crate) struct Keep {
     entries: Mutex<Vec<Entry>>,
+    act: Mutex<Option<Act>>,
     full: AtomicBool,
     is_careless: AtomicBool,
 }
@@ -83,6 +87,11 @@ impl Keep {
     /// Returns what happened so far.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.entries.lock().unwrap().iter().map(|entry| entry.event.clone()).collect()
+    }
+
+    /// Does something once, between the next bytes of a client and what is done about them.
+    pub(crate) fn act_at_data(&self, act: impl FnOnce() + Send + 'static) {
+        *self.act.lock().unwrap() = Some(Box::new(act));
     }
 
     pub(crate) fn set_full(&self, full: bool) {
@@ -96,6 +105,9 @@ impl Keep {
 
 impl Sink for Keep {
     fn record(&self, entry: &Entry) -> Recorded {
+        if let Event::Data { from: Peer::Client, .. } = entry.event {
+            self.act.lock().unwrap().take().into_iter().for_each(|act| act());
+        }
         let mut entries = self.entries.lock().unwrap();
         // Content is not looked at here, and would make large tests large.
         let event = entry.event.without_content().unwrap_or_else(|| entry.event.clone());

@@ -4,10 +4,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::{
     PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, splice,
 };
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -24,6 +26,18 @@ const MIN_BYTES: usize = 64 * 1024;
 const POOLED: usize = 32;
 
 static POOL: Mutex<Vec<Pipe>> = Mutex::new(Vec::new());
+
+/// Returns whether nothing waits in a socket, or nothing more will be sent. It is not written to
+/// after that.
+pub(crate) fn has_sent(socket: &TcpStream) -> bool {
+    // From then on it counts as writable only once nothing waits.
+    if SockRef::from(socket).set_tcp_notsent_lowat(1).is_err() {
+        return true;
+    }
+    let mut writable = [PollFd::new(socket, PollFlags::OUT)];
+    // Zero means that nothing is to be told of it; that it cannot be asked, that none will be.
+    poll(&mut writable, Some(&Timespec::default())).map_or(true, |told| told > 0)
+}
 
 /// A pipe, and how much is in it.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ mod imp;
 #[path = "linux.rs"]
 mod imp;
 
-pub(crate) use imp::Pipe;
+pub(crate) use imp::{Pipe, has_sent};
 
 /// What one attempt to move bytes came to.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use std::io::ErrorKind;
 
 use bytes::Bytes;
-use sidestream_relay::{Ending, Ends, Relay, Which};
+use sidestream_relay::{Ending, Ends, Relay, Which, relay};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::lab::{Ground, LINKS, Lab, Link, pair, within};
 
@@ -83,6 +83,26 @@ async fn what_a_server_said_before_it_broke_the_upload_off_is_passed_on() {
         assert_eq!(&answer, b"413");
         assert_eq!(within(relaying).await.unwrap().ending, Ending::Reset(Which::B));
     }
+}
+
+#[tokio::test]
+async fn what_waits_for_a_slow_client_reaches_it_before_the_reset() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    // Less than what is sent, so that the rest waits in the relay.
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let mut client = socket.connect(listener.local_addr().unwrap()).await.unwrap();
+    let (a, (b, mut server)) = (listener.accept().await.unwrap().0, pair().await);
+    let sent = vec![7; 60_000];
+    server.write_all(&sent).await.unwrap();
+    server.set_zero_linger().unwrap();
+    drop(server);
+    let relaying = tokio::spawn(relay(a, b));
+    let mut received = vec![0; sent.len()];
+    within(client.read_exact(&mut received)).await.unwrap();
+    assert!(received == sent);
+    is_reset(&mut client).await;
+    assert_eq!(within(relaying).await.unwrap().ending, Ending::Reset(Which::B));
 }
 
 #[tokio::test]
