@@ -54,8 +54,8 @@ fn check(test: &str, scheme: &str, paths: &[&str]) {
         assert_eq!(seen(path, &ran.output), seen(path, &direct), "{path}: {}", ran.stderr);
         let line = ran.lines.iter().find(|line| line["request"]["url"] == url.as_str());
         let line = line.unwrap_or_else(|| panic!("{path}: {:#?}", ran.lines));
-        // What lasts until the connection ends is whole with it, however TLS ended.
-        assert_eq!(line["error"].is_null(), ["end", "cut"].contains(path), "{line:#}");
+        // What lasts until the connection ends is whole with it, if TLS said that it ends.
+        assert_eq!(line["error"].is_null(), *path == "end", "{line:#}");
     }
 }
 
@@ -70,4 +70,37 @@ fn curl_sees_the_same_truncation() {
 fn curl_sees_the_same_truncation_inside_tls() {
     let paths = ["length", "chunks", "hints", "head", "nothing", "end", "cut"];
     check("curl_sees_the_same_truncation_inside_tls", "https", &paths);
+}
+
+/// Reads until TLS ends, and prints what came and whether it ended well.
+const READER: &str = "import socket, ssl, sys
+url = sys.argv[1].split('/')
+host, port = url[2].split(':')
+context = ssl.create_default_context(cafile=sys.argv[2])
+plain = socket.create_connection((host, int(port)))
+tls = context.wrap_socket(plain, server_hostname=host, suppress_ragged_eofs=False)
+tls.sendall(b'GET /' + url[3].encode() + b' HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n')
+said, end = b'', 'whole'
+try:
+    while got := tls.recv(1000): said += got
+except ssl.SSLEOFError: end = 'cut'
+print(said.split(b'\\r\\n\\r\\n')[1].decode(), end)";
+
+#[test]
+fn python_sees_whether_tls_ended_well() {
+    let Some(python) = program("python_sees_whether_tls_ended_well", "python3") else { return };
+    let bench = Bench::new();
+    let origin = Origin::https(bench.ca.server_config(&["localhost"]), leave);
+    for (path, seen) in [("end", "whole whole\n"), ("cut", "half cut\n")] {
+        let url = format!("https://localhost:{}/{path}", origin.port());
+        let mut direct = Command::new(&python);
+        direct.args(["-c", READER, &url]).arg(bench.ca.pem_path());
+        assert_eq!(String::from_utf8_lossy(&direct.output().unwrap().stdout), seen);
+        let root = bench.path("conf/root-cert.pem");
+        let words = [python.to_str().unwrap(), "-c", READER, &url, root.to_str().unwrap()];
+        let ran = bench.run(words);
+        assert_eq!(ran.stdout, seen, "{}", ran.stderr);
+        let error = &ran.lines[0]["error"];
+        assert_eq!(error.is_null(), path == "end", "{error:#}");
+    }
 }

@@ -7,7 +7,7 @@ use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::http::requests::Reading;
 use crate::http::responses::Answering;
-use crate::http::{Http, Step, answer, missing};
+use crate::http::{Http, Step, answer, missing_at};
 use crate::raw::Raw;
 
 impl Http {
@@ -15,7 +15,7 @@ impl Http {
     pub(super) fn server_ended(&mut self, server: u32, clean: bool, cx: &mut Cx) -> Next {
         let peer = Peer::Server(server);
         if self.answers(server)
-            && let Some(next) = self.close_response(peer, cx)
+            && let Some(next) = self.close_response(peer, clean, cx)
         {
             return next;
         }
@@ -46,14 +46,14 @@ impl Http {
     }
 
     /// Ends the response that was under way: well if it lasts until the close (RFC 9112 §6.3),
-    /// else cut short.
-    fn close_response(&mut self, peer: Peer, cx: &mut Cx) -> Option<Next> {
+    /// which over TLS has to be told (§9.8), else cut short.
+    fn close_response(&mut self, peer: Peer, clean: bool, cx: &mut Cx) -> Option<Next> {
         if self.flights.front().is_none_or(|flight| flight.answered) {
             return None;
         }
         let routed = self.front_is_routed();
         match &mut self.answering {
-            Answering::Body(reader) => match missing(reader) {
+            Answering::Body(reader) => match missing_at(clean, reader) {
                 None => match self.answered(cx) {
                     Step::Leave(next) => return Some(next),
                     Step::Idle | Step::Moved => {}

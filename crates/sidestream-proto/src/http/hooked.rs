@@ -227,10 +227,10 @@ impl Http {
     }
 
     /// A server ended while its response was held: what lasts until then is whole.
-    pub(super) fn gathering_ended(&mut self, cx: &mut Cx) {
+    pub(super) fn gathering_ended(&mut self, clean: bool, cx: &mut Cx) {
         let Answering::Gathering(answer) = &mut self.answering else { return };
         if let Some(body) = &mut answer.body {
-            body.ended = missing(&mut body.reader).is_none();
+            body.ended = clean && missing(&mut body.reader).is_none();
         }
         // It is asked about in any case, and so held.
         _ = self.gathered_response(cx);

@@ -76,6 +76,12 @@ pub(crate) fn missing(reader: &mut BodyReader) -> Option<Option<u64>> {
     }
 }
 
+/// Does the same where TLS may not have ended well: then nobody knows whether a body was whole that
+/// lasts until the end (RFC 9112 §9.8).
+pub(crate) fn missing_at(clean: bool, reader: &mut BodyReader) -> Option<Option<u64>> {
+    missing(reader).or_else(|| (!clean).then_some(None))
+}
+
 /// Adds to what waits; where nothing does and nobody else has the bytes, without a copy.
 fn gather(waiting: &mut BytesMut, bytes: Bytes) {
     if !waiting.is_empty() {
@@ -156,7 +162,7 @@ impl Http {
                 // What came before the end is read first.
                 let next = self.advance(cx);
                 if self.answers(server) {
-                    self.gathering_ended(cx);
+                    self.gathering_ended(clean, cx);
                 }
                 return match next {
                     Next::Stay if self.waits_for(server) => {

@@ -57,7 +57,7 @@ async fn words_that_come_right_before_a_write_fails_are_passed_on() {
     assert_eq!(String::from_utf8_lossy(&said), "last words");
     assert_eq!(ended, Some(ErrorKind::ConnectionReset));
     stage.settled().await;
-    assert_eq!(stage.end().await.failure(), "the server reset the connection");
+    assert_eq!(stage.end().await.failure(), "reset by the server");
 }
 
 #[tokio::test]
@@ -69,5 +69,5 @@ async fn what_waits_for_a_slow_client_reaches_it_before_the_reset() {
     let (said, ended) = heard(&mut client).await;
     assert_eq!((said.len(), ended), (MUCH, Some(ErrorKind::ConnectionReset)));
     stage.settled().await;
-    assert_eq!(stage.end().await.failure(), "the server reset the connection");
+    assert_eq!(stage.end().await.failure(), "reset by the server");
 }
