@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process};
 
 use crate::{
-    DnsMessage, Edit, Failure, Fields, Passed, RequestHead, ResponseHead, Tls, Version,
+    Advised, DnsMessage, Edit, Failure, Fields, Passed, RequestHead, ResponseHead, Tls, Version,
     WebSocketMessage,
 };
 
@@ -140,6 +140,13 @@ pub enum Event {
         /// What is wrong.
         what: String,
     },
+    /// A peer of HTTP/2 gave advice, which was passed on.
+    Advised {
+        /// The exchange that it is about, if about one that is under way.
+        exchange: Option<ExchangeId>,
+        /// The advice, and who gave it.
+        advised: Box<Advised>,
+    },
     /// Something was passed on otherwise than it was sent.
     Altered {
         /// The exchange in which it was, if in one.
@@ -183,7 +190,9 @@ impl Event {
             | Self::ExchangeEnded { exchange, .. }
             | Self::Held { exchange, .. }
             | Self::Resumed { exchange, .. } => Some(*exchange),
-            Self::Defect { exchange, .. } | Self::Altered { exchange, .. } => *exchange,
+            Self::Advised { exchange, .. }
+            | Self::Defect { exchange, .. }
+            | Self::Altered { exchange, .. } => *exchange,
             Self::Opened(_)
             | Self::Connected { .. }
             | Self::Recognized(_)

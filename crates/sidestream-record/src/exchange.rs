@@ -6,7 +6,8 @@ use sidestream_flow::ExchangeId;
 
 use crate::kept::keep;
 use crate::{
-    Alteration, Change, DnsMessage, Event, Failure, Fields, Part, RequestHead, ResponseHead,
+    Advised, Alteration, Change, DnsMessage, Event, Failure, Fields, Part, RequestHead,
+    ResponseHead,
 };
 
 /// One of the two bodies of an exchange: how much of it went by, and how it began.
@@ -69,6 +70,8 @@ pub struct Exchange {
     pub timing: Timing,
     /// What peers sent that is not as the standard has it; a hundred of them.
     pub defects: Vec<String>,
+    /// What peers of HTTP/2 advised each other of about it; a hundred of them.
+    pub advice: Vec<Advised>,
     /// What was passed on otherwise than it was sent; a hundred of them.
     pub alterations: Vec<Alteration>,
     /// Why it did not end well.
@@ -94,6 +97,7 @@ impl Exchange {
                 ended: None,
             },
             defects: Vec::new(),
+            advice: Vec::new(),
             alterations: Vec::new(),
             failure: None,
         }
@@ -154,6 +158,7 @@ impl Exchange {
                 self.query = Some(message.clone());
             }
             Event::Defect { what, .. } => keep(&mut self.defects, what),
+            Event::Advised { advised, .. } => keep(&mut self.advice, &**advised),
             Event::Altered { alteration, .. } => {
                 self.answered(at, alteration, keep_bytes);
                 keep(&mut self.alterations, alteration);

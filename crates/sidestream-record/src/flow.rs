@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use sidestream_flow::{FlowId, FlowKey, Peer, Process};
 
 use crate::kept::{MAX_KEPT, keep};
-use crate::{Alteration, Closed, Event, Failure, Opened, Passed, Protocol, Tls};
+use crate::{Advised, Alteration, Closed, Event, Failure, Opened, Passed, Protocol, Tls};
 
 /// A flow, as far as its events tell.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,8 @@ pub struct Flow {
     pub tls: Vec<Tls>,
     /// What peers sent that is not as the standard has it, outside exchanges; a hundred of them.
     pub defects: Vec<String>,
+    /// What peers of HTTP/2 advised each other of, outside exchanges; a hundred of them.
+    pub advice: Vec<Advised>,
     /// What was passed on otherwise than it was sent, outside exchanges; a hundred of them.
     pub alterations: Vec<Alteration>,
     /// How many exchanges it has had.
@@ -74,6 +76,7 @@ impl Flow {
             host: None,
             tls: Vec::new(),
             defects: Vec::new(),
+            advice: Vec::new(),
             alterations: Vec::new(),
             exchanges: 0,
             data_bytes: [0; 2],
@@ -103,6 +106,7 @@ impl Flow {
                 self.data_bytes[usize::from(message.from != Peer::Client)] += message.bytes();
             }
             Event::Defect { what, .. } => keep(&mut self.defects, what),
+            Event::Advised { advised, .. } => keep(&mut self.advice, &**advised),
             Event::Altered { alteration, .. } => keep(&mut self.alterations, alteration),
             Event::Passed(passed) => self.passed = Some((**passed).clone()),
             Event::Closed(closed) => self.closed = Some((at, closed.clone())),

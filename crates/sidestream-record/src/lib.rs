@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod advice;
 mod book;
 mod dns;
 mod edit;
@@ -16,6 +17,7 @@ mod via;
 mod websocket;
 pub mod wording;
 
+pub use advice::{Advice, Advised};
 pub use book::{Book, Finished, Message};
 pub use dns::{DnsMessage, DnsQuestion, DnsRecord, Edns};
 pub use edit::{Change, Edit, SentBody};

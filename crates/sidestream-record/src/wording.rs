@@ -1,5 +1,6 @@
 //! How what is recorded reads to people: one place for every user interface.
 
+mod advised;
 mod altered;
 
 use std::fmt::Write as _;
@@ -12,7 +13,12 @@ use crate::{
     WebSocketKind, WebSocketMessage,
 };
 
+<<<<<<< HEAD
 pub use altered::{alteration, message_edit};
+=======
+pub use advised::advice;
+pub use altered::alteration;
+>>>>>>> f65ca5b (proto: advice in HTTP/2 frames is told and recorded)
 
 /// One finished thing in one line, in parts that a user interface may color or align.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

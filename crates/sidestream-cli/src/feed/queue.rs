@@ -171,6 +171,7 @@ fn fact_bytes(event: &Event) -> usize {
         }
         Event::Response { head, .. } => head.reason.len() + fields(&head.fields),
         Event::Trailers { fields: trailers, .. } => fields(trailers),
+        Event::Advised { advised, .. } => advised.advice.bytes(),
         Event::Dns { message, .. } => {
             let records = [&message.answers, &message.authorities, &message.additionals];
             records

@@ -11,9 +11,9 @@ use sidestream::record::{
 
 use super::process::Process;
 use super::schema::{
-    Alteration, ClientCertificate, Content, Difference, Differences, Dns, Error, Headers, Interim,
-    Line, Message, MessageEdit, Offered, Passed, Question, Record, Request, Response, ServerTls,
-    Timing, Tls,
+    Advice, Alteration, ClientCertificate, Content, Difference, Differences, Dns, Error, Headers,
+    Interim, Line, Message, MessageEdit, Offered, Passed, Question, Record, Request, Response,
+    ServerTls, Timing, Tls,
 };
 use super::text::Text;
 use crate::outcome::outcome;
@@ -33,7 +33,10 @@ pub(super) fn line(finished: &Finished, redact: &Redact) -> Option<Line> {
 
 /// A flow that its exchanges tell of wholly has no line.
 fn has_line(flow: &Flow) -> bool {
-    flow.exchanges == 0 || flow.data_bytes != [0; 2] || flow.failure().is_some()
+    flow.exchanges == 0
+        || flow.data_bytes != [0; 2]
+        || flow.failure().is_some()
+        || !flow.advice.is_empty()
 }
 
 fn exchange_line(flow: &Flow, exchange: &Exchange, redact: &Redact) -> Line {
@@ -57,6 +60,7 @@ fn exchange_line(flow: &Flow, exchange: &Exchange, redact: &Redact) -> Line {
             response_us: since(exchange.timing.response_started),
             end_us: since(exchange.timing.ended),
         },
+        advice: exchange.advice.iter().map(advice).collect(),
         defects: exchange.defects.clone(),
         alterations: proxied.chain(&exchange.alterations).map(alteration).collect(),
         ..frame(kind, flow, content)
@@ -69,6 +73,7 @@ fn web_socket_line(flow: &Flow, url: &str, message: &WebSocketMessage, at: Syste
         exchange: Some(message.exchange.0),
         timing: Timing { started: time(at), request_us: None, response_us: None, end_us: Some(0) },
         // Those of the flow stand in its own line.
+        advice: Vec::new(),
         defects: Vec::new(),
         alterations: Vec::new(),
         ..frame("websocket", flow, content)
@@ -124,6 +129,7 @@ fn frame(kind: &'static str, flow: &Flow, content: Content) -> Line {
             response_us: None,
             end_us: flow.closed.as_ref().map(|(at, _)| since(at)),
         },
+        advice: flow.advice.iter().map(advice).collect(),
         defects: flow.defects.clone(),
         alterations: flow.alterations.iter().map(alteration).collect(),
     }
@@ -266,6 +272,27 @@ fn dns(message: &DnsMessage) -> Dns {
         answers: records(&message.answers),
         authorities: records(&message.authorities),
         additionals: records(&message.additionals),
+    }
+}
+
+fn advice(record::Advised { from, advice }: &record::Advised) -> Advice {
+    let from = if *from == Peer::Client { "client" } else { "server" };
+    let frame = advice.frame();
+    let text = |bytes: &[u8]| Text::from(bytes);
+    let line = Advice { from, frame, stream: None, origin: None, origins: None, value: None };
+    match advice {
+        record::Advice::Alternative { origin, value } => {
+            let origin = origin.as_deref().map(text);
+            Advice { origin, value: Some(text(value)), ..line }
+        }
+        record::Advice::Origins(origins) => {
+            let origins = origins.iter().map(|origin| text(origin)).collect();
+            Advice { origins: Some(origins), ..line }
+        }
+        record::Advice::Priority { stream, value } => {
+            Advice { stream: Some(*stream), value: Some(text(value)), ..line }
+        }
+        _ => line,
     }
 }
 

@@ -26,9 +26,26 @@ pub(super) struct Line {
     pub(super) error: Option<Error>,
     pub(super) timing: Timing,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) advice: Vec<Advice>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) defects: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) alterations: Vec<Alteration>,
+}
+
+/// What a peer of HTTP/2 advised the other of.
+#[derive(Debug, Serialize)]
+pub(super) struct Advice {
+    pub(super) from: &'static str,
+    pub(super) frame: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stream: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) origin: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) origins: Option<Vec<Text>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) value: Option<Text>,
 }
 
 /// What distinguishes the kinds.

@@ -1,10 +1,11 @@
-//! What stands below a line: heads, trailers, bodies, defects, alterations.
+//! What stands below a line: heads, trailers, bodies, advice, defects, alterations.
 
 use std::io::{self, Write};
 
+use sidestream::flow::Peer;
 use sidestream::record::wording::{self, text};
 use sidestream::record::{
-    Alteration, Body, DnsMessage, Exchange, Field, Fields, Flow, RequestHead, ResponseHead,
+    Advised, Alteration, Body, DnsMessage, Exchange, Field, Fields, Flow, RequestHead, ResponseHead,
 };
 
 use super::{Color, Detail, Style, body};
@@ -43,6 +44,7 @@ pub(super) fn exchange(
     for message in [&exchange.query, &exchange.answer].into_iter().flatten() {
         write_dns(out, message)?;
     }
+    write_advice(out, &exchange.advice)?;
     how.remarks(out, &exchange.defects, &exchange.alterations)
 }
 
@@ -53,6 +55,7 @@ pub(super) fn flow(out: &mut Vec<u8>, how: Details<'_>, flow: &Flow) -> io::Resu
     }
     write_process(out, how, flow)?;
     write_legs(out, how, flow)?;
+    write_advice(out, &flow.advice)?;
     how.remarks(out, &flow.defects, &flow.alterations)
 }
 
@@ -132,6 +135,14 @@ fn write_legs(out: &mut Vec<u8>, how: Details<'_>, flow: &Flow) -> io::Result<()
     legs.try_for_each(|(of, leg)| {
         let line = format!("* {of}{}", text(wording::tls(leg).as_bytes()));
         writeln!(out, "    {}", how.style.paint(Color::Dim, &line))
+    })
+}
+
+/// Writes the frames in which peers advise each other.
+fn write_advice(out: &mut Vec<u8>, advice: &[Advised]) -> io::Result<()> {
+    advice.iter().try_for_each(|advised| {
+        let mark = if advised.from == Peer::Client { '>' } else { '<' };
+        writeln!(out, "    {mark} {}", wording::advice(advised))
     })
 }
 

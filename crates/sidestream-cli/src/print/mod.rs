@@ -127,7 +127,8 @@ impl<W: Write> Printer<W> {
     fn shows_flow(&self, flow: &Flow) -> bool {
         flow.exchanges == 0
             || flow.data_bytes != [0; 2]
-            || (self.detail >= Detail::Heads && flow.failure().is_some())
+            || (self.detail >= Detail::Heads
+                && (flow.failure().is_some() || !flow.advice.is_empty()))
     }
 
     /// Signs of life are of no interest beside what an application sends.

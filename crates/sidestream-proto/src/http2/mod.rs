@@ -1,5 +1,6 @@
 //! HTTP/2 frames (RFC 9113): how they stand on the wire.
 
+mod advice;
 mod error_code;
 mod frame;
 mod limits;
@@ -7,6 +8,7 @@ mod reader;
 mod settings;
 mod sniff;
 
+pub use advice::{MAX_ADVICE_BYTES, parse_advice};
 pub use error_code::ErrorCode;
 pub use frame::{Flags, FrameHead, Kind, Malformed, Payload, WindowUpdate};
 pub use limits::Limits;

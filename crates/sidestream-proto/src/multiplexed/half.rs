@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use sidestream_flow::Peer;
-use sidestream_record::{Failure, Fields};
+use sidestream_record::{Advice, Failure, Fields};
 use thiserror::Error;
 
 use crate::hpack::{DecodeError, Decoder};
@@ -10,10 +10,16 @@ use crate::http2::{
     ErrorCode, Flags, FrameHead, FrameReader, Kind, Limits, Malformed, Payload, Piece, ReadError,
     id,
 };
+use crate::multiplexed::advice::Gathered;
 
 /// Something that matters to exchanges.
 #[derive(Debug)]
 pub(super) enum Fact {
+    /// Advice in a stream, or on the connection (0), unless it cannot be read.
+    Advice {
+        stream: u32,
+        advice: Result<Advice, Malformed>,
+    },
     Data {
         stream: u32,
         data: Bytes,
@@ -89,6 +95,8 @@ pub(super) struct Half {
     reader: FrameReader,
     decoder: Decoder,
     block: Option<Block>,
+    advice: Gathered,
+    is_client: bool,
     /// The length of the padding of the DATA frame that is going by.
     padding: u32,
     /// The peer sends no more; with TLS, whether it said so itself.
@@ -97,7 +105,8 @@ pub(super) struct Half {
 
 impl Half {
     pub(super) fn client(limits: Limits) -> Self {
-        Self::new(limits, FrameReader::client(limits.max_block_bytes))
+        let reader = FrameReader::client(limits.max_block_bytes);
+        Self { is_client: true, ..Self::new(limits, reader) }
     }
 
     pub(super) fn server(limits: Limits) -> Self {
@@ -106,7 +115,16 @@ impl Half {
 
     fn new(limits: Limits, reader: FrameReader) -> Self {
         let decoder = Decoder::new(limits.hpack);
-        Self { limits, reader, decoder, block: None, padding: 0, ended: None }
+        Self {
+            limits,
+            reader,
+            decoder,
+            block: None,
+            advice: Gathered::default(),
+            is_client: false,
+            padding: 0,
+            ended: None,
+        }
     }
 
     pub(super) fn feed(&mut self, bytes: Bytes) {
@@ -141,6 +159,10 @@ impl Half {
                 self.check_block(head)?;
                 match head.kind {
                     Kind::DATA => self.data(head, before, payload, last),
+                    kind if kind.is_advice() => {
+                        let advice = self.advice.take(head, self.is_client, &payload, last);
+                        Ok(advice.map(|advice| Fact::Advice { stream: head.stream, advice }))
+                    }
                     _ => Ok(None),
                 }
             }

@@ -4,6 +4,7 @@
 //! and the state of the field compression are those of the two peers. So no stream can stop
 //! another one that the peers would not stop themselves, and a flood has nowhere to pile up.
 
+mod advice;
 mod half;
 pub(crate) mod head;
 pub(crate) mod socket;
@@ -11,7 +12,7 @@ mod streams;
 
 use bytes::BytesMut;
 use sidestream_flow::{ExchangeId, Peer};
-use sidestream_record::{Event, Failure, Protocol};
+use sidestream_record::{Advised, Event, Failure, Protocol};
 
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
@@ -108,6 +109,12 @@ impl Multiplexed {
     fn read(&mut self, peer: Peer, cx: &mut Cx) -> Result<(), Fault> {
         while let Some(fact) = self.half(peer).poll()? {
             match fact {
+                Fact::Advice { stream, advice: Ok(advice) } => {
+                    self.streams.advised(stream, Advised { from: peer, advice }, cx);
+                }
+                Fact::Advice { advice: Err(malformed), .. } => {
+                    self.streams.ill_advised(peer, malformed, cx);
+                }
                 Fact::Data { stream, data, end } => self.streams.data(peer, stream, data, end, cx),
                 Fact::GoAway { last, code } => self.goes_away(peer, last, code, cx),
                 Fact::Head { stream, fields, end } => match peer {

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer};
-use sidestream_record::{Event, Failure, Field, Fields, Part};
+use sidestream_record::{Advice, Advised, Event, Failure, Field, Fields, Part};
 
 use crate::cx::Cx;
 use crate::http::MAX_HEADS;
-use crate::http2::ErrorCode;
+use crate::http2::{ErrorCode, Malformed};
+use crate::multiplexed::advice::{About, Counsel, MAX_ADVICE_OF_STREAM};
 use crate::multiplexed::half::Fault;
 use crate::multiplexed::head;
 use crate::multiplexed::socket::{MAX_SOCKET_BYTES, Socket};
@@ -32,6 +33,8 @@ struct Stream {
     heads: u32,
     /// What all heads add up to that were told.
     held_bytes: usize,
+    /// How much advice came about it.
+    advised: u32,
     socket: Socket,
 }
 
@@ -39,6 +42,7 @@ struct Stream {
 pub(super) struct Streams {
     secure: bool,
     open: HashMap<u32, Stream>,
+    counsel: Counsel,
     /// The highest stream that the client has begun.
     last: u32,
     /// What the heads of all open streams add up to.
@@ -54,6 +58,7 @@ impl Streams {
         Self {
             secure,
             open: HashMap::new(),
+            counsel: Counsel::default(),
             last: 0,
             held_bytes: 0,
             socket_bytes: 0,
@@ -121,8 +126,10 @@ impl Streams {
         if let Some(what) = missing {
             cx.event(defect(exchange, Peer::Client, what));
         }
-        self.open.insert(id, Stream { socket, ..Stream::new(exchange) });
-        self.hold(id, bytes)
+        let mut stream = Stream { socket, ..Stream::new(exchange) };
+        let advice_bytes = self.counsel.begun(id, exchange, &mut stream.advised, cx);
+        self.open.insert(id, stream);
+        self.hold(id, bytes + advice_bytes)
     }
 
     /// Counts the bytes of a head that is told of an open stream.
@@ -242,6 +249,39 @@ impl Streams {
         cx.event(Event::ExchangeEnded { exchange: stream.exchange, failure });
     }
 
+    /// A peer gave advice in that stream, or on the connection.
+    pub(super) fn advised(&mut self, stream: u32, advised: Advised, cx: &mut Cx) {
+        let id = match &advised.advice {
+            Advice::Priority { stream, .. } => *stream,
+            _ => stream,
+        };
+        // Only the client's own streams are known to begin later, if at all.
+        let may_begin = id % 2 == 1 && id > self.last;
+        let about = match self.open.get_mut(&id) {
+            Some(open) => {
+                let bytes = advised.advice.bytes();
+                let room = MAX_HELD_BYTES.saturating_sub(self.held_bytes);
+                let fits = bytes <= room && open.advised < MAX_ADVICE_OF_STREAM;
+                let held = if fits { bytes } else { 0 };
+                open.held_bytes += held;
+                self.held_bytes += held;
+                if bytes > room {
+                    // What follows of this stream's is not told either.
+                    open.advised = open.advised.max(MAX_ADVICE_OF_STREAM - 1);
+                }
+                About::Open(open.exchange, &mut open.advised)
+            }
+            None if may_begin => About::Later(id),
+            None => About::Connection,
+        };
+        self.counsel.give(about, advised, cx);
+    }
+
+    /// A peer gave advice that cannot be read.
+    pub(super) fn ill_advised(&mut self, from: Peer, malformed: Malformed, cx: &mut Cx) {
+        self.counsel.defect(from, malformed, cx);
+    }
+
     /// The server takes no stream of the client's beyond that one.
     pub(super) fn refuse_beyond(&mut self, last: u32, failure: &Failure, cx: &mut Cx) {
         // Said again, it says nothing new: what is beyond has ended.
@@ -253,6 +293,7 @@ impl Streams {
 
     /// Ends all that are open.
     pub(super) fn end(&mut self, failure: &Failure, cx: &mut Cx) {
+        self.counsel.end(cx);
         self.end_those(|_| true, failure, cx);
     }
 
@@ -277,6 +318,7 @@ impl Stream {
             answered: false,
             heads: 0,
             held_bytes: 0,
+            advised: 0,
             socket: Socket::None,
         }
     }

@@ -1,5 +1,6 @@
 //! HTTP/2: its frames, and connections that pass as they are sent.
 
+mod advice;
 mod frames;
 mod holds;
 mod passes;

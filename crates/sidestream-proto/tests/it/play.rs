@@ -334,6 +334,10 @@ impl fmt::Display for Shown<'_, Event> {
                 let exchange = exchange.map(|id| format!(" {id}")).unwrap_or_default();
                 write!(f, "defect{exchange} by the {from}: {what}")
             }
+            Event::Advised { exchange, advised } => {
+                let exchange = exchange.map(|id| format!(" {id}")).unwrap_or_default();
+                write!(f, "advice{exchange} of the {}: {}", advised.from, wording::advice(advised))
+            }
             Event::Altered { alteration, .. } => {
                 write!(f, "altered: {}", wording::alteration(alteration))
             }

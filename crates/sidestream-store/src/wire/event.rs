@@ -9,6 +9,7 @@ use sidestream_record::{
     Alteration, Closed, DnsMessage, Event, Failure, Opened, Part, Point, Protocol,
 };
 
+use super::advice::WireAdvised;
 use super::dns::WireDns;
 use super::edit::WireEdit;
 use super::failure::WireFailure;
@@ -148,6 +149,9 @@ pub(crate) fn encode(event: &Event) -> (&'static str, Vec<u8>) {
             let defect = WireDefect { from: peer_to(*from), what: what.clone() };
             ("defect", defect.encode_to_vec())
         }
+        Event::Advised { advised, exchange: _ } => {
+            ("advised", WireAdvised::from(&**advised).encode_to_vec())
+        }
         Event::Altered { alteration, exchange: _ } => {
             ("altered", altered_to(alteration).encode_to_vec())
         }
@@ -219,6 +223,10 @@ pub(crate) fn decode(kind: &str, payload: Bytes, cx: Context) -> Result<Event, D
         "defect" => {
             let WireDefect { from, what } = message(payload)?;
             Event::Defect { exchange: cx.exchange, from: peer_from(from)?, what }
+        }
+        "advised" => {
+            let advised = message::<WireAdvised>(payload)?.try_into()?;
+            Event::Advised { exchange: cx.exchange, advised: Box::new(advised) }
         }
         "altered" => {
             let alteration = altered_from(message(payload)?)?;

@@ -1,5 +1,6 @@
 //! The format of entries on disk: protobuf messages of its own, apart from the types in memory.
 
+mod advice;
 mod dns;
 mod edit;
 mod event;

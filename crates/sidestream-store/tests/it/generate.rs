@@ -13,9 +13,15 @@ use sidestream_flow::{
     Container, ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User,
 };
 use sidestream_record::{
+<<<<<<< HEAD
     Alteration, Change, ClientCertificate, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord,
     Edit, Edns, Entry, Event, Failure, Field, Fields, HelloDifference, HelloPart, MessageChange,
     MessageEdit, Offered, Opened, Part, PassReason, Passed, Point, Protocol, ProxyFailure,
+=======
+    Advice, Advised, Alteration, Change, ClientCertificate, Closed, DialFailure, DnsMessage,
+    DnsQuestion, DnsRecord, Edit, Edns, Entry, Event, Failure, Field, Fields, HelloDifference,
+    HelloPart, Offered, Opened, Part, PassReason, Passed, Point, Protocol, ProxyFailure,
+>>>>>>> f65ca5b (proto: advice in HTTP/2 frames is told and recorded)
     RequestHead, ResponseHead, SentBody, Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
 };
 
@@ -377,6 +383,7 @@ fn websocket() -> impl Strategy<Value = Event> {
     })
 }
 
+<<<<<<< HEAD
 fn message_edit() -> impl Strategy<Value = MessageEdit> {
     let change = prop_oneof![
         Just(MessageChange::Dropped),
@@ -385,6 +392,16 @@ fn message_edit() -> impl Strategy<Value = MessageEdit> {
     ];
     let of = any::<u64>().prop_map(MessageId);
     (of, text(), change).prop_map(|(of, by, change)| MessageEdit { of, by, change })
+=======
+fn advised() -> impl Strategy<Value = Advised> {
+    let advice = prop_oneof![
+        (option::of(bytes()), bytes())
+            .prop_map(|(origin, value)| Advice::Alternative { origin, value }),
+        vec(bytes(), 0..3).prop_map(Advice::Origins),
+        (any::<u32>(), bytes()).prop_map(|(stream, value)| Advice::Priority { stream, value }),
+    ];
+    (peer(), advice).prop_map(|(from, advice)| Advised { from, advice })
+>>>>>>> f65ca5b (proto: advice in HTTP/2 frames is told and recorded)
 }
 
 fn passed() -> impl Strategy<Value = Passed> {
@@ -432,6 +449,9 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(message, from, bytes)| Event::DataDropped { message, from, bytes }),
         1 => (option::of(exchange()), peer(), text())
             .prop_map(|(exchange, from, what)| Event::Defect { exchange, from, what }),
+        1 => (option::of(exchange()), advised()).prop_map(|(exchange, advised)| {
+            Event::Advised { exchange, advised: Box::new(advised) }
+        }),
         1 => (option::of(exchange()), alteration())
             .prop_map(|(exchange, alteration)| Event::Altered { exchange, alteration }),
         1 => (exchange(), point()).prop_map(|(exchange, point)| Event::Held { exchange, point }),

@@ -68,8 +68,8 @@ fn what_is_not_about_exchanges_passes_untold() {
     talk.server(frame(Kind::SETTINGS, Flags::ACK, 0, b""));
     talk.client(frame(Kind::PRIORITY, Flags::default(), 3, PRIORITY));
     talk.client(frame(Kind::WINDOW_UPDATE, Flags::default(), 0, &[0, 1, 0, 0]));
-    talk.client(frame(Kind(0x10), Flags(0xff), 0, b"\0\0\0\x01u=0"));
-    talk.server(frame(Kind(0xa), Flags::default(), 0, b"\0\x01*h2=\":443\""));
+    talk.client(frame(Kind(0x20), Flags(0xff), 0, b"unknown"));
+    talk.server(frame(Kind(0xb), Flags::default(), 1, b"unknown"));
     assert_eq!(talk.play.take_events(), "");
 }
 
