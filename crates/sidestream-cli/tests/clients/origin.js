@@ -8,12 +8,14 @@ const http2 = require('node:http2');
 
 const [log, keyFile, certFile] = process.argv.slice(2);
 const note = (line) => appendFileSync(log, JSON.stringify(line) + '\n');
-const server = keyFile ? http2.createSecureServer(tls()) : http2.createServer();
+// The priorities of RFC 7540 are not looked at, so a client may speak of those of RFC 9218.
+const settings = { customSettings: { 9: 1 } };
+const server = keyFile ? http2.createSecureServer(tls()) : http2.createServer({ settings });
 
 function tls() {
   const key = createPrivateKey({ key: readFileSync(keyFile), format: 'der', type: 'pkcs8' });
   const cert = new X509Certificate(readFileSync(certFile)).toString();
-  return { key: key.export({ format: 'pem', type: 'pkcs8' }), cert, allowHTTP1: true };
+  return { key: key.export({ format: 'pem', type: 'pkcs8' }), cert, settings, allowHTTP1: true };
 }
 
 const RESOURCES = 200;
@@ -54,6 +56,12 @@ let gate;
 const opened = new Promise((resolve) => { gate = resolve });
 
 const routes = {
+  advice: ({ stream }, response) => {
+    stream.session.altsvc('h3=":443"; ma=60', stream.id);
+    stream.session.altsvc('clear', 'https://other.test');
+    stream.session.origin('https://one.test', 'https://two.test:8443');
+    response.end('advised\n');
+  },
   big: (_, response) => response.end(Buffer.alloc(8 << 20, 'b')),
   done: (_, response) => { response.end(); gate() },
   gate: (_, response) => opened.then(() => send(response, TYPES[2], CONTENTS[2]())),

@@ -1,5 +1,6 @@
 //! Programs that speak HTTP/2: what the origin gets is what it gets without us.
 
+mod advice;
 mod curl;
 mod runtimes;
 

@@ -44,7 +44,21 @@ fn advice_is_told_where_it_belongs() {
     talk.client(priority_update(9, "u=1"));
     talk.play.input(Input::Eof(Peer::Server(0)));
     talk.play.input(Input::Eof(Peer::Client));
-    assert_snapshot!(talk.play.take_events(), @"");
+    assert_snapshot!(talk.play.take_events(), @r#"
+    advice of the server: ORIGIN https://a.test, https://b.test:8443
+    advice of the server: ALTSVC https://a.test: h3=":443"; ma=60
+    request 1 GET http://a.test/early 5 fields
+    advice 1 of the client: PRIORITY_UPDATE stream 1: u=5, i
+    ended 1 Request
+    advice 1 of the client: PRIORITY_UPDATE stream 1: u=0
+    advice 1 of the server: ALTSVC clear
+    response 1 200 2 fields
+    ended 1 Response
+    over 1
+    advice of the client: PRIORITY_UPDATE stream 1: u=7
+    advice of the client: PRIORITY_UPDATE stream 9: u=1
+    closed, 141 received, 125 sent
+    "#);
 }
 
 #[test]
@@ -67,7 +81,25 @@ fn advice_that_cannot_be_read_passes_and_is_named() {
     talk.server(priority_update(1, "u=1"));
     talk.server(frame(Kind::ORIGIN, Flags::default(), 0, &vec![0; MAX_ADVICE_BYTES as usize + 1]));
     talk.answer(1, "200", true);
-    assert_snapshot!(talk.play.take_events(), @"");
+    assert_snapshot!(talk.play.take_events(), @r"
+    defect by the server: HTTP/2: an ALTSVC on the connection without an origin
+    defect by the server: HTTP/2: an ALTSVC in a stream with an origin
+    defect by the server: HTTP/2: an ALTSVC shorter than its origin
+    defect by the client: HTTP/2: an ALTSVC of the client's
+    defect by the server: HTTP/2: an ORIGIN cut short
+    defect by the server: HTTP/2: an ORIGIN with flags
+    defect by the server: HTTP/2: an ORIGIN in a stream
+    defect by the client: HTTP/2: an ORIGIN of the client's
+    defect by the client: HTTP/2: a PRIORITY_UPDATE shorter than its stream
+    defect by the client: HTTP/2: a PRIORITY_UPDATE in a stream
+    defect by the client: HTTP/2: a PRIORITY_UPDATE of the connection
+    defect by the client: HTTP/2: a PRIORITY_UPDATE that is not ASCII
+    defect by the server: HTTP/2: a PRIORITY_UPDATE of the server's
+    defect by the server: HTTP/2: a frame of advice that is too long to be read
+    response 1 200 2 fields
+    ended 1 Response
+    over 1
+    ");
 }
 
 #[test]
