@@ -18,7 +18,7 @@ use crate::{
     LEAF_BACKDATE, LEAF_LIFETIME, Leaf, LeafRequest,
     error::{GenerateError, ImportError, IssueError},
     imported,
-    key::Key,
+    key::{Key, LeafKey},
     leaf,
     time::{DAY, encode, since_epoch},
 };
@@ -120,6 +120,18 @@ impl Authority {
     /// # Errors
     /// When the request has no name or too many, or the root is not valid at its time.
     pub fn issue(&self, request: &LeafRequest) -> Result<Leaf, IssueError> {
+        self.issue_with(request, &self.leaf_key)
+    }
+
+    /// Issues a leaf for another key than that which the others share.
+    ///
+    /// # Errors
+    /// As [`issue`](Self::issue).
+    pub fn issue_for(&self, request: &LeafRequest, key: &LeafKey) -> Result<Leaf, IssueError> {
+        self.issue_with(request, &key.0)
+    }
+
+    fn issue_with(&self, request: &LeafRequest, key: &Key) -> Result<Leaf, IssueError> {
         let now = since_epoch(request.now).ok_or(IssueError::Time)?;
         if now < self.validity.0 || now >= self.validity.1 {
             return Err(IssueError::Expired);
@@ -127,14 +139,13 @@ impl Authority {
         let from = now.saturating_sub(LEAF_BACKDATE);
         // The last second counts, so that the time from first to last is the lifetime (RFC 5280 §4.1.2.5).
         let until = (from + LEAF_LIFETIME - Duration::from_secs(1)).min(self.validity.1);
-        let params = leaf::params(request, &self.identifier, &self.leaf_key, (from, until))?;
-        let certificate =
-            params.signed_by(&self.leaf_key, &self.issuer).map_err(IssueError::Make)?;
+        let params = leaf::params(request, &self.identifier, key, (from, until))?;
+        let certificate = params.signed_by(key, &self.issuer).map_err(IssueError::Make)?;
         Ok(Leaf {
             chain: vec![certificate.into()],
-            key: self.leaf_key.private().clone_key(),
+            key: key.private().clone_key(),
             not_after: UNIX_EPOCH + Duration::from_secs(until.as_secs()),
-            signing: self.leaf_key.signing(),
+            signing: key.signing(),
         })
     }
 

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Authority, Leaf, LeafRequest, Name, error::IssueError, time::DAY};
+use crate::{Authority, Leaf, LeafKey, LeafRequest, Name, error::IssueError, time::DAY};
 
 type Key = (Vec<Name>, Option<String>, Option<String>);
 
@@ -46,6 +46,27 @@ impl LeafCache {
         authority: &Authority,
         request: &LeafRequest,
     ) -> Result<Arc<Leaf>, IssueError> {
+        self.get_or(request, || authority.issue(request))
+    }
+
+    /// As [`get_or_issue`](Self::get_or_issue), with another key: a cache is for one key alone.
+    ///
+    /// # Errors
+    /// As [`Authority::issue`].
+    pub fn get_or_issue_for(
+        &mut self,
+        authority: &Authority,
+        request: &LeafRequest,
+        key: &LeafKey,
+    ) -> Result<Arc<Leaf>, IssueError> {
+        self.get_or(request, || authority.issue_for(request, key))
+    }
+
+    fn get_or(
+        &mut self,
+        request: &LeafRequest,
+        issue: impl FnOnce() -> Result<Leaf, IssueError>,
+    ) -> Result<Arc<Leaf>, IssueError> {
         let key = Arc::new((
             request.names.clone(),
             request.common_name.clone(),
@@ -56,7 +77,7 @@ impl LeafCache {
         {
             return Ok(leaf);
         }
-        let leaf = Arc::new(authority.issue(request)?);
+        let leaf = Arc::new(issue()?);
         self.insert(key, Arc::clone(&leaf));
         Ok(leaf)
     }

@@ -1,6 +1,6 @@
 //! A private key that signs through the provider that the caller gave.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use rcgen::{PublicKeyData, SignatureAlgorithm};
 use rustls::{SignatureScheme, crypto::CryptoProvider, sign::SigningKey};
@@ -88,6 +88,29 @@ impl Key {
     /// The key identifier of RFC 7093 §2, method 1.
     pub(crate) fn identifier(&self) -> Vec<u8> {
         Sha256::digest(&self.public)[..20].to_vec()
+    }
+}
+
+/// A private key of leaves beside the authority's own, for clients that take no other kind.
+#[derive(Clone)]
+pub struct LeafKey(pub(crate) Key);
+
+impl LeafKey {
+    /// Takes a key: EC P-256, EC P-384 or RSA.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is of another kind.
+    pub fn from_der(
+        private: PrivateKeyDer<'static>,
+        provider: &CryptoProvider,
+    ) -> Result<Self, ImportError> {
+        Key::import(private, provider).map(Self)
+    }
+}
+
+impl fmt::Debug for LeafKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LeafKey").field(&self.0.scheme).finish()
     }
 }
 

@@ -31,7 +31,7 @@ pub const LEAF_BACKDATE: Duration = Duration::from_secs(2 * DAY.as_secs());
 pub struct Leaf {
     /// What a server sends: the leaf alone, since the client has the root.
     pub chain: Vec<CertificateDer<'static>>,
-    /// The private key, the same for all leaves of one authority object.
+    /// The private key, the same for all leaves of one authority object that name no other.
     pub key: PrivateKeyDer<'static>,
     /// The last moment at which the leaf is valid.
     pub not_after: SystemTime,
@@ -70,7 +70,7 @@ pub(crate) fn params(
     }
     let mut params = CertificateParams::default();
     (params.not_before, params.not_after) = (encode(validity.0), encode(validity.1));
-    params.serial_number = Some(serial(request, issuer_identifier));
+    params.serial_number = Some(serial(request, issuer_identifier, key));
     params.subject_alt_names =
         request.names.iter().map(subject_alt_name).collect::<Result<_, _>>()?;
     params.distinguished_name = subject(request);
@@ -110,13 +110,17 @@ pub(crate) fn fits_subject(value: &str) -> bool {
 }
 
 /// A serial that depends on all that the leaf says, so that no two different leaves share one.
-fn serial(request: &LeafRequest, issuer_identifier: &[u8]) -> SerialNumber {
+fn serial(request: &LeafRequest, issuer_identifier: &[u8], key: &Key) -> SerialNumber {
     let mut serial = request.serial.unwrap_or_else(|| {
         let said = format!(
             "{:?}",
             (&request.names, &request.common_name, &request.organization, request.now)
         );
-        let hash = Sha256::new().chain_update(issuer_identifier).chain_update(said).finalize();
+        let hash = Sha256::new()
+            .chain_update(issuer_identifier)
+            .chain_update(key.spki())
+            .chain_update(said)
+            .finalize();
         hash[..16].try_into().expect("a SHA-256 has 32 bytes")
     });
     // Positive, of constant length, and never zero (RFC 5280 §4.1.2.2).

@@ -17,6 +17,7 @@ pub use error::{
     ExportError, GenerateError, ImportError, IssueError, ParseNameError,
     ParseServerCertificateError,
 };
+pub use key::LeafKey;
 pub use leaf::{LEAF_BACKDATE, LEAF_LIFETIME, Leaf};
 pub use name::Name;
 pub use pkcs12::Pkcs12Contents;

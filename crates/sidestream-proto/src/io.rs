@@ -150,4 +150,18 @@ pub struct LeafRequest {
     pub host: String,
     /// The certificate that the server showed, whose names the leaf should have.
     pub like: Option<CertificateDer<'static>>,
+    /// The kind of key that the client takes.
+    pub key: LeafKind,
+    /// What stands behind the leaf in the chain.
+    pub chain: Vec<CertificateDer<'static>>,
+}
+
+/// The kind of a leaf's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LeafKind {
+    /// ECDSA on P-256, wherever the client takes it.
+    EcdsaP256,
+    /// RSA of 2048 bits, for clients that take no other.
+    Rsa2048,
 }

@@ -37,7 +37,7 @@ pub use auth::ProxyAuth;
 pub use config::{Config, Start, Timeouts};
 pub use conn::Conn;
 pub use hosts::{HostPatterns, HostRules, HostsError};
-pub use io::{Input, LeafRequest, Output, SpliceEnd, Target};
+pub use io::{Input, LeafKind, LeafRequest, Output, SpliceEnd, Target};
 pub use passing::{PassRules, RefusedHosts, RefusedUntil};
 pub use reverse::{Reverse, Speaks};
 pub use sidestream_record::Event;

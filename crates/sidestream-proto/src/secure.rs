@@ -70,7 +70,9 @@ impl Secure {
         match way {
             Way::Front(_) | Way::Proxy => {
                 let host = sni.clone().unwrap_or_else(|| passing::host_of_leaf(None, cx));
-                cx.output(Output::NeedLeaf(LeafRequest { host, like: None }));
+                let key = cx.config.client_tls.leaf_kind(hello, None);
+                let request = LeafRequest { host, like: None, key, chain: Vec::new() };
+                cx.output(Output::NeedLeaf(request));
             }
             Way::Server(server) => open_server(server, hello, &tickets, cx)?,
         }
@@ -125,14 +127,19 @@ impl Secure {
 
     fn ask_for_leaf(&mut self, server: u32, cx: &mut Cx) {
         let sni = self.sni.clone();
+        let ours = Arc::clone(&cx.config);
+        let ours = &ours.client_tls;
         let Some(session) = cx.leg(Peer::Server(server)).and_then(|leg| leg.top_mut()) else {
             return;
         };
         let tls = session.facts(Peer::Server(server), sni.as_deref(), None);
-        let like = session.peer_certificate();
+        let like = session.peer_certificate().filter(|_| ours.copies_names);
+        let behind = session.peer_certificates().get(1..).filter(|_| ours.copies_chain);
+        let chain = behind.unwrap_or_default().to_vec();
+        let key = ours.leaf_kind(&self.hello, Some(session.chosen()));
         cx.event(Event::Secured(tls));
         let host = passing::host_of_leaf(sni.as_ref(), cx);
-        cx.output(Output::NeedLeaf(LeafRequest { host, like }));
+        cx.output(Output::NeedLeaf(LeafRequest { host, like, key, chain }));
     }
 
     fn answer_client(&mut self, leaf: Arc<CertifiedKey>, cx: &mut Cx) -> Next {

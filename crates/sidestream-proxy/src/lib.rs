@@ -29,7 +29,7 @@ pub use sidestream_proto::{
 pub use certs::{CertificateError, OwnCerts, certified_key};
 pub use hooks::{Hook, RuleHook, RulesError};
 pub use key_log::KeyLogFile;
-pub use options::{ParseCiphersError, SideOptions, TlsOptions, parse_ciphers};
+pub use options::{Copied, ParseCiphersError, SideOptions, TlsOptions, parse_ciphers};
 pub use passing::Passing;
 pub use proxy::{Proxy, ServeError, Served};
 pub use stop::{Stop, Stopper};

@@ -24,6 +24,20 @@ pub struct TlsOptions {
     pub request_client_cert: bool,
     /// With servers.
     pub server: SideOptions,
+    /// How much of a server's certificate the leaf for its clients has.
+    pub upstream: Copied,
+}
+
+/// How much of a server's certificate the leaf for its clients has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Copied {
+    /// Its names and organization.
+    #[default]
+    Names,
+    /// These, and behind the leaf the certificates that the server sent behind its own.
+    NamesAndChain,
+    /// Nothing: the leaf is for the name that the client asks for, or its address.
+    Nothing,
 }
 
 /// What is spoken on one side.
@@ -42,6 +56,8 @@ impl TlsOptions {
         client.versions = self.client.versions;
         client.ciphers.clone_from(&self.client.ciphers);
         client.request_certificate = self.request_client_cert;
+        client.copies_names = self.upstream != Copied::Nothing;
+        client.copies_chain = self.upstream == Copied::NamesAndChain;
         server.versions = self.server.versions;
         server.ciphers.clone_from(&self.server.ciphers);
         server.client_certs = self.client_certs.clone();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use rustls::sign::CertifiedKey;
 use sidestream::proxy::{
-    ClientCerts, KeyLogFile, OwnCerts, SideOptions, TlsOptions, Versions, certified_key,
+    ClientCerts, Copied, KeyLogFile, OwnCerts, SideOptions, TlsOptions, Versions, certified_key,
     parse_ciphers,
 };
 
@@ -28,6 +28,18 @@ pub(super) fn options(settings: &Settings) -> anyhow::Result<TlsOptions> {
         key_log: tls.ssl_key_log_file.as_deref().map(key_log).transpose()?,
         request_client_cert: tls.request_client_cert,
         server: side("server", tls.versions_server, tls.ciphers_server.as_deref())?,
+        upstream: copied(tls)?,
+    })
+}
+
+fn copied(tls: &Tls) -> anyhow::Result<Copied> {
+    Ok(match (tls.ignores_upstream_cert, tls.add_upstream_certs_to_client_chain) {
+        (false, false) => Copied::Names,
+        (false, true) => Copied::NamesAndChain,
+        (true, false) => Copied::Nothing,
+        (true, true) => {
+            bail!("--add-upstream-certs-to-client-chain needs --upstream-cert: give one of the two")
+        }
     })
 }
 

@@ -131,6 +131,10 @@ pub struct RuleOptions {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Options of TLS")]
 pub struct Tls {
+    /// Show clients, behind ours, the certificates that the server sent behind its own.
+    #[arg(long)]
+    pub add_upstream_certs_to_client_chain: bool,
+
     /// Show clients this certificate (PEM, with its key) for a domain, such as *.example.com, or
     /// for all (repeatable).
     #[arg(long, value_name = "[DOMAIN=]PATH")]
@@ -157,6 +161,12 @@ pub struct Tls {
     /// it as well.
     #[arg(long, value_name = "FILE")]
     pub ssl_key_log_file: Option<PathBuf>,
+
+    /// Copy the names and the organization of the server's certificate; with =false ours is for
+    /// the name that the client asks for alone.
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub upstream_cert: Option<bool>,
 
     /// Speak no higher version of TLS with clients.
     #[arg(long, value_name = "VERSION")]
@@ -318,12 +328,14 @@ impl From<Tls> for Layer {
     fn from(tls: Tls) -> Self {
         let Tls { certs, client_certs, ciphers_client, ciphers_server, .. } = tls;
         Self {
+            add_upstream_certs_to_client_chain: flag(tls.add_upstream_certs_to_client_chain),
             certs: list(certs),
             ciphers_client,
             ciphers_server,
             client_certs,
             request_client_cert: flag(tls.request_client_cert),
             ssl_key_log_file: tls.ssl_key_log_file,
+            upstream_cert: tls.upstream_cert,
             tls_version_client_max: tls.tls_version_client_max,
             tls_version_client_min: tls.tls_version_client_min,
             tls_version_server_max: tls.tls_version_server_max,

@@ -41,6 +41,7 @@ pub fn from_env(env: &dyn Fn(&str) -> Option<OsString>) -> Result<Layer, EnvErro
     let paths = var("CA").map(|(_, value)| std::env::split_paths(&value).collect());
     let patterns = |name| var(name).map(|(_, value)| words(&value.to_string_lossy()));
     Ok(Layer {
+        add_upstream_certs_to_client_chain: yes_or_no("ADD_UPSTREAM_CERTS_TO_CLIENT_CHAIN")?,
         allow_hosts: patterns("ALLOW_HOSTS"),
         block_list: lines("BLOCK_LIST"),
         ca: paths,
@@ -85,6 +86,7 @@ pub fn from_env(env: &dyn Fn(&str) -> Option<OsString>) -> Result<Layer, EnvErro
         upstream_auth: var("UPSTREAM_AUTH")
             .map(|(name, value)| secret(name, &value, "use USER:PASSWORD"))
             .transpose()?,
+        upstream_cert: yes_or_no("UPSTREAM_CERT")?,
         upstream_udp: var("UPSTREAM_UDP").map(|(name, value)| udp(name, value)).transpose()?,
         verbose: var("VERBOSE").map(|(name, value)| number(name, value)).transpose()?,
         wireguard_endpoint: var("WIREGUARD_ENDPOINT")

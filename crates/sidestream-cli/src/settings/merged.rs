@@ -84,11 +84,15 @@ impl From<Layer> for Settings {
         };
         let tls = Tls {
             certs: layer.certs.unwrap_or_default(),
+            add_upstream_certs_to_client_chain: layer
+                .add_upstream_certs_to_client_chain
+                .unwrap_or_default(),
             ciphers_client: layer.ciphers_client,
             ciphers_server: layer.ciphers_server,
             client_certs: layer.client_certs,
             request_client_cert: layer.request_client_cert.unwrap_or_default(),
             ssl_key_log_file: layer.ssl_key_log_file,
+            ignores_upstream_cert: layer.upstream_cert == Some(false),
             versions_client: [layer.tls_version_client_min, layer.tls_version_client_max],
             versions_server: [layer.tls_version_server_min, layer.tls_version_server_max],
         };

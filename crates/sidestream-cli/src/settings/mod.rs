@@ -32,6 +32,8 @@ pub use udp::{ParseUdpError, Udp};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Layer {
+    /// Whether clients are shown the certificates that the server sent behind its own.
+    pub add_upstream_certs_to_client_chain: Option<bool>,
     /// Which hosts alone are decrypted.
     pub allow_hosts: Option<Vec<String>>,
     /// Rules that block requests.
@@ -112,6 +114,8 @@ pub struct Layer {
     /// The user and password that it, and those of mode upstream, are given.
     #[serde(deserialize_with = "parsed")]
     pub upstream_auth: Option<upstream::Credentials>,
+    /// Whether the certificate that clients are shown is like the server's.
+    pub upstream_cert: Option<bool>,
     /// What becomes of datagrams that it does not carry.
     #[serde(deserialize_with = "parsed")]
     pub upstream_udp: Option<Udp>,
@@ -125,6 +129,9 @@ impl Layer {
     /// Fills in from another place what this one does not say.
     pub fn or(self, lower: Self) -> Self {
         Self {
+            add_upstream_certs_to_client_chain: self
+                .add_upstream_certs_to_client_chain
+                .or(lower.add_upstream_certs_to_client_chain),
             allow_hosts: self.allow_hosts.or(lower.allow_hosts),
             block_list: self.block_list.or(lower.block_list),
             ca: self.ca.or(lower.ca),
@@ -163,6 +170,7 @@ impl Layer {
             tls_version_server_min: self.tls_version_server_min.or(lower.tls_version_server_min),
             upstream: self.upstream.or(lower.upstream),
             upstream_auth: self.upstream_auth.or(lower.upstream_auth),
+            upstream_cert: self.upstream_cert.or(lower.upstream_cert),
             upstream_udp: self.upstream_udp.or(lower.upstream_udp),
             verbose: self.verbose.or(lower.verbose),
             wireguard_endpoint: self.wireguard_endpoint.or(lower.wireguard_endpoint),

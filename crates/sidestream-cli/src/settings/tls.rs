@@ -68,6 +68,8 @@ impl<'de> Deserialize<'de> for Bound {
 /// How TLS is spoken, as far as the user says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
+    /// Whether clients are shown the certificates that the server sent behind its own.
+    pub add_upstream_certs_to_client_chain: bool,
     /// Certificates that clients are shown.
     pub certs: Vec<OwnCert>,
     /// The cipher suites spoken with clients.
@@ -80,6 +82,8 @@ pub struct Tls {
     pub request_client_cert: bool,
     /// Where keys are logged.
     pub ssl_key_log_file: Option<PathBuf>,
+    /// Whether the certificate that clients are shown has nothing of the server's.
+    pub ignores_upstream_cert: bool,
     /// The lowest and the highest version spoken with clients.
     pub versions_client: [Option<Bound>; 2],
     /// The lowest and the highest version that servers are offered.

@@ -15,6 +15,7 @@ fn env<'a>(vars: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> 
 #[test]
 fn the_environment_says_what_options_say() {
     let vars = [
+        ("SIDESTREAM_ADD_UPSTREAM_CERTS_TO_CLIENT_CHAIN", "yes"),
         ("SIDESTREAM_BLOCK_LIST", "/~q/404\n\n/a, b/444\n"),
         ("SIDESTREAM_CA", "a.pem:b.pem"),
         ("SIDESTREAM_CA_TRUSTED", "yes"),
@@ -50,12 +51,14 @@ fn the_environment_says_what_options_say() {
         ("SIDESTREAM_TLS_VERSION_SERVER_MIN", "TLSv1.3"),
         ("SIDESTREAM_UPSTREAM", "socks5://proxy.test"),
         ("SIDESTREAM_UPSTREAM_AUTH", "me:secret"),
+        ("SIDESTREAM_UPSTREAM_CERT", "no"),
         ("SIDESTREAM_UPSTREAM_UDP", "refuse"),
         ("SIDESTREAM_VERBOSE", "2"),
         ("SIDESTREAM_WIREGUARD_ENDPOINT", "vpn.test:9"),
     ];
     let layer = settings::from_env(&env(&vars)).unwrap();
     let expected = Layer {
+        add_upstream_certs_to_client_chain: Some(true),
         allow_hosts: None,
         block_list: Some(vec!["/~q/404".into(), "/a, b/444".into()]),
         ca: Some(vec!["a.pem".into(), "b.pem".into()]),
@@ -94,6 +97,7 @@ fn the_environment_says_what_options_say() {
         tls_version_server_min: Some(Bound(TlsVersion::Tls13)),
         upstream: Some("socks5://proxy.test:1080".parse().unwrap()),
         upstream_auth: Some("me:secret".parse().unwrap()),
+        upstream_cert: Some(false),
         upstream_udp: Some(Udp::Refuse),
         verbose: Some(2),
         wireguard_endpoint: Some("vpn.test:9".into()),
@@ -181,7 +185,7 @@ fn an_unknown_key_is_an_error_with_its_place() {
       |
     2 | colour = true
       | ^^^^^^
-    unknown field `colour`, expected one of `allow-hosts`, `block-list`, `ca`, `ca-trusted`, `certs`, `ciphers-client`, `ciphers-server`, `client-certs`, `client-http`, `confdir`, `ignore-hosts`, `connect-addr`, `insecure`, `json`, `map-local`, `map-remote`, `modify-body`, `modify-headers`, `keep-host-header`, `proxy-auth`, `quiet`, `redact`, `request-client-cert`, `reset-existing`, `server-http`, `session`, `set-system-proxy`, `show-secrets`, `spec-file`, `tcp-hosts`, `udp-hosts`, `ssl-key-log-file`, `tls-version-client-max`, `tls-version-client-min`, `tls-version-server-max`, `tls-version-server-min`, `upstream`, `upstream-auth`, `upstream-udp`, `verbose`, `wireguard-endpoint`
+    unknown field `colour`, expected one of `add-upstream-certs-to-client-chain`, `allow-hosts`, `block-list`, `ca`, `ca-trusted`, `certs`, `ciphers-client`, `ciphers-server`, `client-certs`, `client-http`, `confdir`, `ignore-hosts`, `connect-addr`, `insecure`, `json`, `map-local`, `map-remote`, `modify-body`, `modify-headers`, `keep-host-header`, `proxy-auth`, `quiet`, `redact`, `request-client-cert`, `reset-existing`, `server-http`, `session`, `set-system-proxy`, `show-secrets`, `spec-file`, `tcp-hosts`, `udp-hosts`, `ssl-key-log-file`, `tls-version-client-max`, `tls-version-client-min`, `tls-version-server-max`, `tls-version-server-min`, `upstream`, `upstream-auth`, `upstream-cert`, `upstream-udp`, `verbose`, `wireguard-endpoint`
     ");
 }
 

@@ -8,13 +8,16 @@ use rustls::server::ResolvesServerCert;
 use rustls::sign::CertifiedKey;
 use rustls::{
     CipherSuite, Error, KeyLog, NamedGroup, NoKeyLog, ServerConfig, SupportedCipherSuite,
+    SupportedProtocolVersion,
 };
 use sidestream_record::TlsVersion;
 
 use super::client_auth::AnyClient;
 use super::hello::ClientHello;
+use super::offer;
 use super::tickets::{FlowTickets, Unresumed};
 use super::versions::{Versions, offers};
+use crate::LeafKind;
 
 /// How much early data is taken off that was meant for another session than ours: it was never
 /// ours to read, and the client sends it again.
@@ -32,6 +35,10 @@ pub struct Downstream {
     pub ciphers: Option<Vec<SupportedCipherSuite>>,
     /// Whether clients are asked for a certificate. They need not have one.
     pub request_certificate: bool,
+    /// Whether leaves have the names of the certificate that the server showed.
+    pub copies_names: bool,
+    /// Whether the certificates that the server sent behind its own stand behind a leaf.
+    pub copies_chain: bool,
     /// Who is told the keys.
     pub key_log: Arc<dyn KeyLog>,
 }
@@ -64,8 +71,27 @@ impl Downstream {
             versions: Versions::default(),
             ciphers: None,
             request_certificate: false,
+            copies_names: true,
+            copies_chain: false,
             key_log: Arc::new(NoKeyLog),
         }
+    }
+
+    /// Returns the kind of key that a client's leaf needs, whose server chose that, if there is one.
+    pub(crate) fn leaf_kind(&self, hello: &ClientHello, chosen: Option<Chosen>) -> LeafKind {
+        let versions: Vec<_> = self.versions(hello, chosen).into_iter().map(recorded).collect();
+        let suites = self.ciphers.as_ref().unwrap_or(&self.provider.cipher_suites);
+        offer::kind(hello, &versions, suites).unwrap_or(LeafKind::EcdsaP256)
+    }
+
+    fn versions(
+        &self,
+        hello: &ClientHello,
+        chosen: Option<Chosen>,
+    ) -> Vec<&'static SupportedProtocolVersion> {
+        self.versions.wanted(self.ciphers.as_deref(), |version| {
+            offers(hello, version) && chosen.is_none_or(|chosen| chosen.version == version)
+        })
     }
 
     /// Makes the configuration for a client, whose server chose that, if there is one.
@@ -76,9 +102,7 @@ impl Downstream {
         leaf: Arc<CertifiedKey>,
         tickets: &FlowTickets,
     ) -> Result<ServerConfig, Error> {
-        let versions = self.versions.wanted(self.ciphers.as_deref(), |version| {
-            offers(hello, version) && chosen.is_none_or(|chosen| chosen.version == version)
-        });
+        let versions = self.versions(hello, chosen);
         let mut provider = CryptoProvider::clone(&self.provider);
         if let Some(ciphers) = &self.ciphers {
             provider.cipher_suites.clone_from(ciphers);
@@ -113,6 +137,14 @@ impl Downstream {
             config.send_tls13_tickets = 0;
         }
         Ok(config)
+    }
+}
+
+fn recorded(version: &'static SupportedProtocolVersion) -> TlsVersion {
+    if version.version == rustls::ProtocolVersion::TLSv1_2 {
+        TlsVersion::Tls12
+    } else {
+        TlsVersion::Tls13
     }
 }
 

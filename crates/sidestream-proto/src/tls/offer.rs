@@ -1,11 +1,12 @@
 //! Whether what a client offers can be answered at all.
 
 use rustls::crypto::CryptoProvider;
-use rustls::{ProtocolVersion, SignatureScheme};
+use rustls::{ProtocolVersion, SignatureScheme, SupportedCipherSuite};
 use sidestream_record::TlsVersion;
 
 use super::hello::ClientHello;
 use super::versions::offers;
+use crate::LeafKind;
 
 /// Returns what of a client's offer cannot be spoken, so that the flow is passed as it is.
 pub(crate) fn unspoken(hello: &ClientHello, provider: &CryptoProvider) -> Option<&'static str> {
@@ -13,33 +14,71 @@ pub(crate) fn unspoken(hello: &ClientHello, provider: &CryptoProvider) -> Option
     if !versions.iter().any(|version| offers(hello, *version)) {
         return Some("TLS before 1.2");
     }
-    // The leaves have keys of that kind; what a certificate of TLS 1.2 is signed by may not be
-    // told (RFC 5246 §7.4.1.4.1).
-    let algorithms = &hello.signature_algorithms;
-    if !algorithms.contains(&u16::from(SignatureScheme::ECDSA_NISTP256_SHA256)) {
-        return Some("TLS without ECDSA on P-256");
-    }
+    let suites = &provider.cipher_suites;
     let spoken = versions.into_iter().filter(|version| offers(hello, *version));
-    let mut spoken = spoken.filter(|version| has_suite(hello, *version, provider)).peekable();
-    if spoken.peek().is_none() {
+    let spoken = spoken.filter(|version| has_suite(hello, *version, suites, |_| true));
+    let mut spoken = spoken.collect::<Vec<_>>();
+    if spoken.is_empty() {
         return Some("TLS with such cipher suites");
     }
-    if !spoken.any(|version| has_group(hello, version, provider)) {
+    spoken.retain(|version| kind(hello, &[*version], suites).is_some());
+    if spoken.is_empty() {
+        return Some("TLS with such signature algorithms");
+    }
+    if !spoken.into_iter().any(|version| has_group(hello, version, provider)) {
         return Some("TLS with such groups");
     }
     None
 }
 
-fn has_suite(hello: &ClientHello, version: TlsVersion, provider: &CryptoProvider) -> bool {
-    let suites = provider.cipher_suites.iter().filter(|one| {
-        let suits_leaves = one.tls13().is_some() || one.suite().as_str().is_some_and(is_ecdsa);
-        one.version().version == number(version) && suits_leaves
-    });
-    suites.into_iter().any(|one| hello.ciphers.contains(&u16::from(one.suite())))
+/// Returns the kind of key that a leaf needs for one of these versions, with one of these suites:
+/// ECDSA where the client takes it.
+pub(crate) fn kind(
+    hello: &ClientHello,
+    versions: &[TlsVersion],
+    suites: &[SupportedCipherSuite],
+) -> Option<LeafKind> {
+    let takes = |kind: &LeafKind| versions.iter().any(|one| takes(hello, *one, suites, *kind));
+    [LeafKind::EcdsaP256, LeafKind::Rsa2048].into_iter().find(takes)
 }
 
-fn is_ecdsa(name: &str) -> bool {
-    name.contains("_ECDSA_")
+/// Returns whether a client verifies signatures of such a key, in a suite that has them.
+///
+/// Before TLS 1.3 the suite has a say as well, and RSA has signatures of an older form (RFC 8446
+/// §4.2.3). One that names no signatures at all is not spoken to (RFC 5246 §7.4.1.4.1).
+fn takes(
+    hello: &ClientHello,
+    version: TlsVersion,
+    suites: &[SupportedCipherSuite],
+    kind: LeafKind,
+) -> bool {
+    use SignatureScheme as Scheme;
+    const PSS: [Scheme; 3] =
+        [Scheme::RSA_PSS_SHA256, Scheme::RSA_PSS_SHA384, Scheme::RSA_PSS_SHA512];
+    const PKCS1: [Scheme; 3] =
+        [Scheme::RSA_PKCS1_SHA256, Scheme::RSA_PKCS1_SHA384, Scheme::RSA_PKCS1_SHA512];
+    let (schemes, name): (&[&[Scheme]], _) = match (kind, version) {
+        (LeafKind::EcdsaP256, _) => (&[&[Scheme::ECDSA_NISTP256_SHA256]], "_ECDSA_"),
+        (LeafKind::Rsa2048, TlsVersion::Tls12) => (&[&PSS, &PKCS1], "_RSA_"),
+        (LeafKind::Rsa2048, _) => (&[&PSS], "_RSA_"),
+    };
+    let algorithms = &hello.signature_algorithms;
+    schemes.iter().copied().flatten().any(|scheme| algorithms.contains(&u16::from(*scheme)))
+        && has_suite(hello, version, suites, |suite| suite.contains(name))
+}
+
+/// Returns whether a client offers a suite of a version; of those before TLS 1.3, one of that name.
+fn has_suite(
+    hello: &ClientHello,
+    version: TlsVersion,
+    suites: &[SupportedCipherSuite],
+    is_wanted: impl Fn(&str) -> bool,
+) -> bool {
+    let suites = suites.iter().filter(|one| {
+        let suits = one.tls13().is_some() || one.suite().as_str().is_some_and(&is_wanted);
+        one.version().version == number(version) && suits
+    });
+    suites.into_iter().any(|one| hello.ciphers.contains(&u16::from(one.suite())))
 }
 
 fn has_group(hello: &ClientHello, version: TlsVersion, provider: &CryptoProvider) -> bool {

@@ -167,7 +167,12 @@ impl Session {
 
     /// Returns the certificate that the peer showed.
     pub(crate) fn peer_certificate(&self) -> Option<CertificateDer<'static>> {
-        self.state().peer_certificates()?.first().cloned()
+        self.peer_certificates().first().cloned()
+    }
+
+    /// Returns the certificate that the peer showed, and those that it sent behind it.
+    pub(crate) fn peer_certificates(&self) -> &[CertificateDer<'static>] {
+        self.state().peer_certificates().unwrap_or_default()
     }
 
     pub(crate) fn alpn(&self) -> Option<&[u8]> {

@@ -11,11 +11,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use rustls::sign::CertifiedKey;
 use sidestream_capture::{BoxFuture, Destination, Dialed, Pending, Stream};
 use sidestream_flow::Peer;
 use sidestream_proto::hooks::{MessageQuestion, MessageVerdict, Question, Verdict};
-use sidestream_proto::{Input, Output, Target};
+use sidestream_proto::{Input, LeafRequest, Output, Target};
 use sidestream_record::DialFailure;
+use tokio::task::spawn_blocking;
 use tokio::time::{Sleep, sleep, timeout};
 
 use crate::clock;
@@ -34,6 +36,7 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How long a client waits to be read again when the recorder has no room.
 const PAUSE: Duration = Duration::from_millis(5);
 
+type Making = BoxFuture<'static, Result<Arc<CertifiedKey>, String>>;
 type Accepting = BoxFuture<'static, io::Result<Box<dyn Stream>>>;
 /// What hooks come to.
 type Judging = BoxFuture<'static, Input>;
@@ -62,6 +65,8 @@ pub(crate) struct Tcp {
     leaving: Vec<Leaving>,
     /// What hooks look at.
     judging: Vec<Judging>,
+    /// A leaf that takes long to make.
+    leaf: Option<Making>,
     /// Both connections, once nobody has to look at what they carry.
     splice: Option<Box<Splice>>,
     /// Why the last server was not reached.
@@ -85,6 +90,7 @@ impl Tcp {
             servers: Vec::new(),
             leaving: Vec::new(),
             judging: Vec::new(),
+            leaf: None,
             splice: None,
             failure: None,
             timer: Box::pin(sleep(Duration::ZERO)),
@@ -144,11 +150,7 @@ impl Tcp {
                 Output::Done => return None,
                 Output::Event(event) => self.flow.record(event),
                 Output::Learn(message) => self.flow.shared.names.learn(&message),
-                Output::NeedLeaf(request) => {
-                    let leaf = self.flow.shared.leaves.issue(&request);
-                    // The machine asks for a leaf as its last output.
-                    self.flow.conn.handle_input(Input::Leaf(leaf), clock::now());
-                }
+                Output::NeedLeaf(request) => self.make_leaf(request),
                 Output::Open { server, target } => self.open(server, target),
                 Output::Send(peer, bytes) => {
                     if let Some(side) = self.side(peer) {
@@ -191,6 +193,20 @@ impl Tcp {
         });
         debug_assert_eq!(self.servers.len(), server as usize, "servers are opened in order");
         self.servers.push(Server::Dialing(dialing));
+    }
+
+    /// Answers at once where the leaf is soon made, else without keeping other flows waiting.
+    fn make_leaf(&mut self, request: LeafRequest) {
+        let shared = Arc::clone(&self.flow.shared);
+        if shared.leaves.is_quick(&request) {
+            let leaf = shared.leaves.issue(&request);
+            // The machine asks for a leaf as its last output.
+            return self.flow.conn.handle_input(Input::Leaf(leaf), clock::now());
+        }
+        self.leaf = Some(Box::pin(async move {
+            let made = spawn_blocking(move || shared.leaves.issue(&request)).await;
+            made.unwrap_or_else(|error| Err(error.to_string()))
+        }));
     }
 
     /// Has hooks judge a message.

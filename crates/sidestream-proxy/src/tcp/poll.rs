@@ -25,6 +25,12 @@ impl Tcp {
         if let Poll::Ready(input) = self.poll_hooks(cx) {
             return Poll::Ready(input);
         }
+        if let Some(leaf) = &mut self.leaf
+            && let Poll::Ready(leaf) = leaf.as_mut().poll(cx)
+        {
+            self.leaf = None;
+            return Poll::Ready(Input::Leaf(leaf));
+        }
         let connecting = self.poll_servers(cx);
         if connecting.is_ready() {
             return connecting;

@@ -139,6 +139,7 @@ fn a_gibibyte_of_header_in_fragments_passes_without_being_held() {
 #[test]
 fn frames_of_16_mib_pass_without_being_held() {
     const LENGTH: usize = 0x00ff_ffff;
+    const TOO_LONG: &str = "HTTP/2: a frame of advice that is too long to be read";
     let head = |kind, flags, stream| frame(kind, flags, stream, &[0; LENGTH])[..9].to_vec();
     let piece = Bytes::from(vec![0; 32 * 1024]);
     for kind in (0..=0x10).map(Kind) {
@@ -153,7 +154,11 @@ fn frames_of_16_mib_pass_without_being_held() {
                 attacked.pass(Peer::Client, piece.slice(..length));
                 left -= length;
             }
-            if kind == Kind::DATA || kind.0 > Kind::CONTINUATION.0 {
+            if kind.is_advice() {
+                attacked.pass(Peer::Client, client.get(3, "/after"));
+                attacked.pass(SERVER, Speaker::new().answer(3, "200", true));
+                assert_eq!((attacked.defects(), attacked.ended), (vec![TOO_LONG.to_owned()], 1));
+            } else if kind == Kind::DATA || kind.0 > Kind::CONTINUATION.0 {
                 check_reads_on(&mut attacked, &mut client, 3);
             } else if kind == Kind::CONTINUATION {
                 let marked = attacked.defects().concat();
