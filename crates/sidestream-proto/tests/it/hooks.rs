@@ -14,10 +14,10 @@ use crate::play::{Ca, Play, config};
 
 /// Wants that much of the exchanges whose URL holds a word.
 #[derive(Clone, Copy, Debug)]
-struct Wants {
-    request: Want,
-    response: Want,
-    of: &'static str,
+pub(crate) struct Wants {
+    pub(crate) request: Want,
+    pub(crate) response: Want,
+    pub(crate) of: &'static str,
 }
 
 const HEADS: Wants = Wants { request: Want::Head, response: Want::Nothing, of: "" };

@@ -2,6 +2,7 @@
 
 mod alpn;
 mod down;
+mod hooks;
 mod hostile;
 mod lab;
 mod peers;

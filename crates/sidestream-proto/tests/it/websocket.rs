@@ -4,7 +4,7 @@ mod bounds;
 mod codec;
 mod ends;
 mod fidelity;
-mod hooks;
+pub(crate) mod hooks;
 mod inject;
 mod messages;
 pub(crate) mod peer;

@@ -190,7 +190,8 @@ fn messages_of_websockets_are_changed_where_the_filter_says_so() {
 
 #[test]
 fn only_bodies_can_be_those_of_websockets() {
-    let adds: [(fn(&mut Rules, &str) -> Result<(), ParseRuleError>, &str); 4] = [
+    type Add = fn(&mut Rules, &str) -> Result<(), ParseRuleError>;
+    let adds: [(Add, &str); 4] = [
         (Rules::block, "|!~websocket|404"),
         (Rules::map_local, "|~websocket|a|/tmp"),
         (Rules::map_remote, "|~q ~websocket|a|b"),

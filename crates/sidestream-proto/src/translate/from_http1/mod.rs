@@ -5,6 +5,7 @@
 
 mod aside;
 mod flight;
+mod held;
 mod hooked;
 mod requests;
 mod responses;

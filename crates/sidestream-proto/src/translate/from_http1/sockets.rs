@@ -27,12 +27,12 @@ impl FromHttp1 {
         } else {
             return Ok(false);
         };
-        self.to_server(passed, cx)?;
+        self.pass_up(passed, cx)?;
         Ok(true)
     }
 
     /// Lets go on what the client said in a WebSocket.
-    fn to_server(&mut self, passed: Passed, cx: &mut Cx) -> Result<(), Failure> {
+    fn pass_up(&mut self, passed: Passed, cx: &mut Cx) -> Result<(), Failure> {
         let Passed { bytes, end, failure, taken: _, lost: _ } = passed;
         let Some(flight) = self.flights.back_mut() else { return Ok(()) };
         if end || !bytes.is_empty() {
@@ -53,12 +53,12 @@ impl FromHttp1 {
             all.push(tap.ended(from, cx));
         }
         for passed in all {
-            self.to_client(at, passed, cx);
+            self.pass_down(at, passed, cx);
         }
     }
 
     /// Lets go on what the server said in a WebSocket.
-    fn to_client(&mut self, at: usize, passed: Passed, cx: &mut Cx) {
+    fn pass_down(&mut self, at: usize, passed: Passed, cx: &mut Cx) {
         let Passed { bytes, taken, end, failure, lost: _ } = passed;
         let flight = &mut self.flights[at];
         match flight.sending {
@@ -105,9 +105,9 @@ impl FromHttp1 {
         let judged = self.flights[at].socket.tap()?.judged(message, verdict, cx);
         let (from, passed) = judged?;
         if from == Peer::Client {
-            return self.to_server(passed, cx).err();
+            return self.pass_up(passed, cx).err();
         }
-        self.to_client(at, passed, cx);
+        self.pass_down(at, passed, cx);
         None
     }
 
@@ -133,10 +133,10 @@ impl FromHttp1 {
         let (_, bytes) = tap.inject(to, injection, cx)?;
         let passed = Passed { bytes, ..Passed::default() };
         if to == Peer::Client {
-            self.to_client(at, passed, cx);
+            self.pass_down(at, passed, cx);
         } else {
             // What did not fail does not fail here.
-            drop(self.to_server(passed, cx));
+            drop(self.pass_up(passed, cx));
         }
         self.flush(cx);
         Ok(())

@@ -89,17 +89,17 @@ impl FromHttp2 {
             return;
         };
         let passed = tap.pass(Peer::Client, bytes.clone(), cx);
-        self.to_server(id, passed, cx);
+        self.pass_up(id, passed, cx);
         let tap = self.streams.get_mut(&id).filter(|_| end).and_then(|it| it.socket.tap());
         if let Some(tap) = tap {
             let passed = tap.ended(Peer::Client, cx);
-            self.to_server(id, passed, cx);
+            self.pass_up(id, passed, cx);
         }
         self.bound_sockets(id, Peer::Client, cx);
     }
 
     /// Lets go on what the client said in a WebSocket.
-    fn to_server(&mut self, id: u32, passed: Passed, cx: &mut Cx) {
+    fn pass_up(&mut self, id: u32, passed: Passed, cx: &mut Cx) {
         let Passed { bytes, taken, end, failure, lost: _ } = passed;
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.owed += taken;
@@ -126,12 +126,12 @@ impl FromHttp2 {
     pub(super) fn send_to_socket(&mut self, id: u32, server: u32, bytes: Bytes, cx: &mut Cx) {
         let Some(tap) = self.streams.get_mut(&id).and_then(|it| it.socket.tap()) else { return };
         let passed = tap.pass(Peer::Server(server), bytes, cx);
-        self.to_client(id, passed, cx);
+        self.pass_down(id, passed, cx);
         self.bound_sockets(id, Peer::Server(server), cx);
     }
 
     /// Lets go on what the server said in a WebSocket.
-    fn to_client(&mut self, id: u32, passed: Passed, cx: &mut Cx) {
+    fn pass_down(&mut self, id: u32, passed: Passed, cx: &mut Cx) {
         let Passed { bytes, end, failure, taken: _, lost: _ } = passed;
         if end || !bytes.is_empty() {
             self.client_end.send_data(id, bytes, end);
@@ -169,8 +169,8 @@ impl FromHttp2 {
         });
         let Some((id, tap)) = of else { return };
         match tap.judged(message, verdict, cx) {
-            Some((Peer::Client, passed)) => self.to_server(id, passed, cx),
-            Some((Peer::Server(_), passed)) => self.to_client(id, passed, cx),
+            Some((Peer::Client, passed)) => self.pass_up(id, passed, cx),
+            Some((Peer::Server(_), passed)) => self.pass_down(id, passed, cx),
             None => {}
         }
     }
@@ -196,8 +196,8 @@ impl FromHttp2 {
         let (_, bytes) = tap.inject(to, injection, cx)?;
         let passed = Passed { bytes, ..Passed::default() };
         match to {
-            Peer::Client => self.to_client(id, passed, cx),
-            Peer::Server(_) => self.to_server(id, passed, cx),
+            Peer::Client => self.pass_down(id, passed, cx),
+            Peer::Server(_) => self.pass_up(id, passed, cx),
         }
         self.flush(cx);
         Ok(())
@@ -217,6 +217,6 @@ impl FromHttp2 {
     pub(super) fn end_socket(&mut self, id: u32, server: Peer, cx: &mut Cx) {
         let Some(tap) = self.streams.get_mut(&id).and_then(|it| it.socket.tap()) else { return };
         let passed = tap.ended(server, cx);
-        self.to_client(id, passed, cx);
+        self.pass_down(id, passed, cx);
     }
 }

@@ -7,7 +7,7 @@ use sidestream_proto::endpoint::{Endpoint, Limits};
 use sidestream_proto::http2::ErrorCode;
 
 use super::down::Down;
-use super::stage::{down, up};
+use super::stage::{Stage, down, up};
 use super::up::Up;
 use crate::endpoint::wire::{GET, fields};
 use crate::websocket::peer;
@@ -60,7 +60,11 @@ fn ask(down: &mut Down) -> u32 {
 
 /// A client of HTTP/2 whose WebSocket a server of HTTP/1 has opened on stream 1.
 fn opened_down() -> Down {
-    let mut down = Down::new(down());
+    opened_down_on(down())
+}
+
+pub(super) fn opened_down_on(stage: Stage) -> Down {
+    let mut down = Down::new(stage);
     assert_eq!(ask(&mut down), 1);
     let request = down.stage.text(S0);
     assert_eq!(
@@ -75,7 +79,11 @@ fn opened_down() -> Down {
 
 /// A client of HTTP/1 whose WebSocket a server of HTTP/2 has opened on stream 1.
 fn opened_up() -> Up {
-    let mut up = Up::speaking(up(), Endpoint::server_with_extended_connect(Limits::default()));
+    opened_up_on(up())
+}
+
+pub(super) fn opened_up_on(stage: Stage) -> Up {
+    let mut up = Up::speaking(stage, Endpoint::server_with_extended_connect(Limits::default()));
     let heard = up.ask(REQUEST);
     assert_eq!(
         heard,

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, Connection, ServerConfig, ServerConnection};
 use sidestream_flow::{Peer, Transport};
+use sidestream_proto::hooks::{Interest, Limits};
 use sidestream_proto::{Config, Event, HttpChoice, HttpVersions, Input, Output};
 
 use crate::play::{Ca, Play, config};
@@ -38,6 +39,21 @@ pub(crate) fn down() -> Stage {
 pub(crate) fn up() -> Stage {
     let http = HttpVersions { client: HttpChoice::Http1, server: HttpChoice::Http2 };
     Stage::new(&["h2", "http/1.1"], &["h2"], |config| config.http = http)
+}
+
+/// The same two, of which those hooks want something.
+pub(crate) fn hooked(hooks: Arc<dyn Interest>) -> [Stage; 2] {
+    let stages = [
+        (&["http/1.1"], HttpVersions { client: HttpChoice::Http2, server: HttpChoice::Http1 }),
+        (&["h2"], HttpVersions { client: HttpChoice::Http1, server: HttpChoice::Http2 }),
+    ];
+    stages.map(|(speaks, http)| {
+        Stage::new(&["h2", "http/1.1"], speaks, |config| {
+            config.http = http;
+            config.hooks = Some(Arc::clone(&hooks));
+            config.hook_limits = Limits { body_bytes: 100_000, connection_bytes: 400_000 };
+        })
+    })
 }
 
 pub(crate) const fn http_client2(versions: HttpVersions) -> HttpVersions {
