@@ -313,6 +313,7 @@ fn a_request_goes_to_another_server_whatever_the_versions() {
     // In their turn, though the one elsewhere is answered first.
     let get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
     up.ask(get);
+    asked(&mut up.stage);
     up.stage.play.judge(1, Verdict::Pass);
     up.ask("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbo");
     let verdict = moved(asked(&mut up.stage));
