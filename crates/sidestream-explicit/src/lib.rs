@@ -3,6 +3,7 @@
 mod backoff;
 mod bind;
 mod explicit;
+mod htpasswd;
 mod listeners;
 mod port;
 pub mod socks;
@@ -10,5 +11,6 @@ mod socks5;
 
 pub use bind::BindError;
 pub use explicit::{Explicit, Lookup};
+pub use htpasswd::{Htpasswd, HtpasswdError, UnknownHash};
 pub use port::Port;
 pub use socks5::{Losses, Socks5};

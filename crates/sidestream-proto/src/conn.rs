@@ -214,6 +214,11 @@ impl Conn {
     fn take(&mut self, input: Input) {
         let cx = &mut self.cx;
         match input {
+            Input::Authenticated(exchange, admitted) => {
+                let by = String::new();
+                let verdict = if admitted { Verdict::Pass } else { Verdict::Kill { by } };
+                cx.told.push_back(Told::Verdict(exchange, Box::new(verdict)));
+            }
             Input::Data(peer, bytes) => cx.feed(peer, bytes),
             Input::Drained(peer) => {
                 if let Layer::Translate(layer) = &mut self.layer {

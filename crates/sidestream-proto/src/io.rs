@@ -11,11 +11,14 @@ use rustls::sign::CertifiedKey;
 use sidestream_flow::{ExchangeId, MessageId, Peer};
 use sidestream_record::{DialFailure, DnsMessage, Event, Via};
 
+use crate::Login;
 use crate::hooks::{MessageQuestion, MessageVerdict, Question, Verdict};
 
 /// Something that happened, told to the machine.
 #[derive(Debug)]
 pub enum Input {
+    /// Whether the user and password are right that [`Output::Authenticate`] asked about.
+    Authenticated(ExchangeId, bool),
     /// Bytes came from a peer; of a UDP flow, one datagram.
     Data(Peer, Bytes),
     /// All that was sent to a server is written. It is only of use where [`Conn::paces`] says so.
@@ -79,6 +82,9 @@ pub enum Output {
     /// Have hooks judge a WebSocket message that waits meanwhile, and answer with
     /// [`Input::MessageVerdict`]. What the other side says goes on.
     AskMessage(Box<MessageQuestion>),
+    /// Judge a user and a password, where that may take a while, and answer with
+    /// [`Input::Authenticated`]. The request that says them waits meanwhile.
+    Authenticate(Box<Login>),
     /// Nothing more will come: once what was sent is written, drop every connection.
     Done,
     /// Record an event.

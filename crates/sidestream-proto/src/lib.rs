@@ -33,7 +33,7 @@ mod watch;
 pub mod websocket;
 
 pub use alpn::{HttpChoice, HttpVersions};
-pub use auth::ProxyAuth;
+pub use auth::{Login, ProxyAuth};
 pub use config::{Config, Start, Timeouts};
 pub use conn::Conn;
 pub use hosts::{HostPatterns, HostRules, HostsError};

@@ -148,6 +148,7 @@ impl Udp {
                 Output::Abort(_)
                 | Output::Ask(_)
                 | Output::AskMessage(_)
+                | Output::Authenticate(_)
                 | Output::NeedLeaf(_)
                 | Output::Shutdown(_)
                 | Output::Splice { .. } => {}

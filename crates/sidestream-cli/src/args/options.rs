@@ -241,9 +241,10 @@ pub struct Reverse {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Options of --mode regular, upstream and socks5")]
 pub struct Socks5 {
-    /// Serve only clients that give these, or any. Others of this machine see the command line: the
-    /// variable SIDESTREAM_PROXY_AUTH and the configuration file are not shown to them.
-    #[arg(long, value_name = "USER:PASSWORD", value_parser = parse_credentials)]
+    /// Serve only clients that give these, one of the users in a file of htpasswd (bcrypt, MD5 or
+    /// SHA-1), or any. Others of this machine see the command line: the variable
+    /// SIDESTREAM_PROXY_AUTH and the configuration file are not shown to them.
+    #[arg(long, value_name = "USER:PASSWORD|@FILE|any", value_parser = parse_credentials)]
     pub proxy_auth: Option<Credentials>,
 }
 

@@ -139,7 +139,7 @@ fn system_proxy(name: String, value: OsString) -> Result<Vec<SystemProxy>, EnvEr
 }
 
 fn credentials(name: String, value: &OsStr) -> Result<Credentials, EnvError> {
-    secret(name, value, "use USER:PASSWORD, each of 1 to 255 bytes")
+    secret(name, value, "use USER:PASSWORD, each of 1 to 255 bytes, @FILE or any")
 }
 
 /// What is wrong with it is told without it.

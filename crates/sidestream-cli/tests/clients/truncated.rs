@@ -77,6 +77,7 @@ const READER: &str = "import socket, ssl, sys
 url = sys.argv[1].split('/')
 host, port = url[2].split(':')
 context = ssl.create_default_context(cafile=sys.argv[2])
+context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
 plain = socket.create_connection((host, int(port)))
 tls = context.wrap_socket(plain, server_hostname=host, suppress_ragged_eofs=False)
 tls.sendall(b'GET /' + url[3].encode() + b' HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n')

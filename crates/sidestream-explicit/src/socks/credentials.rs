@@ -2,10 +2,20 @@
 
 use std::fmt;
 use std::hint::black_box;
+use std::sync::Arc;
 
-/// A user and a password, or any. Neither is ever printed.
+use crate::{Htpasswd, HtpasswdError};
+
+/// A user and a password, those of a file, or any. Neither is ever printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Credentials(Option<Pair>);
+pub struct Credentials(Kind);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Kind {
+    Any,
+    File(Arc<Htpasswd>),
+    Pair(Pair),
+}
 
 #[derive(Clone, PartialEq, Eq)]
 struct Pair {
@@ -15,13 +25,34 @@ struct Pair {
 
 /// A text that is no user and password that clients could give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("write USER:PASSWORD, each of 1 to 255 bytes, or any")]
+#[error("write USER:PASSWORD, each of 1 to 255 bytes, @FILE as htpasswd writes it, or any")]
 pub struct ParseCredentialsError;
 
 impl Credentials {
+    /// Reads the file of users, if it is one.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), HtpasswdError> {
+        match &self.0 {
+            Kind::File(users) => users.load(),
+            Kind::Any | Kind::Pair(_) => Ok(()),
+        }
+    }
+
+    /// Returns whether it takes long to judge, so that nothing else should wait for it.
+    pub const fn is_slow(&self) -> bool {
+        matches!(self.0, Kind::File(_))
+    }
+
     /// Returns whether these are they, in a time that does not tell how much of them is right.
     pub fn are(&self, user: &[u8], password: &[u8]) -> bool {
-        let Self(Some(pair)) = self else { return true };
+        let pair = match &self.0 {
+            Kind::Any => return true,
+            Kind::File(users) => return users.are(user, password),
+            Kind::Pair(pair) => pair,
+        };
         // Both are looked at, whatever the first says.
         let user = is_same(&pair.user, user);
         let password = is_same(&pair.password, password);
@@ -29,7 +60,8 @@ impl Credentials {
     }
 }
 
-fn is_same(ours: &[u8], theirs: &[u8]) -> bool {
+/// Compares in a time that does not tell how much is the same.
+pub(crate) fn is_same(ours: &[u8], theirs: &[u8]) -> bool {
     let differs = theirs
         .iter()
         .enumerate()
@@ -40,17 +72,21 @@ fn is_same(ours: &[u8], theirs: &[u8]) -> bool {
 impl std::str::FromStr for Credentials {
     type Err = ParseCredentialsError;
 
-    /// Reads `USER:PASSWORD`, where a colon may be in the password; `any` is all that have one.
+    /// Reads `USER:PASSWORD`, where a colon may be in the password; `@FILE` names a file of
+    /// users, which is not read yet; `any` is all that have one.
     fn from_str(text: &str) -> Result<Self, ParseCredentialsError> {
         if text == "any" {
-            return Ok(Self(None));
+            return Ok(Self(Kind::Any));
+        }
+        if let Some(path) = text.strip_prefix('@').filter(|path| !path.is_empty()) {
+            return Ok(Self(Kind::File(Arc::new(Htpasswd::new(path)))));
         }
         let (user, password) = text.split_once(':').ok_or(ParseCredentialsError)?;
         let fits = |text: &str| (1..=usize::from(u8::MAX)).contains(&text.len());
         if !fits(user) || !fits(password) {
             return Err(ParseCredentialsError);
         }
-        Ok(Self(Some(Pair { user: user.into(), password: password.into() })))
+        Ok(Self(Kind::Pair(Pair { user: user.into(), password: password.into() })))
     }
 }
 

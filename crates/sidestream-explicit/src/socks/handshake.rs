@@ -86,11 +86,19 @@ impl Handshake {
         self.len().map_or(1, |len| len.saturating_sub(self.message.len()).max(1))
     }
 
+    /// Returns whether a user and a password are what comes next.
+    pub fn is_login(&self) -> bool {
+        self.state == State::Login
+    }
+
     /// Takes bytes, no more than are wanted; others of them are left unread.
     ///
     /// # Errors
     ///
     /// The client is not served: it is told what the error says, and let go.
+    ///
+    /// Passwords of a file are hashed meanwhile: where [`Credentials::is_slow`], not on a thread
+    /// that others need.
     pub fn handle(&mut self, bytes: &[u8]) -> Result<Step, Refused> {
         let wants = self.wants();
         self.message.extend_from_slice(&bytes[..bytes.len().min(wants)]);

@@ -11,6 +11,7 @@ mod handshake;
 mod reply;
 
 pub use address::{Address, Host};
+pub(crate) use credentials::is_same;
 pub use credentials::{Credentials, ParseCredentialsError};
 pub use datagram::{DatagramError, decode_datagram, encode_header};
 pub use error::{DecodeError, HandshakeError};

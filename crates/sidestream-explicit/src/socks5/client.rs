@@ -36,8 +36,9 @@ pub(super) enum Outcome {
 
 /// Hears what a client wants. `key` has the ends of its connection.
 pub(super) async fn serve(mut stream: TcpStream, key: FlowKey, shared: Arc<Shared>) -> Outcome {
-    let mut handshake = Handshake::new(shared.credentials.clone());
-    let request = match timeout(HANDSHAKE, hear(&mut stream, &mut handshake)).await {
+    let handshake = Handshake::new(shared.credentials.clone());
+    let is_slow = shared.credentials.as_ref().is_some_and(|ours| ours.is_slow());
+    let request = match timeout(HANDSHAKE, hear(&mut stream, handshake, is_slow)).await {
         Ok(Ok(Ok(request))) => request,
         Ok(Ok(Err(Refused { error, say }))) => {
             shared.losses.note(Loss::Client);
@@ -61,13 +62,27 @@ pub(super) async fn serve(mut stream: TcpStream, key: FlowKey, shared: Arc<Share
 /// Reads up to the request, and nothing beyond: that is the server's.
 async fn hear(
     stream: &mut TcpStream,
-    handshake: &mut Handshake,
+    mut handshake: Handshake,
+    is_slow: bool,
 ) -> io::Result<Result<Request, Refused>> {
     let mut buf = [0; MAX_WANTED];
     loop {
         let wanted = &mut buf[..handshake.wants().min(MAX_WANTED)];
         stream.read_exact(wanted).await?;
-        match handshake.handle(wanted) {
+        let step = if is_slow && handshake.is_login() {
+            // Others do not wait for a hash.
+            let (mut judging, said) = (handshake, wanted.to_vec());
+            let judged = tokio::task::spawn_blocking(move || {
+                let step = judging.handle(&said);
+                (judging, step)
+            });
+            let step;
+            (handshake, step) = judged.await.map_err(io::Error::other)?;
+            step
+        } else {
+            handshake.handle(wanted)
+        };
+        match step {
             Ok(Step::More) => {}
             Ok(Step::Say(words)) => stream.write_all(&words).await?,
             Ok(Step::Serve(request)) => return Ok(Ok(request)),

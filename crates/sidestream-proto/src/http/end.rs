@@ -124,7 +124,8 @@ impl Http {
             cx.event(Event::ExchangeEnded { exchange: flight.id, failure });
         }
         let waiting = match std::mem::replace(&mut self.reading, Reading::Ended) {
-            Reading::Gathering(ready)
+            Reading::Authenticating(ready)
+            | Reading::Gathering(ready)
             | Reading::Held(ready)
             | Reading::Queued(ready)
             | Reading::Opening(ready, _) => ready.id,

@@ -21,6 +21,7 @@ pub(crate) use route::{authority, fallback_host, url};
 
 use crate::conn::{Next, Told};
 use crate::cx::Cx;
+use crate::hooks::Verdict;
 use crate::http::flight::Flight;
 use crate::http::requests::Reading;
 use crate::http::responses::Answering;
@@ -183,6 +184,9 @@ impl Http {
             }
             Told::Reset(peer) => return self.reset(peer, cx),
             Told::Resumed(exchange) => return self.resume(exchange, cx),
+            Told::Verdict(exchange, verdict) if self.reading.awaits_login(exchange) => {
+                return self.authenticated(*verdict == Verdict::Pass, cx);
+            }
             Told::Verdict(exchange, verdict) => return self.judged(exchange, *verdict, cx),
             Told::Stop => self.stopping = true,
             Told::Expired(Timer::RequestHead) => return self.request_too_slow(cx),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Alteration, Event, Failure, Part, Point, RequestHead};
 
-use crate::auth;
+use crate::auth::{self, Admission};
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::hooks::{self, Gathered, Origin, Want};
@@ -17,6 +17,7 @@ use crate::http::{Http, Place, Step, answer, forward, missing, route};
 use crate::http1::{self, BodyReader, Framing, HeadError, HeadReader, Parsed, Piece};
 use crate::raw::Raw;
 use crate::timers::Timer;
+use crate::Output;
 
 /// How many requests of one client may wait for their responses.
 const MAX_PIPELINED: usize = 64;
@@ -41,6 +42,8 @@ pub(crate) struct Ready {
 /// What is being read from the client.
 pub(crate) enum Reading {
     Head(HeadReader),
+    /// Until it is known whether its user may use us.
+    Authenticating(Box<Ready>),
     /// Until its body is whole, which hooks want to see.
     Gathering(Box<Ready>),
     /// Until it is resumed, or hooks have judged it.
@@ -64,6 +67,11 @@ impl Reading {
     /// Returns whether no request is under way on this leg.
     pub(crate) const fn is_between(&self) -> bool {
         matches!(self, Self::Head(_) | Self::Ended)
+    }
+
+    /// Returns whether that request waits until it is known whether its user may use us.
+    pub(crate) fn awaits_login(&self, exchange: ExchangeId) -> bool {
+        matches!(self, Self::Authenticating(ready) if ready.id == exchange)
     }
 
     /// Takes the request out that is held, if it is that one.
@@ -95,7 +103,8 @@ impl Http {
         match self.reading {
             Reading::Head(_) => self.flights.len() < MAX_PIPELINED && !self.stopping,
             Reading::Body(..) | Reading::Gathering(_) => true,
-            Reading::Held(_)
+            Reading::Authenticating(_)
+            | Reading::Held(_)
             | Reading::Queued(_)
             | Reading::Opening(..)
             | Reading::Undecided
@@ -129,7 +138,8 @@ impl Http {
                 }
             }
             Reading::Gathering(_) => self.gather_request(cx),
-            Reading::Held(_)
+            Reading::Authenticating(_)
+            | Reading::Held(_)
             | Reading::Queued(_)
             | Reading::Opening(..)
             | Reading::Undecided
@@ -157,11 +167,42 @@ impl Http {
             Err(reason) => return self.refuse(id, 400, malformed(&reason), cx),
         };
         let proxy_auth = cx.config.proxy_auth.as_ref().filter(|_| self.place == Place::Proxy);
-        if proxy_auth.is_some_and(|auth| !auth.admits(&parsed.head)) {
-            return self.refuse(id, 407, Failure::Unauthorized, cx);
-        }
+        let admits = |auth: &Arc<auth::ProxyAuth>| auth.admits(id, &parsed.head);
+        let admission = proxy_auth.map_or(Admission::Granted, admits);
         let (asked, body, to) = (false, None, None);
         let ready = Ready { id, parsed, framing, want, seen, asked, body, to };
+        match admission {
+            Admission::Granted => self.admit(ready, cx),
+            Admission::Refused => self.refuse(id, 407, Failure::Unauthorized, cx),
+            Admission::Asked(login) => {
+                cx.output(Output::Authenticate(login));
+                self.reading = Reading::Authenticating(Box::new(ready));
+                Step::Moved
+            }
+        }
+    }
+
+    /// It is known whether the user of the request that waits for it may use us.
+    pub(super) fn authenticated(&mut self, admitted: bool, cx: &mut Cx) -> Next {
+        let step = match mem::replace(&mut self.reading, Reading::head(cx)) {
+            Reading::Authenticating(ready) if admitted => self.admit(*ready, cx),
+            Reading::Authenticating(ready) => {
+                self.refuse(ready.id, 407, Failure::Unauthorized, cx)
+            }
+            other => {
+                self.reading = other;
+                Step::Idle
+            }
+        };
+        match step {
+            Step::Leave(next) => next,
+            Step::Idle | Step::Moved => self.advance(cx),
+        }
+    }
+
+    /// Takes on a request whose user may use us.
+    fn admit(&mut self, ready: Ready, cx: &mut Cx) -> Step {
+        let id = ready.id;
         if cx.config.hold.contains(&Point::Request) {
             cx.event(Event::Held { exchange: id, point: Point::Request });
             self.reading = Reading::Held(Box::new(ready));

@@ -277,6 +277,7 @@ impl fmt::Display for Shown<'_, Output> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Output::Abort(peer) => write!(f, "abort {peer}"),
+            Output::Authenticate(login) => write!(f, "authenticate {}", login.exchange),
             Output::Ask(question) => write!(f, "ask {}", question.exchange),
             Output::AskMessage(question) => write!(f, "ask about message {}", question.message),
             Output::Done => f.write_str("done"),

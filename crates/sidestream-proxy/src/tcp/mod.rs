@@ -15,7 +15,7 @@ use rustls::sign::CertifiedKey;
 use sidestream_capture::{BoxFuture, Destination, Dialed, Pending, Stream};
 use sidestream_flow::Peer;
 use sidestream_proto::hooks::{MessageQuestion, MessageVerdict, Question, Verdict};
-use sidestream_proto::{Input, LeafRequest, Output, Target};
+use sidestream_proto::{Input, LeafRequest, Login, Output, Target};
 use sidestream_record::DialFailure;
 use tokio::task::spawn_blocking;
 use tokio::time::{Sleep, sleep, timeout};
@@ -38,7 +38,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 type Making = BoxFuture<'static, Result<Arc<CertifiedKey>, String>>;
 type Accepting = BoxFuture<'static, io::Result<Box<dyn Stream>>>;
-/// What hooks come to.
+/// What hooks, and who knows the users, come to.
 type Judging = BoxFuture<'static, Input>;
 type Dialing = BoxFuture<'static, Result<Dialed, DialFailure>>;
 
@@ -63,7 +63,7 @@ pub(crate) struct Tcp {
     servers: Vec<Server>,
     /// Connections that are over, and not reset yet.
     leaving: Vec<Leaving>,
-    /// What hooks look at.
+    /// What hooks look at, and whether users may use us.
     judging: Vec<Judging>,
     /// A leaf that takes long to make.
     leaf: Option<Making>,
@@ -147,6 +147,7 @@ impl Tcp {
                 Output::Abort(peer) => self.abort(peer),
                 Output::Ask(question) => self.ask(*question),
                 Output::AskMessage(question) => self.ask_about_message(*question),
+                Output::Authenticate(login) => self.authenticate(login),
                 Output::Done => return None,
                 Output::Event(event) => self.flow.record(event),
                 Output::Learn(message) => self.flow.shared.names.learn(&message),
@@ -232,6 +233,16 @@ impl Tcp {
                 None => MessageVerdict::Pass,
             };
             Input::MessageVerdict(message, Box::new(verdict))
+        }));
+    }
+
+    /// Has a user and a password judged where nobody else waits for it.
+    fn authenticate(&mut self, login: Box<Login>) {
+        let exchange = login.exchange;
+        let judging = tokio::task::spawn_blocking(move || login.is_admitted());
+        self.judging.push(Box::pin(async move {
+            // Who cannot be judged is not let in.
+            Input::Authenticated(exchange, judging.await.unwrap_or(false))
         }));
     }
 

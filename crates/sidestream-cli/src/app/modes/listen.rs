@@ -64,6 +64,9 @@ pub(super) fn check(modes: &[Mode], settings: &Settings) -> Option<&'static str>
 
 /// Listens where these modes do, if any does. Needs a runtime.
 pub(super) fn listen(modes: &[Mode], settings: &Settings) -> anyhow::Result<Vec<Opened>> {
+    if let Some(credentials) = &settings.proxy_auth {
+        credentials.check().context("--proxy-auth has a file that cannot be used")?;
+    }
     let mut opened = Vec::new();
     let regular = addrs(modes, &Kind::Regular)?;
     if !regular.is_empty() {
