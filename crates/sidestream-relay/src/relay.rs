@@ -9,9 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::coop;
 
-use crate::{Ends, Farewell, Sent};
 use crate::ends::Pair;
 use crate::way::{Broken, Way};
+use crate::{Ends, Farewell, Sent};
 
 /// One of the two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

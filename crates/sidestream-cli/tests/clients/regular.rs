@@ -120,6 +120,70 @@ fn regular_asks_for_a_password_that_is_told_to_nobody() {
     }
 }
 
+/// Writes a file of users whose password is `hush-hush` and who are named as their hashes: made by
+/// OpenSSL, and that of bcrypt, whose password is `myPassword`, by Apache's own documentation.
+fn users(bench: &Bench, openssl: &std::path::Path) -> std::path::PathBuf {
+    let made = Command::new(openssl).args(["passwd", "-apr1", "hush-hush"]).output().unwrap();
+    let apr1 = String::from_utf8(made.stdout).unwrap();
+    let bcrypt = "$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC";
+    bench.write("users", &format!("apr1:{apr1}bcrypt:{bcrypt}\n"))
+}
+
+#[test]
+fn regular_serves_the_users_of_a_file_that_may_change() {
+    let test = "regular_serves_the_users_of_a_file_that_may_change";
+    let (Some(_curl), Some(openssl)) = (program(test, "curl"), program(test, "openssl")) else {
+        return;
+    };
+    let bench = Bench::new();
+    let (plain, secure) = (http(), bench.https());
+    let file = users(&bench, &openssl);
+    let proxy = start_with(&bench, &["--proxy-auth", &format!("@{}", file.display())]);
+    let url = format!("http://127.0.0.1:{}/", plain.port());
+    let root = bench.path("conf/root-cert.pem");
+    let secure_url = format!("https://localhost:{}/", secure.port());
+    let secure_args = ["--cacert", root.to_str().unwrap(), &secure_url];
+    let answered = |user: &str, args: &[&str]| {
+        let told = ["--proxy-user", user, "-o", "/dev/null", "-w", "%{http_connect} %{http_code}"];
+        let output = curl(&proxy, &[&told[..], args].concat()).unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    for user in ["apr1:hush-hush", "bcrypt:myPassword"] {
+        assert_eq!(answered(user, &[&url]), "000 200", "{user}");
+        assert_eq!(answered(user, &secure_args), "200 200", "{user}");
+    }
+    for user in ["apr1:wrong", "bcrypt:", "nobody:hush-hush", "late:hush-hush"] {
+        assert_eq!(answered(user, &[&url]), "000 407", "{user}");
+    }
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("apr1:", "late:")).unwrap();
+    // The file has another time or another length now; a clock may be coarse.
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + "\n").unwrap();
+    assert_eq!(answered("late:hush-hush", &[&url]), "000 200");
+    assert_eq!(answered("apr1:hush-hush", &[&url]), "000 407");
+    if let Some(python) = program(test, "python3") {
+        let script = "import sys, urllib.request as r
+print(r.build_opener(r.ProxyHandler({'http': sys.argv[2]})).open(sys.argv[1]).status)";
+        let through = format!("http://late:hush-hush@{}", proxy.addr);
+        let output = Command::new(python).args(["-c", script, &url, &through]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "200\n");
+    }
+    let (code, printed) = proxy.interrupt();
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(!printed.contains("hush"), "{printed}");
+}
+
+#[test]
+fn a_file_of_users_that_cannot_be_checked_is_told_at_the_start() {
+    let bench = Bench::new();
+    let file = bench.write("users", "# those\nsomeone:plain\n");
+    let mut command = bench.sidestream(["--mode", "regular@127.0.0.1:0", "--proxy-auth"]);
+    let output = command.arg(format!("@{}", file.display())).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && err.contains("line 2 of"), "{err}");
+    assert!(err.contains("htpasswd -B") && !err.contains("plain"), "{err}");
+}
+
 #[test]
 fn regular_ends_at_once_when_asked_twice() {
     let bench = Bench::new();

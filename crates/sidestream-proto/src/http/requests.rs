@@ -7,6 +7,7 @@ use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Alteration, Event, Failure, Part, Point, RequestHead};
 
+use crate::Output;
 use crate::auth::{self, Admission};
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
@@ -17,7 +18,6 @@ use crate::http::{Http, Place, Step, answer, forward, missing, route};
 use crate::http1::{self, BodyReader, Framing, HeadError, HeadReader, Parsed, Piece};
 use crate::raw::Raw;
 use crate::timers::Timer;
-use crate::Output;
 
 /// How many requests of one client may wait for their responses.
 const MAX_PIPELINED: usize = 64;
@@ -186,9 +186,7 @@ impl Http {
     pub(super) fn authenticated(&mut self, admitted: bool, cx: &mut Cx) -> Next {
         let step = match mem::replace(&mut self.reading, Reading::head(cx)) {
             Reading::Authenticating(ready) if admitted => self.admit(*ready, cx),
-            Reading::Authenticating(ready) => {
-                self.refuse(ready.id, 407, Failure::Unauthorized, cx)
-            }
+            Reading::Authenticating(ready) => self.refuse(ready.id, 407, Failure::Unauthorized, cx),
             other => {
                 self.reading = other;
                 Step::Idle
