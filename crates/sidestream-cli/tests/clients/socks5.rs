@@ -162,6 +162,29 @@ fn socks5_asks_for_a_password_that_is_told_to_nobody() {
     }
 }
 
+#[test]
+fn socks5_serves_the_users_of_a_file() {
+    let test = "socks5_serves_the_users_of_a_file";
+    let Some(_curl) = program(test, "curl") else { return };
+    let bench = Bench::new();
+    let origin = http();
+    // The hashes of Apache's documentation.
+    let users = "one:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n\
+                 two:{SHA}VBPuJHI7uixaa6LQGWx4s+5GKNE=\n";
+    let file = format!("@{}", bench.write("users", users).display());
+    let proxy = start(&bench, &["--proxy-auth", &file]);
+    let url = format!("http://127.0.0.1:{}/", origin.port());
+    let with = |user: &str| curl(&proxy, "socks5h", &["--proxy-user", user, &url]);
+    check_answer(&with("one:myPassword"), ANSWER);
+    check_answer(&with("two:myPassword"), ANSWER);
+    for wrong in ["one:mypassword", "two:", "three:myPassword"] {
+        assert_eq!(with(wrong).status.code(), Some(97), "{wrong}");
+    }
+    assert_eq!(curl(&proxy, "socks5h", &[&url]).status.code(), Some(97));
+    drop(proxy.interrupt());
+    assert_eq!(origin.requests().len(), 2);
+}
+
 /// As [`begin`], where the log may come first.
 fn begin_logging(mut command: Command) -> Proxy {
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();

@@ -84,7 +84,7 @@ tls.sendall(b'GET /' + url[3].encode() + b' HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n')
 said, end = b'', 'whole'
 try:
     while got := tls.recv(1000): said += got
-except ssl.SSLEOFError: end = 'cut'
+except ssl.SSLError: end = 'cut'
 print(said.split(b'\\r\\n\\r\\n')[1].decode(), end)";
 
 #[test]
