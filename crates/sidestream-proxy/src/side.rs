@@ -190,10 +190,7 @@ impl Side {
     ///
     /// It is ready once nothing waits any more, or nothing more is taken.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.broken {
-            return Poll::Ready(());
-        }
-        while !self.queue.is_empty() {
+        while !self.broken && !self.queue.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = self.queue.len().min(SLICES);
             for (slice, bytes) in slices.iter_mut().zip(&self.queue) {
@@ -201,12 +198,12 @@ impl Side {
             }
             let stream = Pin::new(&mut *self.stream);
             match ready!(stream.poll_write_vectored(cx, &slices[..count])) {
-                Ok(0) => return Poll::Ready(self.break_off(&io::ErrorKind::WriteZero.into())),
+                Ok(0) => self.break_off(&io::ErrorKind::WriteZero.into()),
                 Ok(written) => self.written(written),
-                Err(error) => return Poll::Ready(self.break_off(&error)),
+                Err(error) => self.break_off(&error),
             }
         }
-        if self.shut == Shut::Asked {
+        if !self.broken && self.shut == Shut::Asked {
             let done = ready!(Pin::new(&mut *self.stream).poll_shutdown(cx));
             self.shut = Shut::Done;
             if let Err(error) = done {

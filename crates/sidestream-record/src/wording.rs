@@ -13,12 +13,8 @@ use crate::{
     WebSocketKind, WebSocketMessage,
 };
 
-<<<<<<< HEAD
-pub use altered::{alteration, message_edit};
-=======
 pub use advised::advice;
-pub use altered::alteration;
->>>>>>> f65ca5b (proto: advice in HTTP/2 frames is told and recorded)
+pub use altered::{alteration, message_edit};
 
 /// One finished thing in one line, in parts that a user interface may color or align.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

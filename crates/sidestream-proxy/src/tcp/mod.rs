@@ -239,7 +239,7 @@ impl Tcp {
     /// Has a user and a password judged where nobody else waits for it.
     fn authenticate(&mut self, login: Box<Login>) {
         let exchange = login.exchange;
-        let judging = tokio::task::spawn_blocking(move || login.is_admitted());
+        let judging = spawn_blocking(move || login.is_admitted());
         self.judging.push(Box::pin(async move {
             // Who cannot be judged is not let in.
             Input::Authenticated(exchange, judging.await.unwrap_or(false))

@@ -13,16 +13,11 @@ use sidestream_flow::{
     Container, ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User,
 };
 use sidestream_record::{
-<<<<<<< HEAD
-    Alteration, Change, ClientCertificate, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord,
-    Edit, Edns, Entry, Event, Failure, Field, Fields, HelloDifference, HelloPart, MessageChange,
-    MessageEdit, Offered, Opened, Part, PassReason, Passed, Point, Protocol, ProxyFailure,
-=======
     Advice, Advised, Alteration, Change, ClientCertificate, Closed, DialFailure, DnsMessage,
     DnsQuestion, DnsRecord, Edit, Edns, Entry, Event, Failure, Field, Fields, HelloDifference,
-    HelloPart, Offered, Opened, Part, PassReason, Passed, Point, Protocol, ProxyFailure,
->>>>>>> f65ca5b (proto: advice in HTTP/2 frames is told and recorded)
-    RequestHead, ResponseHead, SentBody, Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
+    HelloPart, MessageChange, MessageEdit, Offered, Opened, Part, PassReason, Passed, Point,
+    Protocol, ProxyFailure, RequestHead, ResponseHead, SentBody, Tls, TlsVersion, Version,
+    WebSocketKind, WebSocketMessage,
 };
 
 /// Some flows, opened and mostly closed, with what happens in them mixed.
@@ -383,7 +378,6 @@ fn websocket() -> impl Strategy<Value = Event> {
     })
 }
 
-<<<<<<< HEAD
 fn message_edit() -> impl Strategy<Value = MessageEdit> {
     let change = prop_oneof![
         Just(MessageChange::Dropped),
@@ -392,7 +386,8 @@ fn message_edit() -> impl Strategy<Value = MessageEdit> {
     ];
     let of = any::<u64>().prop_map(MessageId);
     (of, text(), change).prop_map(|(of, by, change)| MessageEdit { of, by, change })
-=======
+}
+
 fn advised() -> impl Strategy<Value = Advised> {
     let advice = prop_oneof![
         (option::of(bytes()), bytes())
@@ -401,7 +396,6 @@ fn advised() -> impl Strategy<Value = Advised> {
         (any::<u32>(), bytes()).prop_map(|(stream, value)| Advice::Priority { stream, value }),
     ];
     (peer(), advice).prop_map(|(from, advice)| Advised { from, advice })
->>>>>>> f65ca5b (proto: advice in HTTP/2 frames is told and recorded)
 }
 
 fn passed() -> impl Strategy<Value = Passed> {

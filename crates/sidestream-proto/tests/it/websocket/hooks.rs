@@ -356,7 +356,7 @@ fn a_message_of_the_users_own_does_not_wait_for_one_that_is_held() {
 fn messages() -> impl Strategy<Value = Vec<(Vec<u8>, bool, bool, u8)>> {
     let text = prop_oneof![
         proptest::collection::vec(prop_oneof![Just(b'a'), Just(b'b')], 0..300),
-        proptest::collection::vec(b'a'..b'z', 12_000..15_000),
+        proptest::collection::vec(b'a'..=b'z', 12_000..15_000),
     ];
     proptest::collection::vec((text, any::<bool>(), any::<bool>(), 0..4_u8), 0..8)
 }
