@@ -162,8 +162,7 @@ pub struct Tls {
     #[arg(long, value_name = "FILE")]
     pub ssl_key_log_file: Option<PathBuf>,
 
-    /// Copy the names and the organization of the server's certificate; with =false ours is for
-    /// the name that the client asks for alone.
+    /// Copy the names of the server's certificate; with =false, have only that which is asked for.
     #[arg(long, value_name = "BOOL", action = ArgAction::Set)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub upstream_cert: Option<bool>,

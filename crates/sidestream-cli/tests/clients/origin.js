@@ -15,7 +15,7 @@ const server = keyFile ? http2.createSecureServer(tls()) : http2.createServer({ 
 function tls() {
   const key = createPrivateKey({ key: readFileSync(keyFile), format: 'der', type: 'pkcs8' });
   const cert = new X509Certificate(readFileSync(certFile)).toString();
-  return { key: key.export({ format: 'pem', type: 'pkcs8' }), cert, settings, allowHTTP1: true };
+  return { key: key.export({ format: 'pem', type: 'pkcs8' }), cert, settings, allowHTTP1: true, requestCert: true, rejectUnauthorized: false };
 }
 
 const RESOURCES = 200;
@@ -69,6 +69,10 @@ const routes = {
   r: (request, response) => {
     const n = Number(request.url.split('/')[2]);
     send(response, TYPES[n % TYPES.length], CONTENTS[n % TYPES.length](n));
+  },
+  who: ({ socket }, response) => {
+    const { subject } = socket.getPeerCertificate();
+    response.end(`${subject ? subject.CN : 'nobody'}\n`);
   },
   reset: (_, response) => response.stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM),
   rich: (_, response) => {

@@ -1,10 +1,12 @@
 //! How TLS is spoken, and what is told of it.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use sidestream_testkit::Origin;
 
 use crate::harness::{ANSWER, Bench, program};
+use crate::modern::Modern;
 
 /// Runs curl, with options of our own, for a page over TLS.
 fn ask(bench: &Bench, origin: &Origin, options: &[&str], curl: &[&str]) -> crate::harness::Ran {
@@ -33,6 +35,78 @@ fn a_flow_tells_in_what_its_server_was_offered_something_else() {
     assert!(ciphers["withheld"].as_array().unwrap().len() > 5, "{line:#}");
     assert!(!parts.iter().any(|part| part["part"] == "groups"), "{line:#}");
 }
+
+#[test]
+fn a_session_that_python_resumes_is_resumed_with_its_server() {
+    const SCRIPT: &str = r"
+import socket, ssl, sys
+context = ssl.create_default_context()
+context.maximum_version = getattr(ssl.TLSVersion, sys.argv[2])
+def ask(session):
+    raw = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+    with context.wrap_socket(raw, server_hostname='localhost', session=session) as tls:
+        tls.sendall(b'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+        answer = b''
+        while not answer.endswith(b'origin\n'):
+            answer += tls.recv(4096)
+        print(tls.session_reused)
+        return tls.session
+ask(ask(None))
+";
+    let test = "a_session_that_python_resumes_is_resumed_with_its_server";
+    let Some(python) = program(test, "python3") else { return };
+    for version in ["TLSv1_2", "TLSv1_3"] {
+        let bench = Bench::new();
+        let origin = bench.https();
+        let port = origin.port().to_string();
+        let ran = bench.run([python.to_str().unwrap(), "-c", SCRIPT, &port, version]);
+        ran.check_success("False\nTrue\n");
+        let [first, second] = &ran.lines[..] else { panic!("{:#?}", ran.lines) };
+        let resumed = |line: &serde_json::Value| {
+            ["tls", "server_tls"].map(|leg| line[leg]["resumed"].as_bool().unwrap())
+        };
+        assert_eq!((resumed(first), resumed(second)), ([false; 2], [true; 2]), "{version}");
+    }
+}
+
+#[test]
+fn a_server_that_asks_is_given_the_certificate_of_its_host() {
+    let test = "a_server_that_asks_is_given_the_certificate_of_its_host";
+    if program(test, "curl").is_none() || program(test, "openssl").is_none() {
+        return;
+    }
+    let bench = Bench::new();
+    let Some(origin) = Modern::https(test, &bench) else { return };
+    let folder = bench.path("mine");
+    std::fs::create_dir(&folder).unwrap();
+    for host in ["localhost", "other.test"] {
+        let made = Command::new("/usr/bin/openssl")
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj"])
+            .arg(format!("/CN=me at {host}"))
+            .args(["-keyout", "key.pem", "-out", "certificate.pem"])
+            .current_dir(bench.folder.path())
+            .output();
+        assert!(made.unwrap().status.success());
+        let parts = ["certificate.pem", "key.pem"].map(|name| std::fs::read(bench.path(name)));
+        let text = parts.map(Result::unwrap).concat();
+        std::fs::write(folder.join(format!("{host}.pem")), text).unwrap();
+    }
+    let url = origin.url("https", "who");
+    for (options, expected) in [(&[][..], "nobody\n"), (&["--client-certs", "mine"], ASKED)] {
+        let mut command = bench.sidestream(["run", "--json"]);
+        command.arg(bench.path("flows.json")).args(options);
+        command.args(["--", "/usr/bin/curl", "-sS4", &url]);
+        let ran = bench.finish(&mut command);
+        let line = ran.check_success(expected).check_http("GET", &url, 200, "curl");
+        let given = &line["server_tls"]["client_certificate"];
+        let subject = given["subject"].as_str().map_or_else(|| given.as_str(), Some);
+        let told = if options.is_empty() { "absent" } else { "CN=me at localhost" };
+        assert_eq!(subject, Some(told), "{line:#}");
+    }
+}
+
+/// Whom the origin was given the certificate of.
+const ASKED: &str = "me at localhost\n";
 
 #[test]
 fn keys_of_both_legs_are_appended_to_a_file_that_others_cannot_read() {

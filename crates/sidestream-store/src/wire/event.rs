@@ -81,8 +81,7 @@ struct WireDefect {
 }
 
 /// An alteration; `kind` is 1 ALPN withheld, 2 fields removed, 3 TLS terminated, 4 target form,
-/// 5 translated, 16 edited, 17 frames remade,
-/// 18 continued, 19 hooks bypassed.
+/// 5 translated, 16 edited, 17 frames remade, 18 continued, 19 hooks bypassed.
 #[derive(Clone, PartialEq, prost::Message)]
 struct WireAltered {
     #[prost(uint32, tag = "1")]
@@ -149,7 +148,7 @@ pub(crate) fn encode(event: &Event) -> (&'static str, Vec<u8>) {
             let defect = WireDefect { from: peer_to(*from), what: what.clone() };
             ("defect", defect.encode_to_vec())
         }
-        Event::Advised { advised, exchange: _ } => {
+        Event::Advised { advised, .. } => {
             ("advised", WireAdvised::from(&**advised).encode_to_vec())
         }
         Event::Altered { alteration, exchange: _ } => {
