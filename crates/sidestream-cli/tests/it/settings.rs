@@ -120,7 +120,7 @@ fn a_variable_without_sense_is_named() {
     check_env_error(
         "SIDESTREAM_PROXY_AUTH",
         "hush",
-        "SIDESTREAM_PROXY_AUTH is \"[redacted]\", use USER:PASSWORD, each of 1 to 255 bytes",
+        "SIDESTREAM_PROXY_AUTH is \"[redacted]\", use USER:PASSWORD, each of 1 to 255 bytes, @FILE or any",
     );
     check_env_error("SIDESTREAM_INSECURE", "maybe", "SIDESTREAM_INSECURE is \"maybe\", use 1 or 0");
     check_env_error(
