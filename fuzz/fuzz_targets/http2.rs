@@ -74,6 +74,7 @@ impl Flow {
             named: false,
             host: None,
             ids: Ids::default(),
+            fate: Default::default(),
             pass: PassRules::default(),
         };
         let now = Instant::now();

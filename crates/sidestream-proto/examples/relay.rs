@@ -17,8 +17,14 @@ fn main() {
     let provider = Arc::new(default_provider());
     let config =
         Config::new(Upstream::trusting_nobody(Arc::clone(&provider)), Downstream::new(provider));
-    let start =
-        Start { key, named: false, host: None, ids: Ids::default(), pass: PassRules::default() };
+    let start = Start {
+        key,
+        named: false,
+        host: None,
+        ids: Ids::default(),
+        pass: PassRules::default(),
+        fate: Default::default(),
+    };
     let mut conn = Conn::new(Arc::new(config), start, Instant::now());
     let request = Bytes::from_static(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
     let response = Bytes::from_static(b"HTTP/1.1 204 No Content\r\n\r\n");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sidestream_flow::{FlowKey, Ids};
 use sidestream_record::Point;
 
-use crate::hooks::{self, Interest};
+use crate::hooks::{self, ConnectFate, Interest};
 use crate::tls::{Downstream, NoTickets, Tickets, Upstream};
 use crate::{
     HostRules, HttpVersions, PassRules, ProxyAuth, Reverse, endpoint, http1, http2, websocket,
@@ -134,4 +134,6 @@ pub struct Start {
     pub ids: Ids,
     /// When it is passed as it is.
     pub pass: PassRules,
+    /// What hooks say of it, of a TCP flow that goes to its original destination.
+    pub fate: ConnectFate,
 }

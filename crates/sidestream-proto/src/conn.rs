@@ -8,16 +8,19 @@ use std::time::Instant;
 use bytes::Bytes;
 use rustls::sign::CertifiedKey;
 use sidestream_flow::{ExchangeId, MessageId, Peer, Transport};
-use sidestream_record::{Alteration, Closed, DialFailure, Event, Failure};
+use sidestream_record::{
+    Alteration, Change, Closed, DialFailure, Edit, Event, Failure, PassReason,
+};
 use tracing::trace;
 
 use crate::cx::Cx;
 use crate::datagrams::Datagrams;
-use crate::hooks::{MessageVerdict, Verdict};
+use crate::hooks::{ConnectFate, MessageVerdict, Verdict};
 use crate::http::Http;
 use crate::leg::Leg;
 use crate::mediated::Mediated;
 use crate::multiplexed::Multiplexed;
+use crate::passing;
 use crate::raw::Raw;
 use crate::secure::Secure;
 use crate::sniff::Sniff;
@@ -48,7 +51,7 @@ impl Conn {
     /// Of a flow that goes to its original destination, the first output asks for that to be
     /// opened.
     pub fn new(config: Arc<Config>, start: Start, now: Instant) -> Self {
-        let Start { key, named, host, ids, pass } = start;
+        let Start { key, named, host, ids, pass, fate } = start;
         let mut cx = Cx {
             config,
             key,
@@ -65,6 +68,7 @@ impl Conn {
             client: Leg::default(),
             servers: Vec::new(),
             upstream_tls: None,
+            redirected: None,
             held_messages: 0,
             received: 0,
             sent: 0,
@@ -74,6 +78,9 @@ impl Conn {
         }
         let layer = match (named, key.transport) {
             (true, _) => Layer::Sniff(Sniff::proxy(&mut cx)),
+            (false, Transport::Tcp) if fate != ConnectFate::GoOn => {
+                return Self::fated(fate, cx);
+            }
             (false, Transport::Tcp) => match cx.config.reverse.clone() {
                 None => Layer::Sniff(Sniff::tunnel(cx.open(Target::Original))),
                 Some(reverse) => Self::stand_in(&reverse, &mut cx),
@@ -81,6 +88,35 @@ impl Conn {
             (false, Transport::Udp) => Layer::Datagrams(Datagrams::new(&mut cx)),
         };
         Self { cx, layer, done: false }
+    }
+
+    /// Begins as a hook says.
+    fn fated(fate: ConnectFate, mut cx: Cx) -> Self {
+        match fate {
+            ConnectFate::GoOn => {
+                let layer = Layer::Sniff(Sniff::tunnel(cx.open(Target::Original)));
+                Self { cx, layer, done: false }
+            }
+            ConnectFate::Pass { by } => {
+                let server = cx.open(Target::Original);
+                passing::tell(PassReason::Hook { by }, None, &mut cx);
+                Self { cx, layer: Layer::Raw(Raw::unseen(server)), done: false }
+            }
+            ConnectFate::Redirect { by, host, port } => {
+                let edit = Edit { by, change: Change::Redirected { host: host.clone(), port } };
+                let alteration = Alteration::Edited(Box::new(edit));
+                cx.event(Event::Altered { exchange: None, alteration });
+                cx.redirected = Some((host, port));
+                let layer = Layer::Sniff(Sniff::tunnel(cx.open(Target::Original)));
+                Self { cx, layer, done: false }
+            }
+            ConnectFate::Refuse { by } => {
+                cx.output(Output::Abort(Peer::Client));
+                let mut this = Self { cx, layer: Layer::Raw(Raw::unseen(0)), done: false };
+                this.end(Some(Failure::Blocked { by }));
+                this
+            }
+        }
     }
 
     /// Begins with a client that takes us for its server.

@@ -40,6 +40,8 @@ pub(crate) struct Cx {
     pub(crate) servers: Vec<Leg>,
     /// What the client offered, as its further servers are to be offered it.
     pub(crate) upstream_tls: Option<Box<Offered>>,
+    /// Where a hook sent the flow, in place of its original destination.
+    pub(crate) redirected: Option<(String, u16)>,
     /// How much hooks hold of WebSocket messages.
     pub(crate) held_messages: usize,
     pub(crate) received: u64,
@@ -81,6 +83,10 @@ impl Cx {
     /// Asks for a server, and returns its number.
     pub(crate) fn open(&mut self, target: Target) -> u32 {
         let server = u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
+        let target = match (target, &self.redirected) {
+            (Target::Original, Some((host, port))) => Target::Name(host.clone(), *port),
+            (target, _) => target,
+        };
         self.servers.push(Leg::unopened());
         self.output(Output::Open { server, target });
         server

@@ -9,6 +9,7 @@ use crate::asking::{Asked, Asking};
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::detect::{self, Sign};
+use crate::hooks::{Hello, HelloFate};
 use crate::http::{Http, Place, refuse};
 use crate::passing;
 use crate::raw::Raw;
@@ -244,6 +245,19 @@ impl Sniff {
                 way
             }
         };
+        if let Some(hooks) = cx.config.hooks.clone() {
+            let asked =
+                Hello { server: cx.key.server, host: cx.host.as_deref(), client_hello: hello };
+            match (hooks.at_client_hello(&asked), way) {
+                (HelloFate::GoOn, _) => {}
+                (HelloFate::Pass { by }, Way::Server(server)) => {
+                    return self.pass(server, PassReason::Hook { by }, Some(hello), None, cx);
+                }
+                (HelloFate::Kill { by } | HelloFate::Pass { by }, _) => {
+                    return Next::Fail(Failure::Blocked { by });
+                }
+            }
+        }
         match (Secure::start(way, hello, cx), way) {
             (Ok(secure), _) => {
                 let replay = vec![Told::Data(Peer::Client, self.seen.split().freeze())];

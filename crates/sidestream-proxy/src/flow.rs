@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use sidestream_capture::{Destination, FlowInfo, Target};
-use sidestream_flow::FlowId;
+use sidestream_flow::{FlowId, Transport};
+use sidestream_proto::hooks::ConnectFate;
 use sidestream_proto::{Conn, Output, PassRules, Start};
 use sidestream_record::{Closed, Entry, Event, Failure, Opened, Sink};
 use tracing::error;
@@ -49,8 +50,14 @@ impl Flow {
             suspect: passing.refused.is_some(),
             record_raw: shared.sink.wants_content(),
         };
-        let start = Start { key, named, host, ids: shared.ids.clone(), pass };
         let hooked = shared.hooked.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let fate = match &hooked {
+            Some(hooked) if !named && key.transport == Transport::Tcp => {
+                hooked.hook.at_connect(&info)
+            }
+            _ => ConnectFate::GoOn,
+        };
+        let start = Start { key, named, host, ids: shared.ids.clone(), pass, fate };
         let config = hooked.as_ref().map_or(&shared.config, |hooked| &hooked.config);
         let conn = Conn::new(Arc::clone(config), start, clock::now());
         let hook = hooked.map(|hooked| hooked.hook);

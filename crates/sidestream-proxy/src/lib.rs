@@ -20,7 +20,10 @@ mod tls;
 mod udp;
 mod verifier;
 
-pub use sidestream_proto::hooks::{Asked, Interest, Question, Verdict, Want};
+pub use sidestream_proto::hooks::{
+    Asked, ConnectFate, Hello, HelloFate, Interest, MessageQuestion, MessageVerdict, MessageWant,
+    Question, Verdict, Want,
+};
 pub use sidestream_proto::tls::{ClientCerts, Versions};
 pub use sidestream_proto::{
     HostPatterns, HostRules, HostsError, HttpChoice, HttpVersions, ProxyAuth, Reverse, Speaks,

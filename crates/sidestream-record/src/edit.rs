@@ -26,6 +26,13 @@ pub enum Change {
     },
     /// The exchange was ended, and the client got no response, or no more of it.
     Killed,
+    /// The flow went to this server.
+    Redirected {
+        /// Its name or address.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
     /// The request went on like this.
     Request {
         /// Where to.

@@ -15,6 +15,11 @@ pub struct Passed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PassReason {
+    /// A hook said so.
+    Hook {
+        /// Which.
+        by: String,
+    },
     /// The user ignores the host, or does not allow it.
     Hosts {
         /// The server's name, if it was learned.

@@ -172,6 +172,7 @@ pub fn passed(flow: &Flow) -> Option<String> {
             let left = period(left);
             format!("passed for another {left}: the program refused our certificate for {host}")
         }
+        PassReason::Hook { by } => format!("passed: {by} says so"),
         PassReason::Hosts { host: Some(host) } => {
             format!("passed: {host} is not to be looked into")
         }

@@ -96,6 +96,7 @@ fn passed(flow: &Flow) -> Option<Passed> {
     let record::Passed { why, offered } = flow.passed.as_ref()?;
     let (why, until) = match why {
         PassReason::Refused { until, .. } => ("refused", Some(time(*until))),
+        PassReason::Hook { .. } => ("hook", None),
         PassReason::Hosts { .. } => ("hosts", None),
         PassReason::Spec { .. } => ("spec", None),
         PassReason::Unsupported { .. } => ("unsupported", None),

@@ -8,6 +8,7 @@ mod detour;
 mod framing;
 mod gather;
 mod messages;
+mod points;
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,9 +28,16 @@ pub(crate) use framing::{
 pub(crate) use gather::Gathered;
 pub(crate) use messages::Wanted;
 pub use messages::{MessageQuestion, MessageVerdict, MessageWant};
+pub use points::{ConnectFate, Hello, HelloFate};
 
 /// What hooks want to see of which exchanges.
 pub trait Interest: fmt::Debug + Send + Sync {
+    /// Decides at once about TLS that a client begins, inside of a tunnel as well, before a byte of
+    /// it is answered or sent on; it goes on by default.
+    fn at_client_hello(&self, _hello: &Hello<'_>) -> HelloFate {
+        HelloFate::GoOn
+    }
+
     /// Returns what is wanted of a request whose head came.
     fn in_request(&self, request: &Asked) -> Want;
 

@@ -64,8 +64,14 @@ impl Attacked {
             server: ([192, 0, 2, 1], 80).into(),
         };
         let now = Instant::now();
-        let start =
-            Start { key, named, host: None, ids: Ids::default(), pass: PassRules::default() };
+        let start = Start {
+            key,
+            named,
+            host: None,
+            ids: Ids::default(),
+            pass: PassRules::default(),
+            fate: Default::default(),
+        };
         let mut attacked = Self {
             conn: Conn::new(Arc::new(config(&Ca::new())), start, now),
             now,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rustls::crypto::aws_lc_rs::default_provider;
 use sidestream_flow::{ExchangeId, FlowKey, Ids, MessageId, Peer, Transport};
-use sidestream_proto::hooks::{MessageQuestion, MessageVerdict, Question, Verdict};
+use sidestream_proto::hooks::{ConnectFate, MessageQuestion, MessageVerdict, Question, Verdict};
 use sidestream_proto::tls::Downstream;
 use sidestream_proto::{Config, Conn, Event, Input, Output, PassRules, Start};
 use sidestream_record::{DialFailure, Point, WebSocketMessage, wording};
@@ -92,7 +92,8 @@ impl Play {
         };
         let now = Instant::now();
         let (host, pass) = (None, PassRules::default());
-        let start = so(Start { key, named: false, host, ids: Ids::default(), pass });
+        let fate = ConnectFate::GoOn;
+        let start = so(Start { key, named: false, host, ids: Ids::default(), pass, fate });
         let mut play = Self {
             conn: Conn::new(Arc::new(config), start, now),
             start: now,

@@ -5,8 +5,10 @@ mod rules;
 
 use std::sync::Arc;
 
-use sidestream_capture::BoxFuture;
-use sidestream_proto::hooks::{Interest, MessageQuestion, MessageVerdict, Question, Verdict};
+use sidestream_capture::{BoxFuture, FlowInfo};
+use sidestream_proto::hooks::{
+    ConnectFate, Interest, MessageQuestion, MessageVerdict, Question, Verdict,
+};
 
 pub use rules::{RuleHook, RulesError};
 
@@ -15,6 +17,15 @@ pub use rules::{RuleHook, RulesError};
 /// It is first asked what it wants to see ([`Interest`]), and then judges only that. A message
 /// waits for as long as the judgment takes, and nothing else does.
 pub trait Hook: Interest {
+    /// Decides at once about a flow of TCP that is captured, before its server is dialled; it goes
+    /// on by default.
+    ///
+    /// Those of clients that speak to a proxy are not asked about: where they lead shows in their
+    /// requests.
+    fn at_connect(&self, _flow: &FlowInfo) -> ConnectFate {
+        ConnectFate::GoOn
+    }
+
     /// Judges a message.
     ///
     /// The future is dropped when the flow ends meanwhile.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod counted;
+mod fates;
 mod faults;
 mod flows;
 mod hooks;

@@ -20,19 +20,19 @@ use crate::stage::{Keep, Recording, Stage};
 
 const LONG: Duration = Duration::from_secs(60);
 
-fn origin(ca: &TestCa) -> Origin {
+pub(crate) fn origin(ca: &TestCa) -> Origin {
     Origin::https(ca.server_config(&["a.test"]), |_, wire| {
         wire.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")?;
         wire.close()
     })
 }
 
-fn trusting(ca: &TestCa) -> UpstreamTrust {
+pub(crate) fn trusting(ca: &TestCa) -> UpstreamTrust {
     UpstreamTrust { roots: vec![ca.der().clone()], insecure: false }
 }
 
 /// Asks for `a.test` over TLS, and returns the answer's last two bytes and the certificate.
-async fn ask(stage: &Stage, config: ClientConfig) -> Result<(String, Vec<u8>), String> {
+pub(crate) async fn ask(stage: &Stage, config: ClientConfig) -> Result<(String, Vec<u8>), String> {
     let addr = stage.addr;
     let asked = tokio::task::spawn_blocking(move || {
         let name = ServerName::try_from("a.test").unwrap();
@@ -51,7 +51,7 @@ async fn ask(stage: &Stage, config: ClientConfig) -> Result<(String, Vec<u8>), S
     asked
 }
 
-fn reasons(recording: &Recording) -> Vec<PassReason> {
+pub(crate) fn reasons(recording: &Recording) -> Vec<PassReason> {
     let why = |event: &Event| match event {
         Event::Passed(passed) => Some(passed.why.clone()),
         _ => None,

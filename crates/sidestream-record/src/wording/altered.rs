@@ -54,6 +54,7 @@ fn edited(Edit { by, change }: &Edit) -> String {
             format!("answered {} with {} bytes by {by}", head.status, body.bytes)
         }
         Change::Killed => format!("ended by {by}"),
+        Change::Redirected { host, port } => format!("sent to {host}, port {port}, by {by}"),
         Change::Request { url, body, .. } => {
             format!("request sent on to {url}{} by {by}", with(body))
         }

@@ -7,7 +7,7 @@ use super::http::{WireRequest, WireResponse};
 use super::{DecodeError, required};
 
 /// An edit; `kind` is 1 answered, 2 killed, 3 request, 4 response, 5 request too long, 6 response
-/// too long.
+/// too long, 7 redirected.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct WireEdit {
     #[prost(string, tag = "1")]
@@ -22,6 +22,10 @@ pub(super) struct WireEdit {
     body: Option<WireBody>,
     #[prost(uint64, tag = "6")]
     limit_bytes: u64,
+    #[prost(string, tag = "7")]
+    host: String,
+    #[prost(uint32, tag = "8")]
+    port: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -52,6 +56,10 @@ impl From<&Edit> for WireEdit {
                 Self { kind: 1, response: Some(head.into()), body: Some(body.into()), ..edit }
             }
             Change::Killed => Self { kind: 2, ..edit },
+            Change::Redirected { host, port } => {
+                let port = u32::from(*port);
+                Self { kind: 7, host: host.clone(), port, ..edit }
+            }
             Change::Request { url, head, body } => {
                 let request = Some(WireRequest::new(url, head));
                 Self { kind: 3, request, body: body.as_ref().map(Into::into), ..edit }
@@ -75,7 +83,7 @@ impl TryFrom<WireEdit> for Edit {
     type Error = DecodeError;
 
     fn try_from(edit: WireEdit) -> Result<Self, DecodeError> {
-        let WireEdit { by, kind, request, response, body, limit_bytes } = edit;
+        let WireEdit { by, kind, request, response, body, limit_bytes, host, port } = edit;
         let body = body.map(SentBody::from);
         let response = || required(response, "the response of an edit")?.try_into();
         let change = match kind {
@@ -88,6 +96,10 @@ impl TryFrom<WireEdit> for Edit {
             4 => Change::Response { head: response()?, body },
             5 => Change::TooLong { part: Part::Request, limit_bytes },
             6 => Change::TooLong { part: Part::Response, limit_bytes },
+            7 => {
+                let port = u16::try_from(port).map_err(|_too_large| DecodeError::Unknown)?;
+                Change::Redirected { host, port }
+            }
             _ => return Err(DecodeError::Unknown),
         };
         Ok(Self { by, change })

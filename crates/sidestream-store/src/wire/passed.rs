@@ -43,6 +43,7 @@ impl From<&Passed> for WirePassed {
             PassReason::Spec { host } => Self { kind: 2, host: host.clone(), ..wire },
             PassReason::Unsupported { what } => Self { kind: 3, what: what.clone(), ..wire },
             PassReason::Untrusted => Self { kind: 4, ..wire },
+            PassReason::Hook { by } => Self { kind: 6, what: by.clone(), ..wire },
             PassReason::Hosts { host } => Self { kind: 5, host: host.clone(), ..wire },
             _ => wire,
         }
@@ -60,6 +61,7 @@ impl TryFrom<WirePassed> for Passed {
             3 => PassReason::Unsupported { what },
             4 => PassReason::Untrusted,
             5 => PassReason::Hosts { host },
+            6 => PassReason::Hook { by: what },
             _ => return Err(DecodeError::Unknown),
         };
         let offered = offered.map(|WireOffered { sni, alpn, ja4 }| Offered { sni, alpn, ja4 });

@@ -294,6 +294,7 @@ fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         (head(), body()).prop_map(|(head, body)| Change::Answered { head, body }),
         Just(Change::Killed),
+        (text(), any::<u16>()).prop_map(|(host, port)| Change::Redirected { host, port }),
         (text(), request, option::of(body())).prop_map(|(url, head, body)| Change::Request {
             url,
             head,
@@ -401,6 +402,7 @@ fn advised() -> impl Strategy<Value = Advised> {
 fn passed() -> impl Strategy<Value = Passed> {
     let why = prop_oneof![
         (text(), time()).prop_map(|(host, until)| PassReason::Refused { host, until }),
+        text().prop_map(|by| PassReason::Hook { by }),
         option::of(text()).prop_map(|host| PassReason::Hosts { host }),
         option::of(text()).prop_map(|host| PassReason::Spec { host }),
         text().prop_map(|what| PassReason::Unsupported { what }),
