@@ -44,8 +44,11 @@ pub(crate) fn up() -> Stage {
 /// The same two, of which those hooks want something.
 pub(crate) fn hooked(hooks: Arc<dyn Interest>) -> [Stage; 2] {
     let stages = [
-        (&["http/1.1"], HttpVersions { client: HttpChoice::Http2, server: HttpChoice::Http1 }),
-        (&["h2"], HttpVersions { client: HttpChoice::Http1, server: HttpChoice::Http2 }),
+        (&["http/1.1"][..], HttpVersions { client: HttpChoice::Http2, server: HttpChoice::Http1 }),
+        (
+            &["h2", "http/1.1"],
+            HttpVersions { client: HttpChoice::Http1, server: HttpChoice::Http2 },
+        ),
     ];
     stages.map(|(speaks, http)| {
         Stage::new(&["h2", "http/1.1"], speaks, |config| {
