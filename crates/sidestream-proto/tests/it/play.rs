@@ -270,6 +270,9 @@ impl fmt::Display for Shown<'_, Input> {
                 write!(f, "verdict on message {message} {verdict:?}")
             }
             Input::Verdict(exchange, verdict) => write!(f, "verdict {exchange} {verdict:?}"),
+            Input::Authenticated(exchange, admitted) => {
+                write!(f, "authenticated {exchange} {admitted}")
+            }
             Input::Via { server, via } => write!(f, "via {server} {}", via.proxy),
         }
     }
