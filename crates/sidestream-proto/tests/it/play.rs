@@ -252,7 +252,6 @@ struct Shown<'a, T>(&'a T);
 impl fmt::Display for Shown<'_, Input> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Input::Authenticated(exchange, yes) => write!(f, "authenticated {exchange} {yes}"),
             Input::Data(peer, bytes) => write!(f, "data {peer} {}", quoted(bytes)),
             Input::Drained(peer) => write!(f, "drained {peer}"),
             Input::Eof(peer) => write!(f, "eof {peer}"),
