@@ -68,6 +68,7 @@ PATH=$PATH:/usr/sbin needs iptables iptables
 # Its own release's qemu-utils with it: a newer one is in the way.
 needs "qemu-system-x86 qemu-utils/$(. /etc/os-release; echo "$VERSION_CODENAME")" qemu-system-x86_64
 [[ -e /usr/share/seabios/bios-256k.bin ]] || missing+=(seabios)
+needs cpio cpio
 PATH=$PATH:/usr/sbin needs kmod depmod
 needs vagrant vagrant
 PATH=$PATH:/usr/sbin needs tcpdump tcpdump

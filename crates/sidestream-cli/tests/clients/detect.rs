@@ -3,46 +3,34 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 
 use serde_json::Value;
 use sidestream_testkit::{Validity, is_root};
 
-use crate::harness::{Bench, Ran, program};
+use crate::harness::{Bench, Ran, Running, program};
 
-/// A server in a process of its own, until it is dropped.
-struct Server(Child);
-
-impl Server {
-    /// Starts it, and returns what the first line says that begins with those words.
-    fn start(command: &mut Command, words: &str) -> (Self, String) {
-        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while line.is_empty() || !line.starts_with(words) {
-            line.clear();
-            assert!(lines.read_line(&mut line).unwrap() > 0, "it ended before it said {words:?}");
-        }
-        // Whatever else it says is not to fill the pipe.
-        thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        (Self(child), line[words.len()..].trim().to_owned())
+/// Starts a server, and returns what the first line says that begins with those words.
+fn start(command: &mut Command, words: &str) -> (Running, String) {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut server = Running(command.spawn().unwrap());
+    let mut lines = BufReader::new(server.stdout.take().unwrap());
+    let mut line = String::new();
+    while line.is_empty() || !line.starts_with(words) {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended before it said {words:?}");
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
+    // Whatever else it says is not to fill the pipe.
+    thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+    (server, line[words.len()..].trim().to_owned())
 }
 
 /// Starts what speaks first, and returns the ports.
-fn greeters(python: &Path, bench: &Bench, host_key: Option<&Path>) -> (Server, Vec<String>) {
+fn greeters(python: &Path, bench: &Bench, host_key: Option<&Path>) -> (Running, Vec<String>) {
     let mut command = Command::new(python);
     command.arg(bench.write("greeters.py", include_str!("greeters.py"))).args(host_key);
-    let (server, ports) = Server::start(&mut command, "");
+    let (server, ports) = start(&mut command, "");
     (server, ports.split(' ').map(str::to_owned).collect())
 }
 
@@ -126,9 +114,9 @@ fn dtls_shakes_hands_and_is_recognized() {
     let mut command = Command::new(&openssl);
     command.args(["s_server", "-dtls1_2", "-accept", "127.0.0.1:0", "-cert"]);
     command.arg(certificate).arg("-key").arg(key);
-    let (mut server, at) = Server::start(&mut command, "ACCEPT ");
+    let (mut server, at) = start(&mut command, "ACCEPT ");
     // It is read once a client has shaken hands.
-    server.0.stdin.as_mut().unwrap().write_all(b"hello\n").unwrap();
+    server.stdin.as_mut().unwrap().write_all(b"hello\n").unwrap();
     let client = "mkfifo commands && exec 3<>commands
         \"$0\" s_client -dtls1_2 -brief -timeout -connect \"$1\" <&3 2>/dev/null |
             { read -r line && echo \"$line\"; echo Q >&3; }";

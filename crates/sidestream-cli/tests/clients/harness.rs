@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use sidestream_testkit::{
@@ -42,6 +43,32 @@ pub(crate) fn program(test: &str, name: &str) -> Option<PathBuf> {
         skip(test, &format!("no {name} here"));
     }
     found
+}
+
+/// A process that ends no later than this value, however the test does.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            _ = self.0.kill();
+            _ = self.0.wait();
+        }
+    }
 }
 
 /// A folder with what a run of the command needs and makes.

@@ -1,16 +1,16 @@
 //! The explicit proxy, and clients that are told of it.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{ChildStderr, Command, Output, Stdio};
 
 use sidestream_testkit::skip;
 
-use crate::harness::{ANSWER, Bench, http, program};
+use crate::harness::{ANSWER, Bench, Running, http, program};
 use crate::modern::Modern;
 
 /// A proxy at work, and where it listens.
 struct Proxy {
-    child: Child,
+    child: Running,
     addr: String,
     stderr: BufReader<ChildStderr>,
 }
@@ -22,7 +22,7 @@ fn start(bench: &Bench) -> Proxy {
 fn start_with(bench: &Bench, options: &[&str]) -> Proxy {
     let mut command = bench.sidestream(["--mode", "Regular@127.0.0.1:0", "--json"]);
     command.arg(bench.path("flows.json")).args(options).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    let mut child = Running(command.spawn().unwrap());
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();

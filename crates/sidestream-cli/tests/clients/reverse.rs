@@ -1,17 +1,17 @@
 //! Mode `reverse`: clients that take us for their server.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{ChildStderr, Command, Output, Stdio};
 
 use serde_json::Value;
 use sidestream_testkit::{DnsOrigin, Origin};
 
-use crate::harness::{ANSWER, Bench, http, program};
+use crate::harness::{ANSWER, Bench, Running, http, program};
 use crate::modern::Modern;
 
 /// Sidestream at work, and the port at which it listens.
 struct Ours {
-    child: Child,
+    child: Running,
     port: String,
     stderr: BufReader<ChildStderr>,
 }
@@ -20,7 +20,7 @@ fn start(bench: &Bench, server: &str, options: &[&str]) -> Ours {
     let mode = format!("reverse:{server}@127.0.0.1:0");
     let mut command = bench.sidestream(["--mode", &mode, "--json"]);
     command.arg(bench.path("flows.json")).args(options);
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = Running(command.stderr(Stdio::piped()).spawn().unwrap());
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();

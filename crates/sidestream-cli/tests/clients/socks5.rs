@@ -2,16 +2,16 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{ChildStderr, Command, Output, Stdio};
 
 use serde_json::Value;
 use sidestream_testkit::{Origin, UdpOrigin, has_ipv6_loopback, skip};
 
-use crate::harness::{ANSWER, Bench, http, program};
+use crate::harness::{ANSWER, Bench, Running, http, program};
 
 /// A proxy at work, and where it listens.
 struct Proxy {
-    child: Child,
+    child: Running,
     addr: SocketAddr,
     stderr: BufReader<ChildStderr>,
 }
@@ -23,7 +23,7 @@ fn start(bench: &Bench, options: &[&str]) -> Proxy {
 }
 
 fn begin(mut command: Command) -> Proxy {
-    let mut child = command.spawn().unwrap();
+    let mut child = Running(command.spawn().unwrap());
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
@@ -187,7 +187,7 @@ fn socks5_serves_the_users_of_a_file() {
 
 /// As [`begin`], where the log may come first.
 fn begin_logging(mut command: Command) -> Proxy {
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = Running(command.stderr(Stdio::piped()).spawn().unwrap());
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.starts_with("sidestream: listening on ") {

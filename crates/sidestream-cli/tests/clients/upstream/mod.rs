@@ -5,17 +5,17 @@ mod proxies;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{ChildStderr, Command, Output, Stdio};
 
 use serde_json::Value;
 use sidestream_testkit::{UdpOrigin, skip};
 
 use self::proxies::{certificate, dante, microsocks, squid};
-use crate::harness::{ANSWER, Bench, http, http_on, program};
+use crate::harness::{ANSWER, Bench, Running, http, http_on, program};
 
 /// Sidestream at work, and where it listens.
 struct Ours {
-    child: Child,
+    child: Running,
     addr: String,
     stderr: BufReader<ChildStderr>,
     told: String,
@@ -28,7 +28,7 @@ fn start(bench: &Bench, mode: &str, options: &[&str]) -> Ours {
 }
 
 fn begin(mut command: Command) -> Ours {
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = Running(command.stderr(Stdio::piped()).spawn().unwrap());
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let (mut told, mut addr) = (String::new(), None);
     while addr.is_none() {
