@@ -1,6 +1,6 @@
 //! What is chosen changes while programs run.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use super::{
@@ -58,6 +58,19 @@ second = socket.create_connection(('127.0.0.1', port))
 second.sendall(b'GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n')
 print(ended, second.recv(12).decode())";
 
+/// Answers what is asked on the next connection; unasked, it would be a server that speaks first.
+fn answer_next(listener: &TcpListener) {
+    let (mut next, _) = listener.accept().unwrap();
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"\r\n\r\n") {
+        let mut some = [0; 512];
+        let count = next.read(&mut some).unwrap();
+        assert_ne!(count, 0, "nothing was asked");
+        asked.extend_from_slice(&some[..count]);
+    }
+    next.write_all(b"HTTP/1.1 204 None\r\n\r\n").unwrap();
+}
+
 #[test]
 fn connections_from_before_are_ended_where_that_is_asked_for() {
     let test = "connections_from_before_are_ended_where_that_is_asked_for";
@@ -74,9 +87,7 @@ fn connections_from_before_are_ended_where_that_is_asked_for() {
 
     let spec = format!("pid:{}", holder.id());
     let capturing = Capturing::start(&bench, &spec, &["--reset-existing"]);
-    let (mut anew, _) = listener.accept().unwrap();
-    anew.write_all(b"HTTP/1.1 204 None\r\n\r\n").unwrap();
-    drop(anew);
+    answer_next(&listener);
     check_output(&holder.wait_with_output().unwrap(), "held\nTrue HTTP/1.1 204\n");
     drop(held);
     line_to(&capturing.finish(&bench), "http", &addr.to_string());
@@ -98,9 +109,7 @@ fn connections_from_before_are_left_otherwise() {
 
     let capturing = Capturing::start(&bench, &format!("pid:{}", holder.id()), &[]);
     drop(held);
-    let (mut next, _) = listener.accept().unwrap();
-    next.write_all(b"HTTP/1.1 204 None\r\n\r\n").unwrap();
-    drop(next);
+    answer_next(&listener);
     check_output(&holder.wait_with_output().unwrap(), "held\nTrue HTTP/1.1 204\n");
     // It was running, and is captured from its next connection on.
     line_to(&capturing.finish(&bench), "http", &addr.to_string());
