@@ -107,6 +107,11 @@ impl Side {
         }
     }
 
+    /// Returns whether nothing waits in it, and both may speak.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && !self.ended && !self.broken && self.shut == Shut::No
+    }
+
     /// Takes it apart, for somebody else to go on with.
     pub(crate) fn into_parts(self) -> Parts {
         let Self { stream, mut queue, ended, shut, .. } = self;
@@ -251,11 +256,13 @@ impl Side {
 }
 
 impl Leaving {
-    /// Polls for the reset.
+    /// Polls for the reset, for which nobody who takes nothing is waited for longer than for what
+    /// the kernel still has to send.
     pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(side) = &mut self.side {
-            ready!(side.poll_write(cx));
-            if let Some(socket) = side.stream.socket().filter(|_| !side.broken) {
+            if side.poll_write(cx).is_pending() {
+                ready!(self.sent.poll_late(cx));
+            } else if let Some(socket) = side.stream.socket().filter(|_| !side.broken) {
                 ready!(self.sent.poll_sent(cx, socket));
             }
         }
@@ -272,5 +279,66 @@ impl Drop for Leaving {
         if let Some(side) = self.side.take() {
             side.stream.reset();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio::io::{AsyncRead, AsyncWrite};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const LONG: std::time::Duration = std::time::Duration::from_secs(3600);
+
+    /// A peer that takes nothing, and says whether it was reset.
+    struct Stuck(Arc<AtomicBool>);
+
+    impl AsyncRead for Stuck {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Stuck {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Stream for Stuck {
+        fn reset(self: Box<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_is_reset_all_the_same() {
+        let was_reset = Arc::new(AtomicBool::new(false));
+        let mut side = Side::new(Box::new(Stuck(Arc::clone(&was_reset))));
+        side.push(Bytes::from_static(b"last words"));
+        let mut leaving = side.reset();
+        timeout(LONG, poll_fn(|cx| leaving.poll_reset(cx))).await.unwrap();
+        assert!(was_reset.load(Ordering::Relaxed));
     }
 }

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::coop;
 
 use crate::ends::Pair;
+use crate::sent::Patience;
 use crate::way::{Broken, Way};
 use crate::{Ends, Farewell, Sent};
 
@@ -56,6 +57,8 @@ pub struct Relay<S> {
     /// The end that takes no more: what it sent before may still be there to be read.
     broken: Option<Which>,
     farewell: Farewell,
+    /// With the other one, until it has taken that.
+    patience: Patience,
     /// It is over by a reset, once the other end was sent all that there is.
     leaving: Option<Box<(Ending, [Sent; 2])>>,
 }
@@ -88,6 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Relay<S> {
             ways,
             broken: None,
             farewell: Farewell::new(),
+            patience: Patience::new(),
             leaving: None,
         }
     }
@@ -188,10 +192,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Relay<S> {
                 // What it said last is passed on, and waited for: it may be there and not known
                 // here. That nothing is there is only believed where the scheduler had nothing
                 // against asking.
-                let silent = !last.holds()
-                    && coop::has_budget_remaining()
-                    && self.farewell.poll_over(cx).is_ready();
-                return (last.is_over() || silent).then_some(Ending::Reset(broken));
+                let given_up = match last.holds() {
+                    true => self.patience.poll_over(cx).is_ready(),
+                    false => coop::has_budget_remaining() && self.farewell.poll_over(cx).is_ready(),
+                };
+                return (last.is_over() || given_up).then_some(Ending::Reset(broken));
             }
         }
     }

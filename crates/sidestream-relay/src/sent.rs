@@ -29,7 +29,23 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Sent {
     again: Option<Pin<Box<Sleep>>>,
     pause: Duration,
-    until: Option<Instant>,
+    patience: Patience,
+}
+
+/// Waits for a peer to take what waits for it, as long as [`Sent`] does.
+#[derive(Debug, Default)]
+pub(crate) struct Patience(Option<Pin<Box<Sleep>>>);
+
+impl Patience {
+    /// Makes one for which nobody has waited yet.
+    pub(crate) const fn new() -> Self {
+        Self(None)
+    }
+
+    /// Polls whether it is over, since this was first asked.
+    pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.get_or_insert_with(|| Box::pin(sleep(PATIENCE))).as_mut().poll(cx)
+    }
 }
 
 /// Waits for what a peer said last, to which nothing can be written any more.
@@ -55,11 +71,21 @@ impl Farewell {
 
 impl Default for Sent {
     fn default() -> Self {
-        Self { again: None, pause: SOON, until: None }
+        Self { again: None, pause: SOON, patience: Patience::new() }
     }
 }
 
 impl Sent {
+    /// Polls whether it was waited long enough, since anything of this was first asked: for what
+    /// the kernel has not even been given.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.patience.poll_over(cx)
+    }
+
     /// Polls whether all was sent, or never will be.
     ///
     /// # Cancel safety
@@ -70,12 +96,11 @@ impl Sent {
             if let Some(again) = &mut self.again {
                 ready!(again.as_mut().poll(cx));
             }
-            let now = Instant::now();
-            if sys::has_sent(socket) || now >= *self.until.get_or_insert(now + PATIENCE) {
+            if sys::has_sent(socket) || self.poll_late(cx).is_ready() {
                 return Poll::Ready(());
             }
             match &mut self.again {
-                Some(again) => again.as_mut().reset(now + self.pause),
+                Some(again) => again.as_mut().reset(Instant::now() + self.pause),
                 none => *none = Some(Box::pin(sleep(self.pause))),
             }
             self.pause = (self.pause * 2).min(LATE);

@@ -14,10 +14,19 @@ use crate::multiplexed::socket::Socket;
 use crate::translate::words;
 
 /// Puts the server's own name in, where clients take us for it.
-pub(crate) fn with_host(mut fields: Fields, exchange: ExchangeId, cx: &mut Cx) -> Fields {
+pub(crate) fn with_host(fields: Fields, exchange: ExchangeId, cx: &mut Cx) -> Fields {
+    put_host(fields, |name, sent| cx.set_host(name, Some(sent), exchange))
+}
+
+/// Does so once more, where what was told of it had to give way to what a hook made of the request.
+pub(super) fn with_host_again(fields: Fields, cx: &Cx) -> Fields {
+    put_host(fields, |_, sent| cx.config.reverse.as_ref()?.host_for(Some(sent)))
+}
+
+fn put_host(mut fields: Fields, mut host_for: impl FnMut(&str, &Bytes) -> Option<Bytes>) -> Fields {
     for name in [":authority", "host"] {
         let Some(sent) = fields.get(name).cloned() else { continue };
-        let Some(host) = cx.set_host(name, Some(&sent), exchange) else { continue };
+        let Some(host) = host_for(name, &sent) else { continue };
         let named = fields.0.iter_mut().filter(|it| it.name.eq_ignore_ascii_case(name.as_bytes()));
         named.for_each(|field| field.value = host.clone());
     }

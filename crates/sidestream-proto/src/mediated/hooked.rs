@@ -7,6 +7,7 @@ use sidestream_record::{
 };
 
 use super::Mediated;
+use super::halves::with_host_again;
 use super::stream::{Aside, Half, Item};
 use crate::cx::Cx;
 use crate::hooks::{self, Question, Verdict, Want};
@@ -173,7 +174,11 @@ impl Mediated {
         let (exchange, sent) = (stream.exchange, body.as_ref().map(SentBody::of));
         let url = url.unwrap_or_else(|| asked.url.clone());
         cx.edited(exchange, by, Change::Request { url, head: head.clone(), body: sent });
-        stream.request.change(head.fields.clone(), body);
+        let fields = match origin {
+            None => with_host_again(head.fields.clone(), cx),
+            Some(_) => head.fields.clone(),
+        };
+        stream.request.change(fields, body);
         if let Some(origin) = origin {
             stream.aside = Some(Aside::Detour);
             let end =
