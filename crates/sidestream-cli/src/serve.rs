@@ -8,7 +8,7 @@ use sidestream::Sidestream;
 use sidestream::ca::Authority;
 use sidestream::flow::Ids;
 use sidestream::os::{Ended, Launched, Notices};
-use sidestream::proxy::{Hook, HostRules, HttpVersions, TlsOptions, UpstreamTrust};
+use sidestream::proxy::{Connections, Hook, HostRules, HttpVersions, TlsOptions, UpstreamTrust};
 use sidestream::record::Sink;
 use tokio::runtime::Runtime;
 
@@ -32,6 +32,8 @@ pub struct Serving {
     pub hosts: HostRules,
     /// Which version of HTTP each side speaks.
     pub http: HttpVersions,
+    /// When servers are connected with, and for how many clients.
+    pub connections: Connections,
     /// What looks at exchanges, and may change them.
     pub hook: Option<Arc<dyn Hook>>,
     /// What everything is recorded to.
@@ -59,6 +61,7 @@ impl Serving {
     pub fn builder(self) -> sidestream::Builder {
         let builder = Sidestream::builder(self.authority);
         let builder = builder.trust(self.trust).tls(self.tls).hosts(self.hosts).http(self.http);
+        let builder = builder.connections(self.connections);
         let builder = builder.ids(self.ids).hook(self.hook).dial(self.through.direct());
         self.sinks.into_iter().fold(builder, sidestream::Builder::sink)
     }

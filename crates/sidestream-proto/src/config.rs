@@ -26,6 +26,8 @@ pub struct Config {
     pub hold: Vec<Point>,
     /// What hooks want to see; nothing by default.
     pub hooks: Option<Arc<dyn Interest>>,
+    /// When servers are connected with, and for how many flows.
+    pub connections: Connections,
     /// What hooks may hold.
     pub hook_limits: hooks::Limits,
     /// Which hosts are passed as they are, or treated as bytes; none by default.
@@ -57,6 +59,7 @@ impl Config {
             tickets: Arc::new(NoTickets),
             hold: Vec::new(),
             hooks: None,
+            connections: Connections::default(),
             hook_limits: hooks::Limits::default(),
             hosts: HostRules::default(),
             http: HttpVersions::default(),
@@ -87,6 +90,17 @@ impl fmt::Debug for Config {
             .field("timeouts", timeouts)
             .finish_non_exhaustive()
     }
+}
+
+/// When servers are connected with, and for how many flows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// Once something is to be sent there, and the client is answered before. By default the
+    /// client of a flow is answered as its server answers us.
+    pub lazy: bool,
+    /// A connection of HTTP/1 that one flow has left serves another of the same server, to which
+    /// the same is spoken. By default each flow has its own.
+    pub shared: bool,
 }
 
 /// How long things may take.

@@ -15,6 +15,7 @@ use tracing::trace;
 
 use crate::cx::Cx;
 use crate::datagrams::Datagrams;
+use crate::deferred::Use;
 use crate::hooks::{ConnectFate, MessageVerdict, Verdict};
 use crate::http::Http;
 use crate::leg::Leg;
@@ -67,6 +68,7 @@ impl Conn {
             told: VecDeque::new(),
             client: Leg::default(),
             servers: Vec::new(),
+            deferred: None,
             upstream_tls: None,
             redirected: None,
             held_messages: 0,
@@ -82,7 +84,7 @@ impl Conn {
                 return Self::fated(fate, cx);
             }
             (false, Transport::Tcp) => match cx.config.reverse.clone() {
-                None => Layer::Sniff(Sniff::tunnel(cx.open(Target::Original))),
+                None => Layer::Sniff(Sniff::original(Target::Original, &mut cx)),
                 Some(reverse) => Self::stand_in(&reverse, &mut cx),
             },
             (false, Transport::Udp) => Layer::Datagrams(Datagrams::new(&mut cx)),
@@ -94,7 +96,7 @@ impl Conn {
     fn fated(fate: ConnectFate, mut cx: Cx) -> Self {
         match fate {
             ConnectFate::GoOn => {
-                let layer = Layer::Sniff(Sniff::tunnel(cx.open(Target::Original)));
+                let layer = Layer::Sniff(Sniff::original(Target::Original, &mut cx));
                 Self { cx, layer, done: false }
             }
             ConnectFate::Pass { by } => {
@@ -107,7 +109,7 @@ impl Conn {
                 let alteration = Alteration::Edited(Box::new(edit));
                 cx.event(Event::Altered { exchange: None, alteration });
                 cx.redirected = Some((host, port));
-                let layer = Layer::Sniff(Sniff::tunnel(cx.open(Target::Original)));
+                let layer = Layer::Sniff(Sniff::original(Target::Original, &mut cx));
                 Self { cx, layer, done: false }
             }
             ConnectFate::Refuse { by } => {
@@ -125,10 +127,12 @@ impl Conn {
             true => Target::Http(reverse.host.clone(), reverse.port),
             false => Target::Original,
         };
-        let server = cx.open(target);
         match reverse.speaks {
-            Speaks::Raw => Layer::Raw(Raw::new(server, cx)),
-            Speaks::Any | Speaks::Http => Layer::Sniff(Sniff::tunnel(server)),
+            Speaks::Raw => {
+                let server = cx.open(target);
+                Layer::Raw(Raw::new(server, cx))
+            }
+            Speaks::Any | Speaks::Http => Layer::Sniff(Sniff::original(target, cx)),
         }
     }
 
@@ -148,7 +152,8 @@ impl Conn {
     ///
     /// This is the machine's own back-pressure; the engine adds that of its write queues.
     pub fn wants(&self, peer: Peer) -> bool {
-        !self.done && self.layer.wants(peer)
+        let waits = peer == Peer::Client && self.cx.is_opening();
+        !self.done && !waits && self.layer.wants(peer)
     }
 
     /// Returns whether the machine itself sees to it that little waits for each server, as long as
@@ -176,10 +181,14 @@ impl Conn {
                 self.end(Some(refused));
                 break;
             }
+            let told = self.cx.of_deferred(told);
             match self.layer.handle(told, &mut self.cx) {
                 Next::Stay => {}
                 Next::Become(layer, replay) => {
                     self.layer = *layer;
+                    if !self.layer.can_wait() {
+                        self.cx.open_deferred(Use::Other);
+                    }
                     for told in replay.into_iter().rev() {
                         self.cx.told.push_front(told);
                     }
@@ -264,12 +273,28 @@ impl Conn {
             Input::Eof(peer) => cx.eof(peer),
             Input::Leaf(leaf) => cx.told.push_back(Told::Leaf(leaf)),
             Input::OpenFailed { server, failure } => {
+                cx.missed(server);
                 cx.told.push_back(Told::OpenFailed(server, failure));
             }
             Input::Opened { server, addr } => {
                 if let Some(leg) = cx.servers.get_mut(server as usize) {
                     leg.gone = false;
+                    if let Some(reached) = &mut leg.reached {
+                        reached.addr = Some(addr);
+                    }
                     cx.event(Event::Connected { server, addr });
+                    // Who has it opened by sending something is not waiting to be told.
+                    let awaited = !cx.lacks(server) || self.layer.can_wait();
+                    if cx.arrived(server) && awaited {
+                        cx.told.push_back(Told::Opened(server));
+                    }
+                }
+            }
+            Input::Reused { server, kept, by } => cx.reuse(server, *kept, by),
+            Input::Spare { server } => {
+                let leg = cx.servers.get_mut(server as usize);
+                if let Some(reached) = leg.and_then(|leg| leg.reached.take()) {
+                    cx.defer(server, reached.target);
                     cx.told.push_back(Told::Opened(server));
                 }
             }
@@ -301,6 +326,9 @@ impl Conn {
             Input::Via { server, via } => {
                 if let Some(leg) = cx.servers.get_mut(server as usize) {
                     leg.forwards = via.forwards;
+                    if let Some(reached) = &mut leg.reached {
+                        reached.proxy = Some(Arc::clone(&via.proxy));
+                    }
                     let alteration = Alteration::Proxied { proxy: via.proxy.to_string() };
                     cx.event(Event::Altered { exchange: None, alteration });
                 }
@@ -385,6 +413,11 @@ impl Layer {
         } else {
             Self::Mediated(Box::new(Mediated::new(server, secure, cx)))
         }
+    }
+
+    /// Returns whether it goes on without its server as long as nothing is sent there.
+    const fn can_wait(&self) -> bool {
+        matches!(self, Self::Http(_) | Self::Secure(_) | Self::Sniff(_))
     }
 
     fn handle(&mut self, told: Told, cx: &mut Cx) -> Next {

@@ -10,6 +10,7 @@ use sidestream_flow::{ExchangeId, FlowKey, Ids, Peer, Transport};
 use sidestream_record::{Alteration, Event, Forwards};
 
 use crate::conn::Told;
+use crate::deferred::{Deferred, Inside, Reached, Share};
 use crate::leg::{Arrived, Leg};
 use crate::passing::Shown;
 use crate::timers::Timers;
@@ -38,6 +39,8 @@ pub(crate) struct Cx {
     pub(crate) told: VecDeque<Told>,
     pub(crate) client: Leg,
     pub(crate) servers: Vec<Leg>,
+    /// The server that the client takes itself to speak to, while it is not there.
+    pub(crate) deferred: Option<Box<Deferred>>,
     /// What the client offered, as its further servers are to be offered it.
     pub(crate) upstream_tls: Option<Box<Offered>>,
     /// Where a hook sent the flow, in place of its original destination.
@@ -82,14 +85,27 @@ impl Cx {
 
     /// Asks for a server, and returns its number.
     pub(crate) fn open(&mut self, target: Target) -> u32 {
-        let server = u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
+        self.open_sharing(target, Share::No)
+    }
+
+    /// Does so where a connection may serve that is there.
+    pub(crate) fn open_sharing(&mut self, target: Target, share: Share) -> u32 {
+        let server = self.push_leg();
         let target = match (target, &self.redirected) {
             (Target::Original, Some((host, port))) => Target::Name(host.clone(), *port),
             (target, _) => target,
         };
-        self.servers.push(Leg::unopened());
-        self.output(Output::Open { server, target });
+        if let (true, Some(leg)) = (share != Share::No, self.servers.last_mut()) {
+            leg.reached = Some(Box::new(Reached::by(target.clone())));
+        }
+        self.output(Output::Open { server, target, share });
         server
+    }
+
+    /// Makes room for a server that is not asked for, and returns its number.
+    pub(crate) fn push_leg(&mut self) -> u32 {
+        self.servers.push(Leg::unopened());
+        u32::try_from(self.servers.len() - 1).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn leg(&mut self, peer: Peer) -> Option<&mut Leg> {
@@ -128,6 +144,7 @@ impl Cx {
         if bytes.is_empty() && self.key.transport == Transport::Tcp {
             return;
         }
+        let Some(bytes) = self.send_later(peer, bytes) else { return };
         let Some(leg) = self.leg(peer) else { return };
         if leg.shut || leg.gone {
             return;
@@ -149,6 +166,9 @@ impl Cx {
     /// Says to a peer that no more will come; over TLS cleanly or, as a peer did that just went
     /// away, not.
     pub(crate) fn shutdown(&mut self, peer: Peer, clean: bool) {
+        if self.shut_later(peer, clean) {
+            return;
+        }
         let Some(leg) = self.leg(peer) else { return };
         if leg.shut || leg.gone {
             return;
@@ -229,10 +249,16 @@ impl Cx {
                 upstream.config(hello, &tickets)?
             }
         };
+        let shares = self.config.connections.shared;
+        let inside = shares.then(|| {
+            let hello = hello.cloned().map(Box::new);
+            Box::new(Inside { name: name.clone(), alpn: alpn.clone(), hello })
+        });
         config.alpn_protocols = alpn;
         config.enable_sni = name.sent;
         let session = Session::client(config, asked, name.name, hello)?;
         if let Some(leg) = self.leg(Peer::Server(server)) {
+            leg.inside = inside;
             leg.push(session);
         }
         Ok(())

@@ -8,10 +8,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
-use sidestream_flow::{ExchangeId, MessageId, Peer};
+use sidestream_flow::{ExchangeId, FlowId, MessageId, Peer};
 use sidestream_record::{DialFailure, DnsMessage, Event, Via};
 
 use crate::Login;
+use crate::deferred::{Kept, Share};
 use crate::hooks::{MessageQuestion, MessageVerdict, Question, Verdict};
 
 /// Something that happened, told to the machine.
@@ -45,6 +46,22 @@ pub enum Input {
     },
     /// The connection with a peer broke.
     Reset(Peer),
+    /// A server that [`Output::Open`] asked for is there: over a connection that another flow has
+    /// left.
+    Reused {
+        /// The server's number.
+        server: u32,
+        /// The connection.
+        kept: Box<Kept>,
+        /// The flow that left it.
+        by: FlowId,
+    },
+    /// A connection with a server that [`Output::Open`] asked for is there that another flow has
+    /// left. No other is made before one is asked for again.
+    Spare {
+        /// The server's number.
+        server: u32,
+    },
     /// The splice that [`Output::Splice`] asked for is over; both connections are gone.
     Spliced {
         /// How many bytes came from the client meanwhile.
@@ -74,6 +91,8 @@ pub enum Input {
 /// Something that the engine is asked to do.
 #[derive(Debug)]
 pub enum Output {
+    /// Answer a client whose server was not asked for yet, as if that had accepted.
+    Accept,
     /// Reset the connection with a peer; a client that was not accepted yet is refused.
     Abort(Peer),
     /// Have hooks judge a message that waits meanwhile, and answer with [`Input::Verdict`]. Other
@@ -89,6 +108,14 @@ pub enum Output {
     Done,
     /// Record an event.
     Event(Event),
+    /// Leave a connection with a server to other flows: for them it is what
+    /// [`Open`](Self::Open) may be answered with by [`Input::Reused`].
+    Keep {
+        /// The server's number.
+        server: u32,
+        /// What goes with it.
+        kept: Box<Kept>,
+    },
     /// Remember the names of addresses that a DNS answer told, of a flow that is not recorded.
     Learn(DnsMessage),
     /// Issue a leaf and answer with [`Input::Leaf`].
@@ -99,6 +126,8 @@ pub enum Output {
         server: u32,
         /// What to connect to.
         target: Target,
+        /// Whether a connection that another flow has left may serve instead.
+        share: Share,
     },
     /// Send bytes to a peer; of a UDP flow, one datagram.
     Send(Peer, Bytes),

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use sidestream_record::Forwards;
 
+use crate::deferred::{Inside, Reached};
+
 use crate::tls::session::Session;
 
 /// What came out of a leg.
@@ -27,6 +29,12 @@ pub(crate) struct Leg {
     pub(crate) gone: bool,
     /// The peer is a proxy that takes requests for the server, and nothing else.
     pub(crate) forwards: Option<Forwards>,
+    /// How it was reached, where other flows may go on with it.
+    pub(crate) reached: Option<Box<Reached>>,
+    /// With what TLS was begun on it, where other flows may go on with it.
+    pub(crate) inside: Option<Box<Inside>>,
+    /// Another flow left it, and nothing came on it since.
+    pub(crate) reused: bool,
 }
 
 impl Leg {
@@ -93,6 +101,16 @@ impl Leg {
     /// Takes plaintext to be sent at the next [`flush`](Self::flush).
     pub(crate) fn write(&mut self, bytes: Bytes) {
         self.waiting.push(bytes);
+    }
+
+    /// Takes back what waits to be sent.
+    pub(crate) fn take_waiting(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Returns whether anything waits on the way in or out.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.waiting.is_empty() || self.sessions.iter().any(Session::is_busy)
     }
 
     /// Returns whether bytes go to the wire as they are.

@@ -7,6 +7,7 @@ mod config;
 mod conn;
 mod cx;
 mod datagrams;
+mod deferred;
 pub mod detect;
 pub mod dns;
 pub mod endpoint;
@@ -34,8 +35,9 @@ pub mod websocket;
 
 pub use alpn::{HttpChoice, HttpVersions};
 pub use auth::{Login, ProxyAuth};
-pub use config::{Config, Start, Timeouts};
+pub use config::{Config, Connections, Start, Timeouts};
 pub use conn::Conn;
+pub use deferred::{Kept, Share, Spoken};
 pub use hosts::{HostPatterns, HostRules, HostsError};
 pub use io::{Input, LeafKind, LeafRequest, Output, SpliceEnd, Target};
 pub use passing::{PassRules, RefusedHosts, RefusedUntil};

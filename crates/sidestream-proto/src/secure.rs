@@ -10,9 +10,10 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage};
 use sidestream_flow::Peer;
 use sidestream_record::{Alteration, Event, Failure, PassReason};
 
-use crate::alpn::{self, HTTP2, Offer};
+use crate::alpn::{self, HTTP1, HTTP2, Offer};
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
+use crate::deferred::{Inside, Spoken, Use};
 use crate::http::{Http, Place};
 use crate::passing::{self, Shown};
 use crate::raw::Raw;
@@ -24,7 +25,7 @@ use crate::tls::offer::unspoken;
 use crate::tls::session::{Session, lacking};
 use crate::tls::{CertificateFault, FlowTickets};
 use crate::translate::{Name, Translate};
-use crate::{LeafRequest, Output};
+use crate::{HttpChoice, LeafRequest, Output};
 
 /// What may wait while the handshakes go on.
 const MAX_WAITING: usize = 64 * 1024;
@@ -44,6 +45,10 @@ pub(crate) struct Secure {
     from_server: Vec<Told>,
     waiting: usize,
     client_begun: bool,
+    /// What the server is offered once it is there.
+    offer: Option<(Name, Vec<Vec<u8>>)>,
+    /// The client is answered before the server is asked.
+    ahead: bool,
 }
 
 impl Secure {
@@ -67,14 +72,24 @@ impl Secure {
         let judged = judged.unwrap_or_else(|| ServerName::IpAddress(cx.key.server.ip().into()));
         let credentials = cx.config.upstream_tls.credentials(Some(hello), &judged);
         let tickets = cx.config.tickets.flow(&shown(hello), credentials);
+        let ahead = matches!(way, Way::Server(server) if goes_ahead(server, hello, cx));
+        let mut offer = None;
         match way {
-            Way::Front(_) | Way::Proxy => {
+            Way::Server(_) if !ahead => offer = open_server(way, hello, &tickets, cx)?,
+            Way::Front(_) | Way::Proxy | Way::Server(_) => {
+                if let (Some(name), true) = (name.clone(), ahead) {
+                    cx.event(Event::Altered {
+                        exchange: None,
+                        alteration: Alteration::TlsTerminated,
+                    });
+                    let (alpn, hello) = (vec![HTTP1.to_vec()], Some(Box::new(hello.clone())));
+                    cx.secure_later(Inside { name, alpn, hello });
+                }
                 let host = sni.clone().unwrap_or_else(|| passing::host_of_leaf(None, cx));
                 let key = cx.config.client_tls.leaf_kind(hello, None);
                 let request = LeafRequest { host, like: None, key, chain: Vec::new() };
                 cx.output(Output::NeedLeaf(request));
             }
-            Way::Server(server) => open_server(server, hello, &tickets, cx)?,
         }
         Ok(Self {
             way,
@@ -87,6 +102,8 @@ impl Secure {
             from_server: Vec::new(),
             waiting: 0,
             client_begun: false,
+            offer,
+            ahead,
         })
     }
 
@@ -116,13 +133,19 @@ impl Secure {
             Told::OpenFailed(_, failure) => return Next::Fail(Failure::Dial(failure)),
             Told::Expired(Timer::Handshake) => return self.too_slow(),
             Told::Stop => return Next::Fail(Failure::Stopped),
-            Told::Expired(_)
-            | Told::Opened(_)
-            | Told::Resumed(_)
-            | Told::Verdict(..)
-            | Told::MessageVerdict(..) => {}
+            Told::Opened(server) => return self.begin_with(server, cx),
+            Told::Expired(_) | Told::Resumed(_) | Told::Verdict(..) | Told::MessageVerdict(..) => {}
         }
         Next::Stay
+    }
+
+    /// The server is there that was waited for.
+    fn begin_with(&mut self, server: u32, cx: &mut Cx) -> Next {
+        let Some((name, names)) = self.offer.take() else { return Next::Stay };
+        match cx.secure(server, name, names, Some(&self.hello)) {
+            Ok(()) => Next::Stay,
+            Err(error) => tell_client(Peer::Server(server), &error, cx),
+        }
     }
 
     fn ask_for_leaf(&mut self, server: u32, cx: &mut Cx) {
@@ -154,7 +177,8 @@ impl Secure {
         let config =
             ours.config(&self.hello, chosen, leaf, &self.tickets).and_then(|mut config| {
                 config.alpn_protocols = match self.way {
-                    Way::Front(_) | Way::Proxy => vec![b"http/1.1".to_vec()],
+                    Way::Front(_) | Way::Proxy => vec![HTTP1.to_vec()],
+                    Way::Server(_) if self.ahead => vec![HTTP1.to_vec()],
                     Way::Server(_) => {
                         let answer = alpn::answer(&self.hello.alpn, alpn.as_deref(), versions);
                         answer.into_iter().collect()
@@ -242,11 +266,12 @@ fn shown(hello: &ClientHello) -> Vec<Vec<u8>> {
 ///
 /// What of it cannot be spoken.
 fn open_server(
-    server: u32,
+    way: Way,
     hello: &ClientHello,
     tickets: &FlowTickets,
     cx: &mut Cx,
-) -> Result<(), PassReason> {
+) -> Result<Option<(Name, Vec<Vec<u8>>)>, PassReason> {
+    let Way::Server(server) = way else { return Ok(None) };
     let offer = Offer::of(&hello.alpn, passing::versions(cx));
     let Offer { names, withheld } = offer.ok_or_else(|| unsupported("what is offered inside"))?;
     let no_name = || unsupported("TLS with such a server name");
@@ -254,14 +279,30 @@ fn open_server(
     let unsupported_by_us = |error: rustls::Error| unsupported(&error.to_string());
     let offered = cx.config.upstream_tls.config(Some(hello), tickets).map_err(unsupported_by_us)?;
     cx.upstream_tls = Some(Box::new(offered));
-    cx.secure(server, name, names, Some(hello)).map_err(unsupported_by_us)?;
+    let mut later = None;
+    if cx.lacks(server) {
+        cx.open_deferred(Use::Http(Spoken::tls(&name, &names, Some(hello))));
+        later = Some((name, names));
+    } else {
+        cx.secure(server, name, names, Some(hello)).map_err(unsupported_by_us)?;
+    }
     cx.event(Event::Altered { exchange: None, alteration: Alteration::TlsTerminated });
     if !withheld.is_empty() {
         let names = withheld.iter().map(|name| String::from_utf8_lossy(name).into_owned());
         let alteration = Alteration::AlpnWithheld(names.collect());
         cx.event(Event::Altered { exchange: None, alteration });
     }
-    Ok(())
+    Ok(later)
+}
+
+/// Returns whether the client is answered first, as it can be whose leaf says nothing of the server,
+/// and which speaks what every server does.
+fn goes_ahead(server: u32, hello: &ClientHello, cx: &Cx) -> bool {
+    cx.is_deferred(server)
+        && !cx.config.client_tls.copies_names
+        && !passing::is_closed(cx)
+        && passing::versions(cx).server == HttpChoice::Mirror
+        && hello.alpn.iter().any(|name| name == HTTP1)
 }
 
 fn unsupported(what: &str) -> PassReason {

@@ -8,6 +8,7 @@ use crate::alpn::HTTP2;
 use crate::asking::{Asked, Asking};
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
+use crate::deferred::Use;
 use crate::detect::{self, Sign};
 use crate::hooks::{Hello, HelloFate};
 use crate::http::{Http, Place, refuse};
@@ -18,7 +19,7 @@ use crate::stand_in::{self, Securing};
 use crate::timers::Timer;
 use crate::tls::hello::{self, ClientHello, HelloReader};
 use crate::translate::Translate;
-use crate::{Config, HttpChoice, http1, http2};
+use crate::{Config, HttpChoice, Target, http1, http2};
 
 /// Where a byte stream leads whose protocol is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +76,10 @@ impl Sniff {
         Self::new(Way::Proxy, false, true)
     }
 
-    /// A client that speaks to a server that is being opened.
-    pub(crate) fn tunnel(server: u32) -> Self {
-        Self::new(Way::Server(server), false, false)
+    /// A client that speaks to a server, which is opened, or will be once it is needed.
+    pub(crate) fn original(target: Target, cx: &mut Cx) -> Self {
+        let server = cx.open_original(target);
+        Self::new(Way::Server(server), false, cx.is_deferred(server))
     }
 
     /// What comes after a tunnel was opened, or inside TLS.
@@ -104,6 +106,7 @@ impl Sniff {
                 self.seen.extend_from_slice(&bytes);
                 self.decide(cx)
             }
+            Told::Eof(Peer::Client, _) if self.seen.is_empty() && self.defers(cx) => Next::Finish,
             Told::Eof(Peer::Client, _) if self.securing == Securing::UnderWay => {
                 self.ended = Some(told);
                 Next::Stay
@@ -125,6 +128,11 @@ impl Sniff {
             // The server speaks first, so the protocol is none of those that are known.
             Told::Data(Peer::Server(_), _) | Told::Eof(..) => self.give_up(Some(told), cx),
             Told::Expired(Timer::Sniff) if self.way == Way::Proxy => Next::Fail(no_first_request()),
+            Told::Expired(Timer::Sniff) if self.seen.is_empty() && self.defers(cx) => {
+                // It may be its server's turn to speak.
+                cx.open_deferred(Use::Unknown);
+                Next::Stay
+            }
             Told::Expired(Timer::Sniff) if self.asking.is_some() => {
                 self.late = true;
                 self.decide(cx)
@@ -182,6 +190,11 @@ impl Sniff {
             http1::Sniff::No if self.way == Way::Proxy => self.http(cx),
             http1::Sniff::No => self.give_up(None, cx),
         }
+    }
+
+    /// Returns whether its server was not asked for yet.
+    fn defers(&self, cx: &Cx) -> bool {
+        matches!(self.way, Way::Server(server) | Way::Front(server) if cx.is_deferred(server))
     }
 
     /// Returns how the flow ends if it is not HTTP, where a proxy on the way takes nothing else.

@@ -6,6 +6,7 @@ use sidestream_record::{Event, Failure};
 
 use crate::conn::Next;
 use crate::cx::Cx;
+use crate::deferred::{Spoken, Use};
 use crate::sniff::{Sniff, Way};
 use crate::timers::Timer;
 use crate::translate::Name;
@@ -42,10 +43,13 @@ impl Sniff {
                 return Some(Next::Fail(Failure::Tls { peer, reason: error.to_string() }));
             }
         };
-        let alpn = alpn.map(<[u8]>::to_vec).into_iter().collect();
-        if let Err(error) = cx.secure(server, Name { name, sent: true }, alpn, None) {
+        let alpn: Vec<_> = alpn.map(<[u8]>::to_vec).into_iter().collect();
+        let name = Name { name, sent: true };
+        let spoken = Spoken::tls(&name, &alpn, None);
+        if let Err(error) = cx.secure(server, name, alpn, None) {
             return Some(Next::Fail(Failure::Tls { peer, reason: error.to_string() }));
         }
+        cx.open_deferred(Use::Http(spoken));
         cx.timers.clear(Timer::Sniff);
         cx.timers.set(Timer::Handshake, cx.now + cx.config.timeouts.handshake);
         self.securing = Securing::UnderWay;

@@ -23,7 +23,7 @@ pub(crate) struct Flow {
     pub(crate) conn: Conn,
     pub(crate) info: Arc<FlowInfo>,
     pub(crate) shared: Arc<Shared>,
-    id: FlowId,
+    pub(crate) id: FlowId,
     /// What looks at its exchanges.
     pub(crate) hook: Option<Arc<dyn Hook>>,
     /// As it was when the flow began.

@@ -9,6 +9,7 @@ mod leaves;
 mod names;
 mod options;
 mod passing;
+mod pool;
 mod proxy;
 mod refusals;
 mod side;
@@ -26,7 +27,8 @@ pub use sidestream_proto::hooks::{
 };
 pub use sidestream_proto::tls::{ClientCerts, Versions};
 pub use sidestream_proto::{
-    HostPatterns, HostRules, HostsError, HttpChoice, HttpVersions, ProxyAuth, Reverse, Speaks,
+    Connections, HostPatterns, HostRules, HostsError, HttpChoice, HttpVersions, ProxyAuth, Reverse,
+    Speaks,
 };
 
 pub use certs::{CertificateError, OwnCerts, certified_key};

@@ -19,6 +19,7 @@ use crate::hooks::Hook;
 use crate::leaves::Leaves;
 use crate::names::Names;
 use crate::passing::Passing;
+use crate::pool::Pool;
 use crate::refusals::Refusals;
 use crate::stop::{Stop, Urgency};
 use crate::tcp::Tcp;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) leaves: Leaves,
     pub(crate) names: Names,
+    pub(crate) pool: Pool,
     pub(crate) refusals: Refusals,
     pub(crate) passing: RwLock<Passing>,
     pub(crate) hooked: RwLock<Option<Hooked>>,
@@ -87,6 +89,7 @@ impl Proxy {
             config: Arc::new(config),
             leaves: Leaves::new(authority),
             names: Names::default(),
+            pool: Pool::default(),
             refusals: Refusals::default(),
             passing: RwLock::default(),
             hooked: RwLock::default(),

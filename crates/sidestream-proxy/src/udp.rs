@@ -144,11 +144,13 @@ impl Udp {
                 }
                 Output::Wait(deadline) => return Some(deadline),
                 Output::Learn(message) => self.flow.shared.names.learn(&message),
-                // Datagrams have no connection to be ended, or spliced, and no exchanges for hooks.
+                // Datagrams have no connection to be ended, or spliced or left, and no exchanges for hooks.
                 Output::Abort(_)
                 | Output::Ask(_)
                 | Output::AskMessage(_)
+                | Output::Accept
                 | Output::Authenticate(_)
+                | Output::Keep { .. }
                 | Output::NeedLeaf(_)
                 | Output::Shutdown(_)
                 | Output::Splice { .. } => {}

@@ -344,6 +344,11 @@ pub enum Alteration {
     /// Application protocols were not offered to the server: they are not spoken, or the user wants
     /// others.
     AlpnWithheld(Vec<String>),
+    /// The connection with the server is one that another flow had left.
+    ConnectionShared {
+        /// The flow that left it.
+        with: FlowId,
+    },
     /// The client, which waited to be told to go on with its body, was told so before the server
     /// was asked: a hook wants to see it first.
     Continued,

@@ -8,8 +8,8 @@ use sidestream_capture::{Capture, Dial, Direct};
 use sidestream_explicit::socks::Credentials;
 use sidestream_flow::Ids;
 use sidestream_proxy::{
-    Hook, HostRules, HttpVersions, Passing, Proxy, ProxyAuth, Reverse, Stop, TlsError, TlsOptions,
-    UpstreamTrust,
+    Connections, Hook, HostRules, HttpVersions, Passing, Proxy, ProxyAuth, Reverse, Stop, TlsError,
+    TlsOptions, UpstreamTrust,
 };
 use sidestream_record::Sink;
 
@@ -30,6 +30,7 @@ impl Sidestream {
             tls: TlsOptions::default(),
             hosts: HostRules::default(),
             http: HttpVersions::default(),
+            connections: Connections::default(),
             proxy_auth: None,
             reverse: None,
             passing: Passing::default(),
@@ -67,6 +68,7 @@ pub struct Builder {
     tls: TlsOptions,
     hosts: HostRules,
     http: HttpVersions,
+    connections: Connections,
     proxy_auth: Option<Credentials>,
     reverse: Option<Reverse>,
     passing: Passing,
@@ -105,6 +107,13 @@ impl Builder {
     #[must_use]
     pub fn http(self, http: HttpVersions) -> Self {
         Self { http, ..self }
+    }
+
+    /// Says when servers are connected with, and for how many flows; by default as each flow
+    /// begins, and for that alone.
+    #[must_use]
+    pub fn connections(self, connections: Connections) -> Self {
+        Self { connections, ..self }
     }
 
     /// Says what clients have to give that use us as a proxy of HTTP; by default everybody is
@@ -156,6 +165,7 @@ impl Builder {
         let mut config = sidestream_proxy::config(&trust)?;
         config.hosts = hosts;
         config.http = http;
+        config.connections = self.connections;
         tls.apply(&mut config);
         config.reverse = self.reverse.map(Arc::new);
         config.proxy_auth = self.proxy_auth.map(|credentials| {

@@ -79,6 +79,7 @@ fn try_run(task: Task, settings: &Settings, style: Style) -> anyhow::Result<Resu
         tls,
         hosts: start::hosts(settings)?,
         http: settings.http,
+        connections: settings.connections,
         hook,
         sinks: outputs.sinks(),
         ids: outputs.ids(),

@@ -8,7 +8,7 @@ use sidestream::explicit::socks::{Credentials, ParseCredentialsError};
 use sidestream::upstream;
 
 use crate::rules;
-use crate::settings::{Bound, Http, Layer, OwnCert, SystemProxy, Udp};
+use crate::settings::{Bound, Http, Layer, OwnCert, Strategy, SystemProxy, Udp};
 
 /// What every command takes.
 #[derive(Clone, Debug, Default, Args)]
@@ -59,6 +59,11 @@ pub struct Traffic {
     #[arg(long, value_name = "ADDRESS")]
     pub connect_addr: Option<IpAddr>,
 
+    /// When servers are connected with: as the client connects, or when something is to be sent
+    /// there.
+    #[arg(long, value_name = "WHEN", value_enum)]
+    pub connection_strategy: Option<Strategy>,
+
     /// Do not verify servers' certificates.
     #[arg(long)]
     pub insecure: bool,
@@ -70,6 +75,10 @@ pub struct Traffic {
     /// Offer servers this version of HTTP alone; translated for clients.
     #[arg(long, value_name = "VERSION", value_enum)]
     pub server_http: Option<Http>,
+
+    /// Let connections with servers that one client has left serve others (HTTP/1).
+    #[arg(long)]
+    pub share_upstream: bool,
 
     /// Record everything to a session file.
     #[arg(long, value_name = "FILE")]
@@ -289,15 +298,18 @@ impl From<Traffic> for Layer {
         let Traffic { allow_hosts, ca, tls, client_http, ignore_hosts, rules, .. } = traffic;
         let Traffic { insecure, json, server_http, session, tcp_hosts, udp_hosts, .. } = traffic;
         let Traffic { connect_addr, upstream, upstream_auth, upstream_udp, .. } = traffic;
+        let Traffic { connection_strategy, share_upstream, .. } = traffic;
         Self {
             allow_hosts: list(allow_hosts),
             ca: list(ca),
             client_http,
             ignore_hosts: list(ignore_hosts),
             connect_addr,
+            connection_strategy,
             insecure: flag(insecure),
             json,
             server_http,
+            share_upstream: flag(share_upstream),
             session,
             tcp_hosts: list(tcp_hosts),
             udp_hosts: list(udp_hosts),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sidestream::flow::Ids;
 use sidestream::os::Command;
-use sidestream::proxy::{HostRules, HttpVersions, TlsOptions, UpstreamTrust};
+use sidestream::proxy::{Connections, HostRules, HttpVersions, TlsOptions, UpstreamTrust};
 use sidestream::record::{Exchange, Finished, Flow};
 
 use crate::feed::{Feed, Watcher};
@@ -63,6 +63,7 @@ impl Play {
             hosts: HostRules::default(),
             through: Through::of(&Settings::default(), &self.trust)?,
             http: HttpVersions::default(),
+            connections: Connections::default(),
             hook: None,
             sinks: vec![Arc::new(feed.sink())],
             ids: Ids::default(),

@@ -49,8 +49,13 @@ fn exchange_line(flow: &Flow, exchange: &Exchange, redact: &Redact) -> Line {
     };
     let since = |point| exchange.timing.since_start(point).map(micros);
     // What else was done to the flow as a whole is the same for all, and stands in its own line.
-    let is_proxied = |it: &&record::Alteration| matches!(it, record::Alteration::Proxied { .. });
-    let proxied = flow.alterations.iter().filter(is_proxied);
+    let is_of_way = |it: &&record::Alteration| {
+        matches!(
+            it,
+            record::Alteration::ConnectionShared { .. } | record::Alteration::Proxied { .. }
+        )
+    };
+    let of_way = flow.alterations.iter().filter(is_of_way);
     Line {
         exchange: Some(exchange.id.0),
         error: outcome(flow, exchange).map(error),
@@ -62,7 +67,7 @@ fn exchange_line(flow: &Flow, exchange: &Exchange, redact: &Redact) -> Line {
         },
         advice: exchange.advice.iter().map(advice).collect(),
         defects: exchange.defects.clone(),
-        alterations: proxied.chain(&exchange.alterations).map(alteration).collect(),
+        alterations: of_way.chain(&exchange.alterations).map(alteration).collect(),
         ..frame(kind, flow, content)
     }
 }
@@ -311,6 +316,7 @@ fn error(failure: &Failure) -> Error {
 fn alteration(alteration: &record::Alteration) -> Alteration {
     let what = match alteration {
         record::Alteration::AlpnWithheld(_) => "alpn_withheld",
+        record::Alteration::ConnectionShared { .. } => "connection_shared",
         record::Alteration::Continued => "continued",
         record::Alteration::Edited(_) => "edited",
         record::Alteration::FieldsRemoved(_) => "fields_removed",

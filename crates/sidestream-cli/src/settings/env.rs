@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use sidestream::explicit::socks::Credentials;
 
-use super::{Bound, Http, Layer, OwnCert, SystemProxy, Udp};
+use super::{Bound, Http, Layer, OwnCert, Strategy, SystemProxy, Udp};
 
 /// A variable that says nothing sensible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +59,9 @@ pub fn from_env(env: &dyn Fn(&str) -> Option<OsString>) -> Result<Layer, EnvErro
         map_remote: lines("MAP_REMOTE"),
         modify_body: lines("MODIFY_BODY"),
         modify_headers: lines("MODIFY_HEADERS"),
+        connection_strategy: var("CONNECTION_STRATEGY")
+            .map(|(name, value)| strategy(name, value))
+            .transpose()?,
         connect_addr: var("CONNECT_ADDR").map(|(name, value)| addr(name, value)).transpose()?,
         keep_host_header: yes_or_no("KEEP_HOST_HEADER")?,
         proxy_auth: var("PROXY_AUTH").map(|(name, value)| credentials(name, &value)).transpose()?,
@@ -71,6 +74,7 @@ pub fn from_env(env: &dyn Fn(&str) -> Option<OsString>) -> Result<Layer, EnvErro
         set_system_proxy: var("SET_SYSTEM_PROXY")
             .map(|(name, value)| system_proxy(name, value))
             .transpose()?,
+        share_upstream: yes_or_no("SHARE_UPSTREAM")?,
         show_secrets: yes_or_no("SHOW_SECRETS")?,
         spec_file: path("SPEC_FILE"),
         tcp_hosts: patterns("TCP_HOSTS"),
@@ -151,6 +155,11 @@ fn secret<T: FromStr>(name: String, value: &OsStr, expected: &'static str) -> Re
 fn addr(name: String, value: OsString) -> Result<IpAddr, EnvError> {
     let parsed = value.to_str().and_then(|text| text.parse().ok());
     parsed.ok_or(EnvError { name, value, expected: "use an IP address" })
+}
+
+fn strategy(name: String, value: OsString) -> Result<Strategy, EnvError> {
+    let parsed = value.to_str().and_then(|text| text.parse().ok());
+    parsed.ok_or(EnvError { name, value, expected: "use eager or lazy" })
 }
 
 fn udp(name: String, value: OsString) -> Result<Udp, EnvError> {

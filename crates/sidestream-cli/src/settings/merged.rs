@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use sidestream::explicit::socks::Credentials;
-use sidestream::proxy::{HostPatterns, HttpVersions};
+use sidestream::proxy::{Connections, HostPatterns, HttpVersions};
 use sidestream::upstream;
 
-use super::{Layer, SystemProxy, Tls};
+use super::{Layer, Strategy, SystemProxy, Tls};
 use crate::print::Detail;
 use crate::redact::Redact;
 use crate::rules::RuleTexts;
@@ -25,6 +25,8 @@ pub struct Settings {
     pub hosts: HostPatterns,
     /// The address that connections to servers leave from.
     pub connect_addr: Option<IpAddr>,
+    /// When servers are connected with, and for how many clients.
+    pub connections: Connections,
     /// Which version of HTTP each side speaks.
     pub http: HttpVersions,
     /// Whether servers' certificates are not verified.
@@ -107,6 +109,10 @@ impl From<Layer> for Settings {
                 udp: layer.udp_hosts.unwrap_or_default(),
             },
             connect_addr: layer.connect_addr,
+            connections: Connections {
+                lazy: layer.connection_strategy == Some(Strategy::Lazy),
+                shared: layer.share_upstream.unwrap_or_default(),
+            },
             http,
             insecure: layer.insecure.unwrap_or_default(),
             json: layer.json,

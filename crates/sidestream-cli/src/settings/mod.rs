@@ -4,6 +4,7 @@ mod env;
 mod file;
 mod http;
 mod merged;
+mod strategy;
 mod system_proxy;
 mod tls;
 mod udp;
@@ -21,6 +22,7 @@ pub use env::{EnvError, from_env};
 pub use file::{FileError, default_path, read};
 pub use http::{Http, ParseHttpError};
 pub use merged::Settings;
+pub use strategy::{ParseStrategyError, Strategy};
 pub use system_proxy::{ParseSystemProxyError, SystemProxy};
 pub use tls::{Bound, OwnCert, ParseBoundError, ParseOwnCertError, Tls};
 pub use udp::{ParseUdpError, Udp};
@@ -58,6 +60,9 @@ pub struct Layer {
     pub ignore_hosts: Option<Vec<String>>,
     /// The address that connections to servers leave from.
     pub connect_addr: Option<IpAddr>,
+    /// When servers are connected with.
+    #[serde(deserialize_with = "parsed")]
+    pub connection_strategy: Option<Strategy>,
     /// Whether servers' certificates are not verified.
     pub insecure: Option<bool>,
     /// Where JSON lines go.
@@ -90,6 +95,8 @@ pub struct Layer {
     /// Who is told that mode regular is the system's proxy.
     #[serde(deserialize_with = "system_proxy::deserialize")]
     pub set_system_proxy: Option<Vec<SystemProxy>>,
+    /// Whether connections with servers that one client has left serve others.
+    pub share_upstream: Option<bool>,
     /// Whether secrets are shown on the screen.
     pub show_secrets: Option<bool>,
     /// The file that holds the spec of mode local.
@@ -150,6 +157,7 @@ impl Layer {
             modify_body: self.modify_body.or(lower.modify_body),
             modify_headers: self.modify_headers.or(lower.modify_headers),
             connect_addr: self.connect_addr.or(lower.connect_addr),
+            connection_strategy: self.connection_strategy.or(lower.connection_strategy),
             keep_host_header: self.keep_host_header.or(lower.keep_host_header),
             proxy_auth: self.proxy_auth.or(lower.proxy_auth),
             quiet: self.quiet.or(lower.quiet),
@@ -159,6 +167,7 @@ impl Layer {
             server_http: self.server_http.or(lower.server_http),
             session: self.session.or(lower.session),
             set_system_proxy: self.set_system_proxy.or(lower.set_system_proxy),
+            share_upstream: self.share_upstream.or(lower.share_upstream),
             show_secrets: self.show_secrets.or(lower.show_secrets),
             spec_file: self.spec_file.or(lower.spec_file),
             tcp_hosts: self.tcp_hosts.or(lower.tcp_hosts),

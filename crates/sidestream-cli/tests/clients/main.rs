@@ -5,6 +5,7 @@
 mod certificates;
 mod chromium;
 mod conformance;
+mod connections;
 mod curl;
 mod detect;
 mod ends;

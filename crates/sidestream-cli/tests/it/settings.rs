@@ -6,7 +6,9 @@ use std::fs;
 use insta::assert_snapshot;
 use sidestream::record::TlsVersion;
 use sidestream_cli::print::Detail;
-use sidestream_cli::settings::{self, Bound, Http, Layer, OwnCert, Settings, SystemProxy, Udp};
+use sidestream_cli::settings::{
+    self, Bound, Http, Layer, OwnCert, Settings, Strategy, SystemProxy, Udp,
+};
 
 fn env<'a>(vars: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> + 'a {
     move |name| vars.iter().find(|(var, _)| *var == name).map(|(_, value)| value.into())
@@ -26,6 +28,7 @@ fn the_environment_says_what_options_say() {
         ("SIDESTREAM_CLIENT_HTTP", "2"),
         ("SIDESTREAM_CONFDIR", "/conf"),
         ("SIDESTREAM_CONNECT_ADDR", "192.0.2.1"),
+        ("SIDESTREAM_CONNECTION_STRATEGY", "lazy"),
         ("SIDESTREAM_INSECURE", "1"),
         ("SIDESTREAM_JSON", "out.json"),
         ("SIDESTREAM_MAP_LOCAL", "|a|b"),
@@ -42,6 +45,7 @@ fn the_environment_says_what_options_say() {
         ("SIDESTREAM_SESSION", ""),
         ("SIDESTREAM_IGNORE_HOSTS", r"a\.test:443 ^192\.0\.2\."),
         ("SIDESTREAM_SET_SYSTEM_PROXY", "gnome, environment"),
+        ("SIDESTREAM_SHARE_UPSTREAM", "1"),
         ("SIDESTREAM_SHOW_SECRETS", "true"),
         ("SIDESTREAM_SPEC_FILE", "spec"),
         ("SSLKEYLOGFILE", "keys"),
@@ -77,6 +81,7 @@ fn the_environment_says_what_options_say() {
         modify_body: Some(vec!["/e/f".into()]),
         modify_headers: Some(vec!["/g/h".into()]),
         connect_addr: Some([192, 0, 2, 1].into()),
+        connection_strategy: Some(Strategy::Lazy),
         keep_host_header: Some(true),
         proxy_auth: Some("me:secret".parse().unwrap()),
         quiet: Some(false),
@@ -86,6 +91,7 @@ fn the_environment_says_what_options_say() {
         server_http: Some(Http::Mirror),
         session: None,
         set_system_proxy: Some(vec![SystemProxy::Gnome, SystemProxy::Environment]),
+        share_upstream: Some(true),
         show_secrets: Some(true),
         spec_file: Some("spec".into()),
         tcp_hosts: None,
@@ -132,6 +138,11 @@ fn a_variable_without_sense_is_named() {
         "SIDESTREAM_TLS_VERSION_SERVER_MIN",
         "TLS1_1",
         "SIDESTREAM_TLS_VERSION_SERVER_MIN is \"TLS1_1\", use TLS1_2 or TLS1_3",
+    );
+    check_env_error(
+        "SIDESTREAM_CONNECTION_STRATEGY",
+        "late",
+        "SIDESTREAM_CONNECTION_STRATEGY is \"late\", use eager or lazy",
     );
     check_env_error("SIDESTREAM_VERBOSE", "3", "SIDESTREAM_VERBOSE is \"3\", use 0, 1 or 2");
 }
@@ -185,7 +196,7 @@ fn an_unknown_key_is_an_error_with_its_place() {
       |
     2 | colour = true
       | ^^^^^^
-    unknown field `colour`, expected one of `add-upstream-certs-to-client-chain`, `allow-hosts`, `block-list`, `ca`, `ca-trusted`, `certs`, `ciphers-client`, `ciphers-server`, `client-certs`, `client-http`, `confdir`, `ignore-hosts`, `connect-addr`, `insecure`, `json`, `map-local`, `map-remote`, `modify-body`, `modify-headers`, `keep-host-header`, `proxy-auth`, `quiet`, `redact`, `request-client-cert`, `reset-existing`, `server-http`, `session`, `set-system-proxy`, `show-secrets`, `spec-file`, `tcp-hosts`, `udp-hosts`, `ssl-key-log-file`, `tls-version-client-max`, `tls-version-client-min`, `tls-version-server-max`, `tls-version-server-min`, `upstream`, `upstream-auth`, `upstream-cert`, `upstream-udp`, `verbose`, `wireguard-endpoint`
+    unknown field `colour`, expected one of `add-upstream-certs-to-client-chain`, `allow-hosts`, `block-list`, `ca`, `ca-trusted`, `certs`, `ciphers-client`, `ciphers-server`, `client-certs`, `client-http`, `confdir`, `ignore-hosts`, `connect-addr`, `connection-strategy`, `insecure`, `json`, `map-local`, `map-remote`, `modify-body`, `modify-headers`, `keep-host-header`, `proxy-auth`, `quiet`, `redact`, `request-client-cert`, `reset-existing`, `server-http`, `session`, `set-system-proxy`, `share-upstream`, `show-secrets`, `spec-file`, `tcp-hosts`, `udp-hosts`, `ssl-key-log-file`, `tls-version-client-max`, `tls-version-client-min`, `tls-version-server-max`, `tls-version-server-min`, `upstream`, `upstream-auth`, `upstream-cert`, `upstream-udp`, `verbose`, `wireguard-endpoint`
     ");
 }
 

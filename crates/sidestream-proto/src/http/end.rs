@@ -75,29 +75,30 @@ impl Http {
 
     pub(super) fn reset(&mut self, peer: Peer, cx: &mut Cx) -> Next {
         match peer {
-            Peer::Server(server) if self.is_route(server) => {
-                self.unreachable(server, Failure::Reset(peer), cx)
+            Peer::Server(server) => self.unreachable(server, Failure::Reset(peer), cx),
+            Peer::Client => {
+                self.leave_servers(cx);
+                Next::Fail(Failure::Reset(peer))
             }
-            _ => Next::Fail(Failure::Reset(peer)),
         }
     }
 
     pub(super) fn tls_failed(&mut self, peer: Peer, reason: String, cx: &mut Cx) -> Next {
         let failure = Failure::Tls { peer, reason };
         match peer {
-            Peer::Server(server) if self.is_route(server) => self.unreachable(server, failure, cx),
-            _ => Next::Fail(failure),
+            Peer::Server(server) => self.unreachable(server, failure, cx),
+            Peer::Client => Next::Fail(failure),
         }
     }
 
     /// A server that a request named cannot be reached, or has gone.
     pub(super) fn unreachable(&mut self, server: u32, failure: Failure, cx: &mut Cx) -> Next {
-        if !self.is_route(server) {
+        let waits = matches!(self.reading, Reading::Opening(_, opening) if opening == server);
+        if !self.is_route(server) && !waits && !self.is_repeated(server) {
             return Next::Fail(failure);
         }
         self.routes.retain(|route| route.server != server);
         cx.forget(Peer::Server(server));
-        let waits = matches!(self.reading, Reading::Opening(_, opening) if opening == server);
         match self.flights.front().filter(|flight| flight.server == server) {
             Some(flight) if flight.answering => Next::Fail(failure),
             Some(_) => self.bad_gateway(failure, cx),

@@ -40,6 +40,10 @@ pub(crate) struct Flight {
     pub(crate) seen: Option<Arc<Asked>>,
     /// The response that a hook gives, as it goes to the client in its turn.
     pub(crate) answer: Option<Bytes>,
+    /// The request as it went to a connection that another flow had left, if it may go once more.
+    pub(crate) again: Option<Bytes>,
+    /// It was sent twice.
+    pub(crate) repeated: bool,
 }
 
 impl Flight {
@@ -60,6 +64,8 @@ impl Flight {
             interim: Interim::default(),
             seen: None,
             answer: None,
+            again: None,
+            repeated: false,
         }
     }
 

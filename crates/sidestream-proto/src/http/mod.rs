@@ -5,6 +5,7 @@ mod end;
 mod flight;
 mod forward;
 mod hooked;
+mod keep;
 mod requests;
 mod responses;
 mod route;
@@ -65,6 +66,8 @@ pub(crate) struct Http {
     routes: Vec<Route>,
     /// Servers that ended while something of them was held, and whether they said so themselves.
     late_ends: Vec<(u32, bool)>,
+    /// Nobody else is to go on with the connections.
+    exclusive: bool,
     stopping: bool,
 }
 
@@ -117,6 +120,7 @@ impl Http {
             answering: Answering::head(cx),
             routes: Vec::new(),
             late_ends: Vec::new(),
+            exclusive: false,
             stopping: false,
         }
     }
@@ -153,12 +157,17 @@ impl Http {
     fn take(&mut self, told: Told, cx: &mut Cx) -> Next {
         match told {
             Told::Data(Peer::Client, bytes) => gather(&mut self.client, bytes),
-            Told::Data(Peer::Server(server), bytes) => {
+            Told::Data(peer @ Peer::Server(server), bytes) => {
+                if let Some(leg) = cx.leg(peer) {
+                    leg.reused = false;
+                }
                 if self.answers(server) {
                     gather(&mut self.server, bytes);
                 }
             }
             Told::Eof(Peer::Client, clean) => self.client_ended = Some(clean),
+            Told::Eof(Peer::Server(server), _) | Told::Reset(Peer::Server(server))
+                if self.repeat(server, cx) => {}
             Told::Eof(Peer::Server(server), clean) => {
                 // What came before the end is read first.
                 let next = self.advance(cx);
@@ -282,6 +291,7 @@ impl Http {
     fn settle(&mut self, cx: &mut Cx) -> Step {
         while let Some(flight) = self.flights.pop_front_if(|flight| flight.is_over()) {
             let Flight { id: exchange, server, failure, persists, .. } = flight;
+            self.exclusive |= !persists || failure.is_some();
             cx.event(Event::ExchangeEnded { exchange, failure });
             if !persists && self.is_route(server) {
                 return Step::Leave(self.finish(true, cx));
@@ -297,6 +307,9 @@ impl Http {
             cx.shutdown(Peer::Server(server), clean);
         }
         for route in &self.routes {
+            if self.is_unused() && cx.keep(route.server) {
+                continue;
+            }
             cx.shutdown(Peer::Server(route.server), clean);
         }
         Next::Finish

@@ -216,6 +216,9 @@ impl Http {
                 self.reading = Reading::Queued(Box::new(ready));
                 return Step::Idle;
             }
+            if cx.lacks(server) {
+                return self.await_server(ready, server, cx);
+            }
             if cx.forwards(server).is_some() {
                 return self.send_forwarded(ready, server, cx);
             }
@@ -287,8 +290,11 @@ impl Http {
         cx: &mut Cx,
     ) -> Step {
         let Ready { id, parsed, framing, seen, body, .. } = ready;
+        self.note_request(&parsed.head, cx);
+        let again = self.may_repeat(&parsed.head, framing, server, cx).then(|| wire.clone());
         cx.send(Peer::Server(server), wire);
         let mut flight = Flight::new(id, server, parsed.head.method.clone());
+        flight.again = again;
         flight.persists = server < route::MAX_SERVERS - 1;
         flight.seen = seen;
         flight.leaves_http =
@@ -373,9 +379,13 @@ impl Http {
         match self.place {
             Place::Server { server, .. } => {
                 if !self.client.is_empty() {
+                    self.exclusive = true;
                     let (from, what) = (Peer::Client, "half a request".into());
                     cx.event(Event::Defect { exchange: None, from, what });
                     cx.send(Peer::Server(server), self.client.split().freeze());
+                }
+                if let Some(step) = self.leave_server(server, clean, cx) {
+                    return step;
                 }
                 cx.shutdown(Peer::Server(server), clean);
                 Step::Moved

@@ -10,7 +10,7 @@ use crate::cx::Cx;
 use crate::hooks::Gathered;
 use crate::http::flight::Flight;
 use crate::http::requests::Reading;
-use crate::http::{Http, MAX_HEADS, Place, Step, answer};
+use crate::http::{Http, MAX_HEADS, Place, Step, answer, keep};
 use crate::http1::{self, BodyReader, Framing, HeadReader, Parsed, Piece};
 use crate::multiplexed::Multiplexed;
 use crate::raw::Raw;
@@ -173,6 +173,7 @@ impl Http {
             }
         };
         flight.answering = true;
+        self.exclusive |= keep::binds(&parsed.head.fields, keep::CHALLENGES, cx);
         flight.persists &= framing != Framing::UntilClose
             && http1::persists(parsed.head.version, &parsed.head.fields);
         cx.send(Peer::Client, parsed.raw);

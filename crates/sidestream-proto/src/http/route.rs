@@ -126,8 +126,9 @@ impl Http {
         }
         let by_us = self.place == Place::Proxy;
         // What a rule sends elsewhere is not in the form that a proxy takes.
-        let target = if secure || tunnel || !by_us { Target::Name } else { Target::Http };
-        let server = cx.open(target(host.clone(), port));
+        let is_plain = !secure && !tunnel;
+        let target = if is_plain && by_us { Target::Http } else { Target::Name };
+        let server = self.open_shared(target(host.clone(), port), tunnel, secure, &host, cx);
         if by_us && host.parse::<std::net::IpAddr>().is_err() {
             cx.name(host.clone());
         }
@@ -137,6 +138,10 @@ impl Http {
 
     /// A server that a request named is there.
     pub(super) fn opened(&mut self, server: u32, cx: &mut Cx) -> Next {
+        if cx.leg(Peer::Server(server)).is_some_and(|leg| !leg.is_plain()) {
+            // It was left by another flow, with TLS as it is wanted here.
+            return self.routed(server, cx);
+        }
         let route = self.routes.iter().find(|route| route.server == server);
         let Some(route) = route.filter(|route| route.secure) else {
             return self.routed(server, cx);
@@ -163,6 +168,12 @@ impl Http {
                 return Next::Stay;
             }
         };
+        if !self.is_route(server) {
+            return match self.dispatch(ready, cx) {
+                Step::Leave(next) => next,
+                Step::Idle | Step::Moved => self.advance(cx),
+            };
+        }
         let peer = Peer::Server(server);
         if let Some(session) = cx.leg(peer).and_then(|leg| leg.top_mut()) {
             let tls = session.facts(peer, None, None);

@@ -158,6 +158,13 @@ impl Session {
         mem::take(&mut self.waiting.outgoing).into()
     }
 
+    /// Returns whether it is not established, or anything waits in it.
+    pub(crate) fn is_busy(&self) -> bool {
+        let Waiting { incoming, outgoing, plain, close } = &self.waiting;
+        let waits = !incoming.is_empty() || !outgoing.is_empty() || !plain.is_empty() || *close;
+        waits || !self.established || self.closed || self.failed
+    }
+
     fn state(&self) -> &CommonState {
         match &self.conn {
             Conn::Client(conn) => conn,

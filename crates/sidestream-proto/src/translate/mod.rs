@@ -99,6 +99,14 @@ pub(crate) struct Name {
     pub(crate) sent: bool,
 }
 
+impl Name {
+    /// Reads a host, as a name or an address; it is sent to the server.
+    pub(crate) fn of(host: &str) -> Option<Self> {
+        let name = ServerName::try_from(host.to_owned()).ok()?;
+        Some(Self { name, sent: true })
+    }
+}
+
 /// Says of a peer what it sent that it must not.
 pub(crate) fn failure(peer: Peer, fault: Malformed) -> Failure {
     if fault.code == ErrorCode::ENHANCE_YOUR_CALM {

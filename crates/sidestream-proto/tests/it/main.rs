@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a play begins at some instant")]
 
 mod ca;
+mod connections;
 mod detect;
 mod dns;
 mod endpoint;

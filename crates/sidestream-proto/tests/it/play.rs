@@ -9,7 +9,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use sidestream_flow::{ExchangeId, FlowKey, Ids, MessageId, Peer, Transport};
 use sidestream_proto::hooks::{ConnectFate, MessageQuestion, MessageVerdict, Question, Verdict};
 use sidestream_proto::tls::Downstream;
-use sidestream_proto::{Config, Conn, Event, Input, Output, PassRules, Start};
+use sidestream_proto::{Config, Conn, Event, Input, Output, PassRules, Share, Start};
 use sidestream_record::{DialFailure, Point, WebSocketMessage, wording};
 
 pub(crate) use crate::ca::Ca;
@@ -263,6 +263,8 @@ impl fmt::Display for Shown<'_, Input> {
                 write!(f, "spliced {from_client} up, {from_server} down, {end:?}")
             }
             Input::Reset(peer) => write!(f, "reset {peer}"),
+            Input::Reused { server, by, .. } => write!(f, "reused {server} of flow {}", by.0),
+            Input::Spare { server } => write!(f, "spare {server}"),
             Input::Stop => f.write_str("stop"),
             Input::Timeout => f.write_str("timeout"),
             Input::MessageVerdict(message, verdict) => {
@@ -280,6 +282,7 @@ impl fmt::Display for Shown<'_, Input> {
 impl fmt::Display for Shown<'_, Output> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            Output::Accept => f.write_str("accept"),
             Output::Abort(peer) => write!(f, "abort {peer}"),
             Output::Authenticate(login) => write!(f, "authenticate {}", login.exchange),
             Output::Ask(question) => write!(f, "ask {}", question.exchange),
@@ -291,7 +294,16 @@ impl fmt::Display for Shown<'_, Output> {
                 let like = if request.like.is_some() { " like the server's" } else { "" };
                 write!(f, "need leaf {}{like}", request.host)
             }
-            Output::Open { server, target } => write!(f, "open {server} {target}"),
+            Output::Keep { server, kept } => write!(f, "keep {server} {}", kept.target),
+            Output::Open { server, target, share: Share::No } => {
+                write!(f, "open {server} {target}")
+            }
+            Output::Open { server, target, share: Share::Later } => {
+                write!(f, "open {server} {target}, or say what is spare")
+            }
+            Output::Open { server, target, share: Share::Now(_) } => {
+                write!(f, "open {server} {target}, or reuse")
+            }
             Output::Send(peer, bytes) => write!(f, "send {peer} {}", quoted(bytes)),
             Output::Shutdown(peer) => write!(f, "shutdown {peer}"),
             Output::Splice { server } => write!(f, "splice {server}"),

@@ -1,6 +1,7 @@
 //! The task of a TCP flow: the machine, and the connections that it speaks through.
 
 mod poll;
+mod sharing;
 
 use std::future::poll_fn;
 use std::io;
@@ -15,7 +16,7 @@ use rustls::sign::CertifiedKey;
 use sidestream_capture::{BoxFuture, Destination, Dialed, Pending, Stream};
 use sidestream_flow::Peer;
 use sidestream_proto::hooks::{MessageQuestion, MessageVerdict, Question, Verdict};
-use sidestream_proto::{Input, LeafRequest, Login, Output, Target};
+use sidestream_proto::{Input, LeafRequest, Login, Output, Share, Target};
 use sidestream_record::DialFailure;
 use tokio::task::spawn_blocking;
 use tokio::time::{Sleep, sleep, timeout};
@@ -145,6 +146,7 @@ impl Tcp {
             let output = self.flow.conn.poll_output();
             match output {
                 Output::Abort(peer) => self.abort(peer),
+                Output::Accept => self.accept(),
                 Output::Ask(question) => self.ask(*question),
                 Output::AskMessage(question) => self.ask_about_message(*question),
                 Output::Authenticate(login) => self.authenticate(login),
@@ -152,7 +154,8 @@ impl Tcp {
                 Output::Event(event) => self.flow.record(event),
                 Output::Learn(message) => self.flow.shared.names.learn(&message),
                 Output::NeedLeaf(request) => self.make_leaf(request),
-                Output::Open { server, target } => self.open(server, target),
+                Output::Keep { server, kept } => self.keep(server, kept),
+                Output::Open { server, target, share } => self.open(server, target, &share),
                 Output::Send(peer, bytes) => {
                     if let Some(side) = self.side(peer) {
                         side.push(bytes);
@@ -182,7 +185,10 @@ impl Tcp {
         }
     }
 
-    fn open(&mut self, server: u32, target: Target) {
+    fn open(&mut self, server: u32, target: Target, share: &Share) {
+        if let Some(spare) = self.spare(server, &target, share) {
+            return self.flow.conn.handle_input(spare, clock::now());
+        }
         let is_http = matches!(target, Target::Http(..));
         let target = self.flow.target(target);
         let (dial, info) = (Arc::clone(&self.flow.shared.dial), Arc::clone(&self.flow.info));
@@ -192,8 +198,15 @@ impl Tcp {
             }
             dial.dial(&info, &target).await
         });
-        debug_assert_eq!(self.servers.len(), server as usize, "servers are opened in order");
-        self.servers.push(Server::Dialing(dialing));
+        self.put(server, Server::Dialing(dialing));
+    }
+
+    fn put(&mut self, number: u32, server: Server) {
+        let number = number as usize;
+        if self.servers.len() <= number {
+            self.servers.resize_with(number + 1, || Server::Gone);
+        }
+        self.servers[number] = server;
     }
 
     /// Answers at once where the leaf is soon made, else without keeping other flows waiting.

@@ -174,7 +174,9 @@ impl Tcp {
     fn poll_read_servers(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
         let waiting = match &self.client {
             Client::Open(side) => side.queued(),
-            Client::Pending(_) | Client::Accepting(..) | Client::Gone => 0,
+            // What it is to be sent would be lost.
+            Client::Accepting(..) => return Poll::Pending,
+            Client::Pending(_) | Client::Gone => 0,
         };
         if waiting >= HIGH_WATER {
             return Poll::Pending;

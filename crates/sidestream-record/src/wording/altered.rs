@@ -9,6 +9,9 @@ pub fn alteration(alteration: &Alteration) -> String {
         Alteration::AlpnWithheld(names) => {
             format!("not offered to the server: {}", names.join(", "))
         }
+        Alteration::ConnectionShared { with } => {
+            format!("the connection with the server is one that flow {} had left", with.0)
+        }
         Alteration::Continued => "the client was told to go on with the body by us".into(),
         Alteration::Edited(edit) => edited(edit),
         Alteration::FieldsRemoved(names) => format!("fields removed: {}", names.join(", ")),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
-use sidestream_flow::{ExchangeId, MessageId, Process};
+use sidestream_flow::{ExchangeId, FlowId, MessageId, Process};
 use sidestream_record::{
     Alteration, Closed, DnsMessage, Event, Failure, Opened, Part, Point, Protocol,
 };
@@ -81,7 +81,8 @@ struct WireDefect {
 }
 
 /// An alteration; `kind` is 1 ALPN withheld, 2 fields removed, 3 TLS terminated, 4 target form,
-/// 5 translated, 16 edited, 17 frames remade, 18 continued, 19 hooks bypassed.
+/// 5 translated, 16 edited, 17 frames remade, 18 continued, 19 hooks bypassed,
+/// 20 proxied, 21 field set, 22 connection shared.
 #[derive(Clone, PartialEq, prost::Message)]
 struct WireAltered {
     #[prost(uint32, tag = "1")]
@@ -95,6 +96,8 @@ struct WireAltered {
     /// Versions of HTTP, the client's and the server's.
     #[prost(uint32, repeated, tag = "5")]
     versions: Vec<u32>,
+    #[prost(uint64, tag = "6")]
+    flow: u64,
     #[prost(message, optional, boxed, tag = "16")]
     edit: Option<Box<WireEdit>>,
 }
@@ -358,6 +361,9 @@ fn altered_to(alteration: &Alteration) -> WireAltered {
         Alteration::Proxied { proxy } => {
             WireAltered { kind: 20, names: vec![proxy.clone()], ..WireAltered::default() }
         }
+        Alteration::ConnectionShared { with } => {
+            WireAltered { kind: 22, flow: with.0, ..WireAltered::default() }
+        }
         Alteration::FieldSet { name, from, to } => {
             // A second name says that there was a value before, be it an empty one.
             let had = from.as_ref().map(|_| String::new());
@@ -392,6 +398,7 @@ fn altered_from(altered: WireAltered) -> Result<Alteration, DecodeError> {
             let proxy = altered.names.into_iter().next().ok_or(DecodeError::Unknown)?;
             Ok(Alteration::Proxied { proxy })
         }
+        22 => Ok(Alteration::ConnectionShared { with: FlowId(altered.flow) }),
         21 => {
             let mut names = altered.names.into_iter();
             let name = names.next().ok_or(DecodeError::Unknown)?;

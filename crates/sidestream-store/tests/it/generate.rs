@@ -271,6 +271,7 @@ fn alteration() -> impl Strategy<Value = Alteration> {
             to
         }),
         (version(), version()).prop_map(|(from, to)| Alteration::Translated { from, to }),
+        any::<u64>().prop_map(|with| Alteration::ConnectionShared { with: FlowId(with) }),
         Just(Alteration::Continued),
         Just(Alteration::FramesRemade),
         Just(Alteration::HooksBypassed),

@@ -88,6 +88,7 @@ pub(super) fn serve(
         hosts: start::hosts(settings)?,
         through,
         http: settings.http,
+        connections: settings.connections,
         hook,
         sinks: outputs.sinks(),
         ids: outputs.ids(),
