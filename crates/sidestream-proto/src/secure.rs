@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
-use rustls::{AlertDescription, CertificateError, InvalidMessage};
+use rustls::{AlertDescription, CertificateError};
 use sidestream_flow::Peer;
 use sidestream_record::{Alteration, Event, Failure, PassReason};
 
@@ -19,6 +19,7 @@ use crate::passing::{self, Shown};
 use crate::raw::Raw;
 use crate::sniff::{Sniff, Way};
 use crate::timers::Timer;
+use crate::tls::explain::explain;
 use crate::tls::hello::ClientHello;
 use crate::tls::ja4::{self, ja4};
 use crate::tls::offer::unspoken;
@@ -29,6 +30,9 @@ use crate::{HttpChoice, LeafRequest, Output};
 
 /// What may wait while the handshakes go on.
 const MAX_WAITING: usize = 64 * 1024;
+
+/// What a server is offered once it is there: the name by which it is judged, and protocols.
+type Later = (Name, Vec<Vec<u8>>);
 
 pub(crate) struct Secure {
     way: Way,
@@ -46,7 +50,7 @@ pub(crate) struct Secure {
     waiting: usize,
     client_begun: bool,
     /// What the server is offered once it is there.
-    offer: Option<(Name, Vec<Vec<u8>>)>,
+    offer: Option<Later>,
     /// The client is answered before the server is asked.
     ahead: bool,
 }
@@ -270,7 +274,7 @@ fn open_server(
     hello: &ClientHello,
     tickets: &FlowTickets,
     cx: &mut Cx,
-) -> Result<Option<(Name, Vec<Vec<u8>>)>, PassReason> {
+) -> Result<Option<Later>, PassReason> {
     let Way::Server(server) = way else { return Ok(None) };
     let offer = Offer::of(&hello.alpn, passing::versions(cx));
     let Offer { names, withheld } = offer.ok_or_else(|| unsupported("what is offered inside"))?;
@@ -373,38 +377,4 @@ fn alert_client(alert: AlertDescription, cx: &mut Cx) {
     let record = [21, 3, 3, 0, 2, 2, u8::from(alert)];
     cx.send(Peer::Client, Bytes::copy_from_slice(&record));
     cx.shutdown(Peer::Client, false);
-}
-
-/// Says what is wrong with a server's certificate, and what the user can do.
-pub(crate) fn explain(error: &rustls::Error) -> String {
-    use CertificateError as Bad;
-    let bad = match error {
-        rustls::Error::InvalidCertificate(bad) => bad,
-        rustls::Error::InvalidMessage(
-            InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge,
-        ) => {
-            return "its certificates take more than the 64 KiB that are read".into();
-        }
-        error => return error.to_string(),
-    };
-    if let Some(fault) = CertificateFault::of(bad) {
-        return fault.to_string();
-    }
-    match bad {
-        Bad::Expired | Bad::ExpiredContext { .. } => "its certificate has expired".into(),
-        Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
-            "its certificate is not valid yet".into()
-        }
-        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
-            "its certificate is for another name".into()
-        }
-        Bad::UnknownIssuer => {
-            "its certificate is from an unknown issuer (trust it with --ca FILE)".into()
-        }
-        // The library has no name of its own for it.
-        bad if format!("{bad:?}").contains("CaUsedAsEndEntity") => {
-            "its certificate is an authority's own (trust this very one with --ca FILE)".into()
-        }
-        bad => format!("its certificate is not valid: {bad}"),
-    }
 }

@@ -14,9 +14,10 @@ use crate::hooks::{Hello, HelloFate};
 use crate::http::{Http, Place, refuse};
 use crate::passing;
 use crate::raw::Raw;
-use crate::secure::{self, Secure};
+use crate::secure::Secure;
 use crate::stand_in::{self, Securing};
 use crate::timers::Timer;
+use crate::tls::explain::explain;
 use crate::tls::hello::{self, ClientHello, HelloReader};
 use crate::translate::Translate;
 use crate::{Config, HttpChoice, Target, http1, http2};
@@ -141,7 +142,7 @@ impl Sniff {
             Told::OpenFailed(_, failure) => Next::Fail(Failure::Dial(failure)),
             Told::Reset(peer) => Next::Fail(Failure::Reset(peer)),
             Told::TlsFailed(peer, error) => {
-                let failure = Failure::Tls { peer, reason: secure::explain(&error) };
+                let failure = Failure::Tls { peer, reason: explain(&error) };
                 if self.securing == Securing::UnderWay
                     && http1::looks_like_request(&self.seen) == http1::Sniff::Yes
                 {

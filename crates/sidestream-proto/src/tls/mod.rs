@@ -2,6 +2,7 @@
 
 mod client_auth;
 mod downstream;
+pub(crate) mod explain;
 mod fault;
 pub mod hello;
 pub mod ja4;
