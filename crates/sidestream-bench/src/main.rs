@@ -20,7 +20,7 @@ Usage: sidestream-bench compare --sidestream PROGRAM [UNIT…] [OPTIONS]
   --quick         little of everything, within a minute
   --rounds N      how often everything is measured in turn (5; quick 3)
   --setup NAME    only beside this (repeatable): relay, bare, nginx, hudsucker, run, unrecorded,
-                  rules, regular, local, passed, beside, tun, tun-1500
+                  rules, shared, regular, local, passed, beside, tun, tun-1500
   --hudsucker PROGRAM  hudsucker as a program, for the setup of that name
   --json FILE     the figures for machines
 

@@ -116,7 +116,7 @@ mod tests {
     fn says_what_there_is() {
         let error = |words| parse(words).unwrap_err().to_string();
         insta::assert_snapshot!(error("http3"), @r#"no unit "http3"; there are http1, http2, connection, connection-hybrid, first-seen, first-seen-hybrid, download, upload, raw, raw-up, raw-connection, idle, open, open-half, latency, connect, connect-udp, hook, start, capture"#);
-        insta::assert_snapshot!(error("--setup squid"), @r#"no setup "squid"; there are direct, relay, bare, nginx, hudsucker, run, unrecorded, rules, regular, local, passed, beside, tun, tun-1500"#);
+        insta::assert_snapshot!(error("--setup squid"), @r#"no setup "squid"; there are direct, relay, bare, nginx, hudsucker, run, unrecorded, rules, shared, regular, local, passed, beside, tun, tun-1500"#);
         insta::assert_snapshot!(error("--rounds 0 --sidestream s"), @"no rounds to measure");
         insta::assert_snapshot!(error("http1"), @"say what to measure: --sidestream PROGRAM");
     }

@@ -40,6 +40,8 @@ pub enum Setup {
     Unrecorded,
     /// `sidestream run` without a session, with a rule that changes each response.
     Rules,
+    /// `sidestream run --share-upstream`, recording.
+    Shared,
     /// `sidestream --mode regular`, recording.
     Regular,
     /// `sidestream --mode local`, recording, which decrypts.
@@ -82,7 +84,7 @@ pub(super) struct Session {
 
 impl Setup {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Direct,
         Self::Relay,
         Self::Bare,
@@ -91,6 +93,7 @@ impl Setup {
         Self::Run,
         Self::Unrecorded,
         Self::Rules,
+        Self::Shared,
         Self::Regular,
         Self::Local,
         Self::Passed,
@@ -110,6 +113,7 @@ impl Setup {
             Self::Run => "run",
             Self::Unrecorded => "unrecorded",
             Self::Rules => "rules",
+            Self::Shared => "shared",
             Self::Regular => "regular",
             Self::Local => "local",
             Self::Passed => "passed",
@@ -121,7 +125,7 @@ impl Setup {
 
     /// Whether it does nothing with other protocols.
     pub(super) fn is_of_tls_alone(self) -> bool {
-        matches!(self, Self::Bare | Self::Nginx | Self::Hudsucker | Self::Rules)
+        matches!(self, Self::Bare | Self::Nginx | Self::Hudsucker | Self::Rules | Self::Shared)
     }
 
     /// Says what is missing for it.
@@ -154,6 +158,7 @@ impl Setup {
             Self::Run => place.run(true, &[]),
             Self::Unrecorded => place.run(false, &[]),
             Self::Rules => place.run(false, &["--modify-headers", RULE]),
+            Self::Shared => place.run(true, &["--share-upstream"]),
             Self::Regular => place.regular(),
             Self::Local => place.local(&["--ca-trusted"]),
             Self::Passed => place.local(&[]),

@@ -179,6 +179,10 @@ impl Unit {
                 Self::Http1 | Self::Http2 => vec![(Metric::Instructions, 60e3)],
                 _ => Vec::new(),
             },
+            Setup::Shared => match self {
+                Self::Connection | Self::ConnectionHybrid => vec![(Metric::Instructions, 1_500e3)],
+                _ => Vec::new(),
+            },
             Setup::Passed => match self {
                 Self::Download | Self::Upload => vec![(Metric::Instructions, 0.8e9)],
                 Self::Open => vec![(Metric::Mb, 100.0)],
@@ -226,6 +230,8 @@ impl Unit {
     /// Whether it is measured in that setup.
     pub(super) fn is_for(self, setup: Setup) -> bool {
         match self {
+            Self::Connection | Self::ConnectionHybrid if setup == Setup::Shared => true,
+            _ if setup == Setup::Shared => false,
             // nginx has one certificate for all.
             Self::FirstSeen | Self::FirstSeenHybrid => {
                 !matches!(setup, Setup::Nginx | Setup::Unrecorded | Setup::Rules | Setup::Beside)
