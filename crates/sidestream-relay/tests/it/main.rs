@@ -7,3 +7,4 @@ mod idle;
 mod lab;
 mod loads;
 mod streams;
+mod stuck;
