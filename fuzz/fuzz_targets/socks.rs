@@ -30,6 +30,7 @@ fn listen(mut handshake: Handshake, mut sent: &[u8], cut: usize) -> (Vec<u8>, St
         let (now, later) = sent.split_at(wants.min(cut).min(sent.len()));
         sent = later;
         match handshake.handle(now) {
+            Ok(Step::Judge { .. }) => unreachable!("no file of users is asked"),
             Ok(Step::More) => {}
             Ok(Step::Say(words)) => told.extend(words),
             Ok(Step::Serve(request)) => {

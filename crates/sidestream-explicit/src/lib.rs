@@ -11,6 +11,6 @@ mod socks5;
 
 pub use bind::BindError;
 pub use explicit::{Explicit, Lookup};
-pub use htpasswd::{Htpasswd, HtpasswdError, UnknownHash};
+pub use htpasswd::{Htpasswd, HtpasswdError, UnknownHash, Work};
 pub use port::Port;
 pub use socks5::{Losses, Socks5};

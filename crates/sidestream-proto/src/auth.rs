@@ -1,25 +1,37 @@
-//! Who may use us as a proxy (RFC 9110 §11.7, RFC 7617).
+//! Who may use us as a proxy, or in the place of a server (RFC 9110 §11.6 and §11.7, RFC 7617).
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sidestream_flow::ExchangeId;
-use sidestream_record::RequestHead;
+use sidestream_record::{Alteration, Event, Failure, Fields, RequestHead};
 
-/// The field by which clients say who they are.
-pub(crate) const AUTHORIZATION: &str = "Proxy-Authorization";
+use crate::cx::Cx;
+
+/// The field by which clients of a proxy say who they are.
+pub(crate) const PROXY_AUTHORIZATION: &str = "Proxy-Authorization";
+
+/// The same for those of a server.
+pub(crate) const AUTHORIZATION: &str = "Authorization";
+
+/// What is asked for by 401 and 407.
+pub(crate) const CHALLENGE: &str = "Basic realm=\"sidestream\", charset=\"UTF-8\"";
+
+/// What tells whether a user and a password are right.
+pub type Judging = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// Judges a user and a password.
-type Judge = dyn Fn(&[u8], &[u8]) -> bool + Send + Sync;
-
-/// Who may use us as a proxy.
-pub struct ProxyAuth {
-    judge: Box<Judge>,
-    is_slow: bool,
+enum Judge {
+    Quick(Box<dyn Fn(&[u8], &[u8]) -> bool + Send + Sync>),
+    Slow(Box<dyn Fn(Vec<u8>, Vec<u8>) -> Judging + Send + Sync>),
 }
+
+/// Who may use us as a proxy, or reaches the server that we stand in for.
+pub struct ProxyAuth(Judge);
 
 /// A user and a password that are to be judged where it may take a while.
 pub struct Login {
@@ -42,36 +54,100 @@ impl ProxyAuth {
     /// Lets those in whose user and password are judged to be right; the judge takes as long for
     /// wrong ones as for right ones.
     pub fn new(judge: impl Fn(&[u8], &[u8]) -> bool + Send + Sync + 'static) -> Self {
-        Self { judge: Box::new(judge), is_slow: false }
+        Self(Judge::Quick(Box::new(judge)))
     }
 
     /// The same for a judge that takes so long, or reads files, that nothing else may wait for it:
     /// each time [`Output::Authenticate`](crate::Output::Authenticate) asks the engine for it.
-    pub fn slow(judge: impl Fn(&[u8], &[u8]) -> bool + Send + Sync + 'static) -> Self {
-        Self { judge: Box::new(judge), is_slow: true }
+    pub fn slow<F>(judge: impl Fn(Vec<u8>, Vec<u8>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = bool> + Send + 'static,
+    {
+        Self(Judge::Slow(Box::new(move |user, password| Box::pin(judge(user, password)))))
     }
 
-    /// Returns whether a request says the right ones.
-    pub(crate) fn admits(self: &Arc<Self>, exchange: ExchangeId, head: &RequestHead) -> Admission {
-        let Some((user, password)) = said(head) else { return Admission::Refused };
-        if self.is_slow {
-            let auth = Arc::clone(self);
-            return Admission::Asked(Box::new(Login { exchange, auth, user, password }));
+    /// Returns whether a request says the right ones in that field.
+    pub(crate) fn admits(
+        self: &Arc<Self>,
+        exchange: ExchangeId,
+        head: &RequestHead,
+        field: &str,
+    ) -> Admission {
+        let Some((user, password)) = said(head, field) else { return Admission::Refused };
+        match &self.0 {
+            Judge::Quick(judge) if judge(&user, &password) => Admission::Granted,
+            Judge::Quick(_) => Admission::Refused,
+            Judge::Slow(_) => {
+                let auth = Arc::clone(self);
+                Admission::Asked(Box::new(Login { exchange, auth, user, password }))
+            }
         }
-        if (self.judge)(&user, &password) { Admission::Granted } else { Admission::Refused }
     }
 }
 
 impl Login {
     /// Judges them; that may take a while.
-    pub fn is_admitted(&self) -> bool {
-        (self.auth.judge)(&self.user, &self.password)
+    ///
+    /// # Cancel safety
+    ///
+    /// What is dropped has judged nothing.
+    pub fn judge(self) -> Judging {
+        let Self { auth, user, password, .. } = self;
+        match &auth.0 {
+            Judge::Quick(judge) => Box::pin(std::future::ready(judge(&user, &password))),
+            Judge::Slow(judge) => judge(user, password),
+        }
     }
 }
 
+impl Cx {
+    /// Returns who reaches the server that clients take us for, where not everybody does.
+    pub(crate) fn guard(&self) -> Option<&Arc<ProxyAuth>> {
+        self.config.proxy_auth.as_ref().filter(|_| self.config.reverse.is_some())
+    }
+
+    /// Returns whether a request may go to the server that clients take us for.
+    pub(crate) fn admission(&self, exchange: ExchangeId, head: &RequestHead) -> Admission {
+        let admits = |guard: &Arc<ProxyAuth>| guard.admits(exchange, head, AUTHORIZATION);
+        self.guard().map_or(Admission::Granted, admits)
+    }
+
+    /// Takes out what a request says to us alone, where it does, and returns it as it is recorded.
+    pub(crate) fn take_login(&self, head: &mut RequestHead) -> Option<RequestHead> {
+        self.guard()?;
+        let recorded = redacted(head, AUTHORIZATION);
+        strip(&mut head.fields);
+        Some(recorded)
+    }
+
+    /// Tells that a request goes on without what it said to us.
+    pub(crate) fn login_taken(&mut self, exchange: ExchangeId) {
+        if self.guard().is_some() {
+            let alteration = Alteration::FieldsRemoved(vec![AUTHORIZATION.to_owned()]);
+            self.event(Event::Altered { exchange: Some(exchange), alteration });
+        }
+    }
+}
+
+/// Takes out what is for us alone.
+pub(crate) fn strip(fields: &mut Fields) {
+    fields.0.retain(|field| !field.is(AUTHORIZATION));
+}
+
+/// Makes the answer over HTTP/2 to a request without the right user and password.
+pub(crate) fn challenge() -> (Fields, Bytes) {
+    let body = Bytes::from(format!("sidestream: {}\n", Failure::Unauthorized));
+    let mut fields = Fields::default();
+    fields.push(":status", "401");
+    fields.push("content-type", "text/plain; charset=utf-8");
+    fields.push("content-length", body.len().to_string());
+    fields.push("www-authenticate", CHALLENGE);
+    (fields, body)
+}
+
 /// Returns the user and the password that a request says, if it says some once.
-fn said(head: &RequestHead) -> Option<(Vec<u8>, Vec<u8>)> {
-    let mut said = head.fields.get_all(AUTHORIZATION);
+fn said(head: &RequestHead, field: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut said = head.fields.get_all(field);
     let (Some(value), None) = (said.next(), said.next()) else { return None };
     let mut user = basic(value)?;
     let colon = user.iter().position(|byte| *byte == b':')?;
@@ -88,10 +164,10 @@ fn basic(value: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Returns a head as it is recorded: without what the client says to us alone.
-pub(crate) fn redacted(head: &RequestHead) -> RequestHead {
+pub(crate) fn redacted(head: &RequestHead, said: &str) -> RequestHead {
     let mut head = head.clone();
     for field in &mut head.fields.0 {
-        if field.name.eq_ignore_ascii_case(AUTHORIZATION.as_bytes()) {
+        if field.is(said) {
             field.value = Bytes::from_static(b"[redacted]");
         }
     }

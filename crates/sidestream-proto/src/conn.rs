@@ -78,6 +78,11 @@ impl Conn {
         if let Some(host) = host {
             cx.name(host);
         }
+        let fate = match fate {
+            // What passes says to nobody who sent it.
+            ConnectFate::Pass { by } if cx.guard().is_some() => ConnectFate::Refuse { by },
+            fate => fate,
+        };
         let layer = match (named, key.transport) {
             (true, _) => Layer::Sniff(Sniff::proxy(&mut cx)),
             (false, Transport::Tcp) if fate != ConnectFate::GoOn => {
@@ -408,7 +413,8 @@ impl Layer {
     /// HTTP/2 on both sides: passed as sent, unless something may be held or changed.
     pub(crate) fn http2(server: u32, secure: bool, cx: &mut Cx) -> Self {
         let sets_host = cx.config.reverse.as_ref().is_some_and(|it| it.authority().is_some());
-        if cx.config.hold.is_empty() && cx.config.hooks.is_none() && !sets_host {
+        let changes = cx.config.hooks.is_some() || sets_host || cx.guard().is_some();
+        if cx.config.hold.is_empty() && !changes {
             Self::Multiplexed(Box::new(Multiplexed::new(server, secure, cx)))
         } else {
             Self::Mediated(Box::new(Mediated::new(server, secure, cx)))

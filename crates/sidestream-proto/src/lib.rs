@@ -34,7 +34,7 @@ mod watch;
 pub mod websocket;
 
 pub use alpn::{HttpChoice, HttpVersions};
-pub use auth::{Login, ProxyAuth};
+pub use auth::{Judging, Login, ProxyAuth};
 pub use config::{Config, Connections, Start, Timeouts};
 pub use conn::Conn;
 pub use deferred::{Kept, Share, Spoken};

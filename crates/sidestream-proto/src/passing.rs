@@ -96,7 +96,10 @@ fn by_hosts(host: Option<&String>, cx: &mut Cx) -> Option<PassReason> {
 
 /// Returns whether the flow is not looked into, though it is decrypted.
 pub(crate) fn is_closed(cx: &Cx) -> bool {
-    cx.config.hosts.may_close() && cx.config.hosts.close(cx.key.transport, &places(None, cx))
+    // Requests are read that have to say who sent them.
+    cx.guard().is_none()
+        && cx.config.hosts.may_close()
+        && cx.config.hosts.close(cx.key.transport, &places(None, cx))
 }
 
 /// Returns which versions of HTTP are spoken: where nothing is looked into, nothing is translated.

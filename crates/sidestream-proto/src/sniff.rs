@@ -188,7 +188,8 @@ impl Sniff {
         match http1::looks_like_request(&self.seen) {
             http1::Sniff::Yes => self.http(cx),
             http1::Sniff::NeedMore => self.wait(cx),
-            http1::Sniff::No if self.way == Way::Proxy => self.http(cx),
+            // It is told that it is none.
+            http1::Sniff::No if self.way == Way::Proxy || cx.guard().is_some() => self.http(cx),
             http1::Sniff::No => self.give_up(None, cx),
         }
     }
@@ -205,9 +206,17 @@ impl Sniff {
         Some(Next::Fail(Failure::Dial(forwards.refusal.clone().unwrap_or(DialFailure::Refused))))
     }
 
+    /// Returns how the flow ends if it is to be passed as it is, where that cannot be.
+    fn unpassable(&self, cx: &mut Cx) -> Option<Next> {
+        // Nobody says who sent it.
+        let guarded = cx.guard().is_some().then_some(Next::Fail(Failure::Unauthorized));
+        self.barred(cx).or(guarded)
+    }
+
     fn wait(&mut self, cx: &mut Cx) -> Next {
         let limit = match self.way {
             Way::Proxy => cx.config.timeouts.head,
+            _ if cx.guard().is_some() => cx.config.timeouts.head,
             Way::Front(_) | Way::Server(_) => cx.config.timeouts.sniff,
         };
         cx.timers.bring_forward(Timer::Sniff, cx.now + limit);
@@ -386,8 +395,8 @@ impl Sniff {
                 }),
             };
         };
-        if let Some(barred) = self.barred(cx) {
-            return barred;
+        if let Some(unpassable) = self.unpassable(cx) {
+            return unpassable;
         }
         if let Some(next) = self.secure_server(None, cx) {
             self.ended = last;
@@ -414,8 +423,8 @@ impl Sniff {
     ) -> Next {
         cx.timers.clear(Timer::Sniff);
         cx.timers.clear(Timer::Handshake);
-        if let Some(barred) = self.barred(cx) {
-            return barred;
+        if let Some(unpassable) = self.unpassable(cx) {
+            return unpassable;
         }
         passing::tell(why, hello, cx);
         Next::become_with(Layer::Raw(Raw::unseen(server)), self.replay(last))

@@ -169,9 +169,15 @@ impl Builder {
         tls.apply(&mut config);
         config.reverse = self.reverse.map(Arc::new);
         config.proxy_auth = self.proxy_auth.map(|credentials| {
-            let is_slow = credentials.is_slow();
-            let judge = move |user: &[u8], password: &[u8]| credentials.are(user, password);
-            Arc::new(if is_slow { ProxyAuth::slow(judge) } else { ProxyAuth::new(judge) })
+            Arc::new(match credentials.is_slow() {
+                true => ProxyAuth::slow(move |user, password| {
+                    let credentials = credentials.clone();
+                    async move { credentials.verify(user, password).await }
+                }),
+                false => ProxyAuth::new(move |user, password| {
+                    credentials.are(user, password).unwrap_or(false)
+                }),
+            })
         });
         let proxy = Proxy::new(config, authority, dial, Arc::new(sinks), ids);
         proxy.set_certs(tls.certs);

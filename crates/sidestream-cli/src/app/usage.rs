@@ -51,13 +51,15 @@ pub(super) fn check(args: &Args) -> Option<String> {
     let has_socks5 = modes.iter().any(|mode| matches!(mode.kind, Kind::Socks5));
     let has_regular = modes.iter().any(|mode| mode.kind == Kind::Regular);
     let has_upstream = modes.iter().any(|mode| matches!(mode.kind, Kind::Upstream(_)));
-    if args.socks5.proxy_auth.is_some() && !has_socks5 && !has_regular && !has_upstream {
-        return Some("--proxy-auth is for --mode regular, upstream or socks5, add one".into());
+    let has_reverse = modes.iter().any(|mode| matches!(mode.kind, Kind::Reverse(_)));
+    let asks = has_socks5 || has_regular || has_upstream || has_reverse;
+    if args.socks5.proxy_auth.is_some() && !asks {
+        let told = "--proxy-auth is for --mode regular, reverse, upstream or socks5, add one";
+        return Some(told.into());
     }
     if !args.regular.set_system_proxy.is_empty() && !has_regular {
         return Some("--set-system-proxy is for --mode regular, add that".into());
     }
-    let has_reverse = modes.iter().any(|mode| matches!(mode.kind, Kind::Reverse(_)));
     if args.reverse.keep_host_header && !has_reverse {
         return Some("--keep-host-header is for --mode reverse, add that".into());
     }

@@ -245,12 +245,12 @@ pub struct Reverse {
     pub keep_host_header: bool,
 }
 
-/// Who may use modes `regular`, `upstream` and `socks5`.
+/// Who may use modes `regular`, `reverse`, `upstream` and `socks5`.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Options of --mode regular, upstream and socks5")]
+#[command(next_help_heading = "Options of --mode regular, reverse, upstream and socks5")]
 pub struct Socks5 {
     /// Serve only clients that give these, one of the users in a file of htpasswd (bcrypt, MD5 or
-    /// SHA-1), or any. Others of this machine see the command line: the variable
+    /// SHA-1), or any. In mode reverse, of http and https. Others of this machine see the command line: the variable
     /// SIDESTREAM_PROXY_AUTH and the configuration file are not shown to them.
     #[arg(long, value_name = "USER:PASSWORD|@FILE|any", value_parser = parse_credentials)]
     pub proxy_auth: Option<Credentials>,

@@ -29,6 +29,21 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    /// Returns its name, as it is written before `://`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Dtls => "dtls",
+            Self::Http => "http",
+            Self::Http3 => "http3",
+            Self::Https => "https",
+            Self::Quic => "quic",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Udp => "udp",
+        }
+    }
+
     fn named(name: &str) -> Option<Self> {
         Some(match name.to_ascii_lowercase().as_str() {
             "dns" => Self::Dns,

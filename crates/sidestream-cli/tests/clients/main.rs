@@ -25,6 +25,7 @@ mod python;
 mod raw;
 mod regular;
 mod reverse;
+mod reverse_auth;
 mod rules;
 mod seccomp;
 mod smuggling;

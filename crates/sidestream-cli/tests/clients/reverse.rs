@@ -10,13 +10,13 @@ use crate::harness::{ANSWER, Bench, Running, http, program};
 use crate::modern::Modern;
 
 /// Sidestream at work, and the port at which it listens.
-struct Ours {
+pub(crate) struct Ours {
     child: Running,
-    port: String,
+    pub(crate) port: String,
     stderr: BufReader<ChildStderr>,
 }
 
-fn start(bench: &Bench, server: &str, options: &[&str]) -> Ours {
+pub(crate) fn start(bench: &Bench, server: &str, options: &[&str]) -> Ours {
     let mode = format!("reverse:{server}@127.0.0.1:0");
     let mut command = bench.sidestream(["--mode", &mode, "--json"]);
     command.arg(bench.path("flows.json")).args(options);
@@ -31,24 +31,30 @@ fn start(bench: &Bench, server: &str, options: &[&str]) -> Ours {
 
 impl Ours {
     /// Asks it to end as Ctrl-C does.
-    fn interrupt(mut self) {
+    pub(crate) fn interrupt(self) {
+        self.finish();
+    }
+
+    /// Does so, and returns what it printed.
+    pub(crate) fn finish(mut self) -> String {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
         let mut printed = String::new();
         self.stderr.read_to_string(&mut printed).unwrap();
         assert_eq!(self.child.wait().unwrap().code(), Some(0), "{printed}");
+        printed
     }
 }
 
 /// Has curl speak to us as to a server, with the version that it spoke behind what it prints.
-fn curl(bench: &Bench, args: &[&str]) -> Output {
+pub(crate) fn curl(bench: &Bench, args: &[&str]) -> Output {
     let mut command = Command::new("curl");
     command.args(["-sS", "--max-time", "60", "-w", "%{http_version}", "--noproxy", "*"]);
     command.arg("--cacert").arg(bench.path("conf/root-cert.pem")).args(args).output().unwrap()
 }
 
 #[track_caller]
-fn check(output: &Output, expected: &str) {
+pub(crate) fn check(output: &Output, expected: &str) {
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{err}");
 }
@@ -142,6 +148,30 @@ fn a_server_of_http2_gets_its_own_name() {
         assert_eq!(line["request"]["version"], "HTTP/2", "{line:#}");
         assert_eq!(field_set(&line).len(), 1, "{line:#}");
     }
+}
+
+#[test]
+fn a_server_of_http2_gets_its_own_name_where_a_rule_changes_the_request() {
+    let test = "a_server_of_http2_gets_its_own_name_where_a_rule_changes_the_request";
+    let bench = Bench::new();
+    let Some(_curl) = program(test, "curl") else { return };
+    let Some(origin) = Modern::https(test, &bench) else { return };
+    let url = origin.url("https", "");
+    let server = url.trim_end_matches('/');
+    let ours = start(&bench, server, &["--modify-headers", "/~q/x-added/yes"]);
+    let here = format!("https://127.0.0.1:{}/two", ours.port);
+    check(&curl(&bench, &["--http2", "-o", "/dev/null", &here]), "2");
+    check(&curl(&bench, &["--http1.1", "-o", "/dev/null", &here]), "1.1");
+    ours.interrupt();
+    let authority = server.strip_prefix("https://").unwrap();
+    let requests = origin.requests();
+    for (request, name) in requests.iter().zip([":authority", "Host"]) {
+        let headers = request["headers"].as_array().unwrap();
+        let of = |name: &str| headers.iter().skip_while(|it| *it != name).nth(1);
+        assert_eq!(of(name).unwrap(), authority, "{request:#}");
+        assert_eq!(of("x-added").unwrap(), "yes", "{request:#}");
+    }
+    assert_eq!(requests.len(), 2, "{requests:#?}");
 }
 
 #[test]

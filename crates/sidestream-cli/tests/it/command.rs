@@ -36,14 +36,24 @@ fn bad_command_lines_exit_with_2_and_say_what_would_do() {
     check_error(&["--mode", "local:a,"], 2, "a,\n  ^ an item is missing");
     check_error(&["--mode", "dns"], 2, "mode dns is not built yet");
     check_error(
-        &["--mode", "reverse:a.test@8081", "--mode", "regular", "--proxy-auth", "a:b"],
+        &["--mode", "reverse:tls://a.test@8081", "--mode", "regular", "--proxy-auth", "a:b"],
         2,
-        "mode reverse asks nobody for a password",
+        "in requests of HTTP alone, and tls:// has none",
+    );
+    check_error(
+        &["--mode", "reverse:tcp://a.test:1@8081", "--proxy-auth", "a:b"],
+        2,
+        "in requests of HTTP alone, and tcp:// has none",
+    );
+    check_error(
+        &["--mode", "reverse:udp://a.test:1@8081", "--proxy-auth", "a:b"],
+        2,
+        "in requests of HTTP alone, and udp:// has none",
     );
     check_error(
         &["--mode", "tun", "--proxy-auth", "a:b"],
         2,
-        "--proxy-auth is for --mode regular, upstream or socks5, add one",
+        "--proxy-auth is for --mode regular, reverse, upstream or socks5, add one",
     );
     check_error(
         &["--mode", "local", "--connect-addr", "127.0.0.1"],

@@ -46,17 +46,34 @@ impl Credentials {
         matches!(self.0, Kind::File(_))
     }
 
-    /// Returns whether these are they, in a time that does not tell how much of them is right.
-    pub fn are(&self, user: &[u8], password: &[u8]) -> bool {
+    /// Returns at once whether these are they, in a time that does not tell how much of them is
+    /// right; `None` if that [takes long](Self::is_slow) and is to be [waited for](Self::verify).
+    pub fn are(&self, user: &[u8], password: &[u8]) -> Option<bool> {
         let pair = match &self.0 {
-            Kind::Any => return true,
-            Kind::File(users) => return users.are(user, password),
+            Kind::Any => return Some(true),
+            Kind::File(_) => return None,
             Kind::Pair(pair) => pair,
         };
         // Both are looked at, whatever the first says.
         let user = is_same(&pair.user, user);
         let password = is_same(&pair.password, password);
-        user & password
+        Some(user & password)
+    }
+
+    /// Returns whether these are they.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Htpasswd::verify`], where they are in a file.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, where they are in a file.
+    pub async fn verify(&self, user: Vec<u8>, password: Vec<u8>) -> bool {
+        match &self.0 {
+            Kind::File(users) => Arc::clone(users).verify(user, password).await,
+            Kind::Any | Kind::Pair(_) => self.are(&user, &password).unwrap_or(false),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a client says before its connection is that with its server.
 
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -37,14 +38,33 @@ pub struct Request {
 }
 
 /// What comes next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Step {
+    /// A user and a password are to be verified, which takes long, and the answer be told by
+    /// [`Handshake::judged`].
+    Judge {
+        /// The user.
+        user: Vec<u8>,
+        /// The password.
+        password: Vec<u8>,
+    },
     /// More bytes.
     More,
     /// These bytes are to be sent, and then more will come.
     Say(Vec<u8>),
     /// The request is to be served and answered. What the client sends from now on is not for us.
     Serve(Request),
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Judge { .. } => f.write_str("Judge([redacted])"),
+            Self::More => f.write_str("More"),
+            Self::Say(words) => f.debug_tuple("Say").field(words).finish(),
+            Self::Serve(request) => f.debug_tuple("Serve").field(request).finish(),
+        }
+    }
 }
 
 /// A client that is not served.
@@ -86,19 +106,11 @@ impl Handshake {
         self.len().map_or(1, |len| len.saturating_sub(self.message.len()).max(1))
     }
 
-    /// Returns whether a user and a password are what comes next.
-    pub fn is_login(&self) -> bool {
-        self.state == State::Login
-    }
-
     /// Takes bytes, no more than are wanted; others of them are left unread.
     ///
     /// # Errors
     ///
     /// The client is not served: it is told what the error says, and let go.
-    ///
-    /// Passwords of a file are hashed meanwhile: where [`Credentials::is_slow`], not on a thread
-    /// that others need.
     pub fn handle(&mut self, bytes: &[u8]) -> Result<Step, Refused> {
         let wants = self.wants();
         self.message.extend_from_slice(&bytes[..bytes.len().min(wants)]);
@@ -163,8 +175,24 @@ impl Handshake {
             return Err(silent(HandshakeError::Version { version: self.message[0] }));
         }
         let (user, password) = self.message[2..].split_at(usize::from(self.message[1]));
-        let accepted = self.credentials.as_ref().is_none_or(|ours| ours.are(user, &password[1..]));
-        if !accepted {
+        let password = &password[1..];
+        let judged = match &self.credentials {
+            Some(ours) => ours.are(user, password),
+            None => Some(true),
+        };
+        match judged {
+            Some(is_right) => self.judged(is_right),
+            None => Ok(Step::Judge { user: user.to_vec(), password: password.to_vec() }),
+        }
+    }
+
+    /// Takes whether the user and the password are right of which [`Step::Judge`] told.
+    ///
+    /// # Errors
+    ///
+    /// The client is not served: it is told what the error says, and let go.
+    pub fn judged(&mut self, is_right: bool) -> Result<Step, Refused> {
+        if !is_right {
             return Err(Refused { error: HandshakeError::Login, say: vec![1, 1] });
         }
         self.state = State::Request;

@@ -19,7 +19,9 @@ use super::pending::Asked;
 use super::relay::Relay;
 use super::{Shared, VIA};
 use crate::listeners::is_local;
-use crate::socks::{Address, Command, Handshake, Host, Refused, Reply, Request, Step, Version};
+use crate::socks::{
+    Address, Command, Credentials, Handshake, Host, Refused, Reply, Request, Step, Version,
+};
 
 /// How long a client may take to say what it wants.
 const HANDSHAKE: Duration = Duration::from_secs(30);
@@ -37,8 +39,8 @@ pub(super) enum Outcome {
 /// Hears what a client wants. `key` has the ends of its connection.
 pub(super) async fn serve(mut stream: TcpStream, key: FlowKey, shared: Arc<Shared>) -> Outcome {
     let handshake = Handshake::new(shared.credentials.clone());
-    let is_slow = shared.credentials.as_ref().is_some_and(|ours| ours.is_slow());
-    let request = match timeout(HANDSHAKE, hear(&mut stream, handshake, is_slow)).await {
+    let credentials = shared.credentials.as_deref();
+    let request = match timeout(HANDSHAKE, hear(&mut stream, handshake, credentials)).await {
         Ok(Ok(Ok(request))) => request,
         Ok(Ok(Err(Refused { error, say }))) => {
             shared.losses.note(Loss::Client);
@@ -63,26 +65,23 @@ pub(super) async fn serve(mut stream: TcpStream, key: FlowKey, shared: Arc<Share
 async fn hear(
     stream: &mut TcpStream,
     mut handshake: Handshake,
-    is_slow: bool,
+    credentials: Option<&Credentials>,
 ) -> io::Result<Result<Request, Refused>> {
     let mut buf = [0; MAX_WANTED];
     loop {
         let wanted = &mut buf[..handshake.wants().min(MAX_WANTED)];
         stream.read_exact(wanted).await?;
-        let step = if is_slow && handshake.is_login() {
-            // Others do not wait for a hash.
-            let (mut judging, said) = (handshake, wanted.to_vec());
-            let judged = tokio::task::spawn_blocking(move || {
-                let step = judging.handle(&said);
-                (judging, step)
-            });
-            let step;
-            (handshake, step) = judged.await.map_err(io::Error::other)?;
-            step
-        } else {
-            handshake.handle(wanted)
-        };
+        let mut step = handshake.handle(wanted);
+        if let Ok(Step::Judge { user, password }) = step {
+            let is_right = match credentials {
+                Some(ours) => ours.verify(user, password).await,
+                None => false,
+            };
+            step = handshake.judged(is_right);
+        }
         match step {
+            // It was just answered.
+            Ok(Step::Judge { .. }) => {}
             Ok(Step::More) => {}
             Ok(Step::Say(words)) => stream.write_all(&words).await?,
             Ok(Step::Serve(request)) => return Ok(Ok(request)),

@@ -20,6 +20,7 @@ fn play<'a>(auth: Option<&str>, mut sent: &'a [u8]) -> (Vec<u8>, Played, &'a [u8
         };
         sent = later;
         match handshake.handle(now) {
+            Ok(Step::Judge { .. }) => unreachable!("no file of users is asked"),
             Ok(Step::More) => {}
             Ok(Step::Say(words)) => told.extend(words),
             Ok(Step::Serve(request)) => return (told, Played::Serve(request), sent),

@@ -3,12 +3,14 @@
 use bytes::Bytes;
 use sidestream_flow::Peer;
 
+use crate::auth::CHALLENGE;
 use crate::cx::Cx;
 
 /// Answers a request with an error, and says that the connection ends.
 pub(crate) fn refuse(cx: &mut Cx, status: u16, why: &str) {
     let reason = match status {
         400 => "Bad Request",
+        401 => "Unauthorized",
         407 => "Proxy Authentication Required",
         408 => "Request Timeout",
         501 => "Not Implemented",
@@ -17,8 +19,9 @@ pub(crate) fn refuse(cx: &mut Cx, status: u16, why: &str) {
         _ => "Error",
     };
     let asks = match status {
-        407 => "Proxy-Authenticate: Basic realm=\"sidestream\", charset=\"UTF-8\"\r\n",
-        _ => "",
+        401 => format!("WWW-Authenticate: {CHALLENGE}\r\n"),
+        407 => format!("Proxy-Authenticate: {CHALLENGE}\r\n"),
+        _ => String::new(),
     };
     let text = format!("sidestream: {why}\n");
     let answer = format!(

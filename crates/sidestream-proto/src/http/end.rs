@@ -21,6 +21,10 @@ impl Http {
         }
         if !self.is_route(server) {
             self.end(Some(&Failure::CutShort { peer, missing: None }), cx);
+            if cx.guard().is_some() {
+                // What may still come from the client says to nobody who sent it.
+                return self.finish(clean, cx);
+            }
             let mut replay = Vec::new();
             if !self.client.is_empty() {
                 replay.push(Told::Data(Peer::Client, self.client.split().freeze()));

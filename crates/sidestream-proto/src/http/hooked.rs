@@ -23,7 +23,7 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 impl Http {
     /// Lets hooks see a request, if they want to, and else sends it on.
     pub(super) fn consider(&mut self, mut ready: Ready, cx: &mut Cx) -> Step {
-        if cx.config.hooks.is_some() {
+        if cx.config.hooks.is_some() || cx.guard().is_some() {
             stay_in_http1(&mut ready, cx);
         }
         let head = &ready.parsed.head;
@@ -280,7 +280,8 @@ impl Http {
     }
 }
 
-/// Takes a request out of HTTP/1 only where hooks follow: what leads to HTTP/2 is not asked for.
+/// Takes a request out of HTTP/1 only where hooks follow, and who asks for a password: what leads
+/// to HTTP/2 is not asked for.
 fn stay_in_http1(ready: &mut Ready, cx: &mut Cx) {
     let upgrade = http1::upgrade(&ready.parsed.head.fields);
     if upgrade.is_none_or(|to| !to.eq_ignore_ascii_case(b"h2c")) {

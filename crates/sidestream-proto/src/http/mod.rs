@@ -6,6 +6,7 @@ mod flight;
 mod forward;
 mod hooked;
 mod keep;
+mod login;
 mod requests;
 mod responses;
 mod route;

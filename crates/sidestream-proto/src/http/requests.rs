@@ -8,7 +8,7 @@ use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Alteration, Event, Failure, Part, Point, RequestHead};
 
 use crate::Output;
-use crate::auth::{self, Admission};
+use crate::auth::Admission;
 use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::hooks::{self, Gathered, Origin, Want};
@@ -147,16 +147,17 @@ impl Http {
         }
     }
 
-    fn begin(&mut self, parsed: Parsed<RequestHead>, cx: &mut Cx) -> Step {
+    fn begin(&mut self, mut parsed: Parsed<RequestHead>, cx: &mut Cx) -> Step {
         cx.timers.clear(Timer::RequestHead);
         cx.timers.clear(Timer::Sniff);
         let id = cx.ids.exchange();
         let url = route::url(&parsed.head, self.place, cx);
-        let head = match self.place {
-            Place::Proxy => auth::redacted(&parsed.head),
-            Place::Server { .. } => parsed.head.clone(),
+        let admission = self.admission(id, &parsed.head, cx);
+        let head = self.take_login(&mut parsed, cx);
+        let (want, seen) = match self.place {
+            Place::Proxy => cx.want_request(&url, &head),
+            Place::Server { .. } => cx.want_request(&url, &parsed.head),
         };
-        let (want, seen) = cx.want_request(&url, &head);
         cx.event(Event::Request { exchange: id, url, head });
         for defect in &parsed.defects {
             let (exchange, from, what) = (Some(id), Peer::Client, defect.to_string());
@@ -166,14 +167,11 @@ impl Http {
             Ok(framing) => framing,
             Err(reason) => return self.refuse(id, 400, malformed(&reason), cx),
         };
-        let proxy_auth = cx.config.proxy_auth.as_ref().filter(|_| self.place == Place::Proxy);
-        let admits = |auth: &Arc<auth::ProxyAuth>| auth.admits(id, &parsed.head);
-        let admission = proxy_auth.map_or(Admission::Granted, admits);
         let (asked, body, to) = (false, None, None);
         let ready = Ready { id, parsed, framing, want, seen, asked, body, to };
         match admission {
             Admission::Granted => self.admit(ready, cx),
-            Admission::Refused => self.refuse(id, 407, Failure::Unauthorized, cx),
+            Admission::Refused => self.unauthorized(id, cx),
             Admission::Asked(login) => {
                 cx.output(Output::Authenticate(login));
                 self.reading = Reading::Authenticating(Box::new(ready));
@@ -182,25 +180,12 @@ impl Http {
         }
     }
 
-    /// It is known whether the user of the request that waits for it may use us.
-    pub(super) fn authenticated(&mut self, admitted: bool, cx: &mut Cx) -> Next {
-        let step = match mem::replace(&mut self.reading, Reading::head(cx)) {
-            Reading::Authenticating(ready) if admitted => self.admit(*ready, cx),
-            Reading::Authenticating(ready) => self.refuse(ready.id, 407, Failure::Unauthorized, cx),
-            other => {
-                self.reading = other;
-                Step::Idle
-            }
-        };
-        match step {
-            Step::Leave(next) => next,
-            Step::Idle | Step::Moved => self.advance(cx),
-        }
-    }
-
     /// Takes on a request whose user may use us.
-    fn admit(&mut self, ready: Ready, cx: &mut Cx) -> Step {
+    pub(super) fn admit(&mut self, ready: Ready, cx: &mut Cx) -> Step {
         let id = ready.id;
+        if self.place != Place::Proxy {
+            cx.login_taken(id);
+        }
         if cx.config.hold.contains(&Point::Request) {
             cx.event(Event::Held { exchange: id, point: Point::Request });
             self.reading = Reading::Held(Box::new(ready));
@@ -419,7 +404,8 @@ impl Http {
 
     fn unreadable_request(&mut self, error: &HeadError, cx: &mut Cx) -> Step {
         let (from, what) = (Peer::Client, error.to_string());
-        if self.place != Place::Proxy && !matches!(error, HeadError::Smuggling(_)) {
+        let passes = self.place != Place::Proxy && cx.guard().is_none();
+        if passes && !matches!(error, HeadError::Smuggling(_)) {
             cx.event(Event::Defect { exchange: None, from, what });
             return self.pass_raw(cx);
         }
@@ -452,8 +438,10 @@ impl Http {
     /// we do.
     pub(super) fn pass_raw(&mut self, cx: &mut Cx) -> Step {
         let only = matches!(self.place, Place::Server { server, .. }
-            // What is not HTTP cannot be passed to a proxy that takes nothing else.
+            // What is not HTTP cannot be passed to a proxy that takes nothing else, and says to
+            // nobody who sent it.
             if cx.forwards(server).is_none()
+                && cx.guard().is_none()
                 && self.flights.iter().all(|flight| flight.server == server));
         let (Place::Server { server, .. }, true) = (self.place, only) else {
             let reason = "the message has no readable frame".into();

@@ -6,6 +6,7 @@ use sidestream_record::{Event, Failure, Fields, Part, Point};
 
 use super::stream::{Aside, Item, Stream};
 use super::{HIGH_WATER, Mediated};
+use crate::auth;
 use crate::cx::Cx;
 use crate::hooks::Want;
 use crate::http2::ErrorCode;
@@ -35,32 +36,41 @@ fn put_host(mut fields: Fields, mut host_for: impl FnMut(&str, &Bytes) -> Option
 
 impl Mediated {
     /// The client began a stream with a request.
-    pub(super) fn begin(&mut self, id: u32, fields: Fields, end: bool, cx: &mut Cx) {
+    pub(super) fn begin(&mut self, id: u32, mut fields: Fields, end: bool, cx: &mut Cx) {
         let exchange = cx.ids.exchange();
-        let (head, _missing) = head::request(fields.clone());
+        let (mut head, _missing) = head::request(fields.clone());
         let url = head::url(&head, self.secure, cx);
+        let admission = cx.admission(exchange, &head);
+        let recorded = cx.take_login(&mut head);
+        if recorded.is_some() {
+            auth::strip(&mut fields);
+        }
         let (want, seen) = cx.want_request(&url, &head);
         let mut stream = Stream::new(exchange);
         stream.socket = Socket::asked(&head);
         stream.seen = seen;
+        stream.is_head = head.method == "HEAD";
         stream.request.want = match (head.method == "CONNECT", head.fields.get(":protocol")) {
             (true, None) => Want::Nothing,
             // What follows its head is no body.
             (true, Some(_)) => want.min(Want::Head),
             (false, _) => want,
         };
-        cx.event(Event::Request { exchange, url, head });
+        let is_guarded = recorded.is_some();
+        cx.event(Event::Request { exchange, url, head: recorded.unwrap_or(head) });
         stream.request.begun = true;
-        if cx.config.hold.contains(&Point::Request) {
-            stream.request.held = true;
-            cx.event(Event::Held { exchange, point: Point::Request });
+        (stream.authenticating, stream.request.held) = (is_guarded, is_guarded);
+        if !is_guarded {
+            stream.request.hold(exchange, Point::Request, cx);
         }
         let fields = with_host(fields, exchange, cx);
         stream.request.waiting.push_back(Item::Head { fields, end });
         let held = stream.request.held;
         self.streams.insert(id, stream);
         self.came(id, Part::Request, end, cx);
-        if !held {
+        if is_guarded {
+            self.admit(id, admission, cx);
+        } else if !held {
             self.consider(id, Part::Request, cx);
         }
     }
@@ -81,9 +91,8 @@ impl Mediated {
             }
             cx.event(Event::Response { exchange, head });
         }
-        if stream.response.begun && cx.config.hold.contains(&Point::Response) {
-            stream.response.held = true;
-            cx.event(Event::Held { exchange, point: Point::Response });
+        if stream.response.begun {
+            stream.response.hold(exchange, Point::Response, cx);
         }
         stream.response.waiting.push_back(Item::Head { fields, end });
         let considered = stream.response.begun && !stream.response.held;

@@ -9,6 +9,7 @@ mod detour;
 mod ends;
 mod halves;
 mod hooked;
+mod login;
 mod sockets;
 mod stream;
 
@@ -22,7 +23,7 @@ use self::stream::Stream;
 use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::endpoint::Endpoint;
-use crate::hooks::Detour;
+use crate::hooks::{Detour, Verdict};
 use crate::http2::ErrorCode;
 
 /// What may wait for a stream's window towards its receiver.
@@ -128,7 +129,9 @@ impl Mediated {
                 Ok(())
             }
             Told::Verdict(exchange, verdict) => {
-                self.judged(exchange, *verdict, cx);
+                if !self.authenticated(exchange, *verdict == Verdict::Pass, cx) {
+                    self.judged(exchange, *verdict, cx);
+                }
                 Ok(())
             }
             Told::Established(_) | Told::Expired(_) | Told::Leaf(_) => Ok(()),
@@ -148,7 +151,9 @@ impl Mediated {
 
     fn resume(&mut self, exchange: ExchangeId, cx: &mut Cx) {
         let stream = self.streams.iter_mut().find(|(_, stream)| stream.exchange == exchange);
-        let Some((&id, stream)) = stream else { return };
+        let Some((&id, stream)) = stream.filter(|(_, stream)| !stream.authenticating) else {
+            return;
+        };
         let points = [(Part::Request, Point::Request), (Part::Response, Point::Response)];
         let held = points.into_iter().find(|(part, _)| {
             let half = stream.half(*part);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sidestream_flow::ExchangeId;
-use sidestream_record::{Fields, Part};
+use sidestream_record::{Event, Fields, Part, Point};
 
+use crate::cx::Cx;
 use crate::hooks::{Asked, Want};
 use crate::multiplexed::socket::Socket;
 
@@ -57,6 +58,14 @@ pub(super) struct Half {
 }
 
 impl Half {
+    /// Holds it, if the user wants that at that point.
+    pub(super) fn hold(&mut self, exchange: ExchangeId, point: Point, cx: &mut Cx) {
+        if cx.config.hold.contains(&point) {
+            self.held = true;
+            cx.event(Event::Held { exchange, point });
+        }
+    }
+
     /// Returns how many bytes of content wait that were not said to be consumed.
     pub(super) fn uncounted(&self) -> usize {
         let bytes = |item: &Item| match item {
@@ -86,6 +95,10 @@ pub(super) struct Stream {
     /// Its number at the server, once it was begun there.
     pub(super) there: Option<u32>,
     pub(super) aside: Option<Aside>,
+    /// Its request waits until it is known whether its user may use us.
+    pub(super) authenticating: bool,
+    /// Its answer has no body (RFC 9110 §9.3.2).
+    pub(super) is_head: bool,
     /// The request as the client sent it, where there are hooks.
     pub(super) seen: Option<Arc<Asked>>,
     pub(super) request: Half,
@@ -100,6 +113,8 @@ impl Stream {
             exchange,
             there: None,
             aside: None,
+            authenticating: false,
+            is_head: false,
             seen: None,
             request: Half::default(),
             response: Half::default(),

@@ -6,5 +6,6 @@ mod forward;
 mod origin;
 mod proxy;
 mod reverse;
+mod reverse_auth;
 mod smuggling;
 mod talk;

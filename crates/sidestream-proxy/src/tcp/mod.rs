@@ -249,14 +249,11 @@ impl Tcp {
         }));
     }
 
-    /// Has a user and a password judged where nobody else waits for it.
+    /// Has a user and a password judged, for which nobody else waits.
     fn authenticate(&mut self, login: Box<Login>) {
         let exchange = login.exchange;
-        let judging = spawn_blocking(move || login.is_admitted());
-        self.judging.push(Box::pin(async move {
-            // Who cannot be judged is not let in.
-            Input::Authenticated(exchange, judging.await.unwrap_or(false))
-        }));
+        let judging = login.judge();
+        self.judging.push(Box::pin(async move { Input::Authenticated(exchange, judging.await) }));
     }
 
     /// Hands both connections over to be relayed. Where one of them is gone or broken meanwhile, the

@@ -47,19 +47,26 @@ impl Opened {
 
 /// Finds a mode that would let in anybody, against what the user expects, or one that chooses for
 /// itself from where it connects.
-pub(super) fn check(modes: &[Mode], settings: &Settings) -> Option<&'static str> {
+pub(super) fn check(modes: &[Mode], settings: &Settings) -> Option<String> {
     let is_local = |mode: &Mode| matches!(mode.kind, Kind::Local(_));
     if settings.connect_addr.is_some() && modes.iter().any(is_local) {
         return Some(
             "mode local connects from where each program would: leave it out, or --connect-addr \
-             (which may also be set by SIDESTREAM_CONNECT_ADDR or the configuration file)",
+             (which may also be set by SIDESTREAM_CONNECT_ADDR or the configuration file)"
+                .into(),
         );
     }
-    let is_open = modes.iter().any(|mode| matches!(mode.kind, Kind::Reverse(_)));
-    (is_open && settings.proxy_auth.is_some()).then_some(
-        "mode reverse asks nobody for a password: leave it out, or --proxy-auth (which may also \
-         be set by SIDESTREAM_PROXY_AUTH or the configuration file)",
-    )
+    settings.proxy_auth.as_ref()?;
+    let open = modes.iter().find_map(|mode| match &mode.kind {
+        Kind::Reverse(server) => Some(server.scheme).filter(|scheme| !has_requests(*scheme)),
+        _ => None,
+    });
+    Some(format!(
+        "mode reverse asks for a password in requests of HTTP alone, and {}:// has none that it reads: \
+         write http:// or https:// before the server, leave the mode out, or --proxy-auth (which \
+         may also be set by SIDESTREAM_PROXY_AUTH or the configuration file)",
+        open?.name()
+    ))
 }
 
 /// Listens where these modes do, if any does. Needs a runtime.
@@ -98,6 +105,12 @@ pub(super) fn listen(modes: &[Mode], settings: &Settings) -> anyhow::Result<Vec<
     Ok(opened)
 }
 
+/// Returns whether what is said to such a server is read as requests of HTTP, and nothing else
+/// reaches it.
+const fn has_requests(scheme: Scheme) -> bool {
+    matches!(scheme, Scheme::Http | Scheme::Https)
+}
+
 /// Words the server of a mode as the driver and the machine want it.
 fn stand_in(server: &Server, settings: &Settings) -> (Target, Transport, Reverse) {
     let Server { scheme, ref host, port } = *server;
@@ -107,7 +120,7 @@ fn stand_in(server: &Server, settings: &Settings) -> (Target, Transport, Reverse
     };
     let transport = if scheme == Scheme::Udp { Transport::Udp } else { Transport::Tcp };
     let speaks = match scheme {
-        Scheme::Http | Scheme::Https => Speaks::Http,
+        scheme if has_requests(scheme) => Speaks::Http,
         Scheme::Tls => Speaks::Any,
         _ => Speaks::Raw,
     };
@@ -157,7 +170,7 @@ pub(super) fn serve(
         };
         let inside = Inside::new(through.direct(), root.site()?);
         let mut builder = builder.clone().dial(Arc::new(inside));
-        if matches!(mode, "regular" | "upstream") {
+        if matches!(mode, "regular" | "reverse" | "upstream") {
             builder = builder.proxy_auth(settings.proxy_auth.clone());
         }
         if let Some(reverse) = reverse.clone() {

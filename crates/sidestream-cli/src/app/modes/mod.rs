@@ -49,7 +49,7 @@ pub(super) fn serve(
         }
     };
     if let Some(problem) = listen::check(modes, settings) {
-        return Ok(usage::refuse(problem));
+        return Ok(usage::refuse(&problem));
     }
     let runtime = runtime()?;
     // Bound before somebody is asked for a password, and before a file is opened: a port in use

@@ -7,6 +7,7 @@ mod aside;
 mod flight;
 mod held;
 mod hooked;
+mod login;
 mod requests;
 mod responses;
 mod sockets;
@@ -23,7 +24,7 @@ use super::HIGH_WATER;
 use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::endpoint::Endpoint;
-use crate::hooks::Detour;
+use crate::hooks::{Detour, Verdict};
 use crate::http2::ErrorCode;
 use crate::timers::Timer;
 
@@ -125,7 +126,11 @@ impl FromHttp1 {
                 }
             }
             Told::Verdict(exchange, verdict) => {
-                if let Err(failure) = self.judged(exchange, *verdict, cx) {
+                let judged = match self.authenticated(exchange, *verdict == Verdict::Pass, cx) {
+                    Ok(false) => self.judged(exchange, *verdict, cx),
+                    authenticated => authenticated.map(drop),
+                };
+                if let Err(failure) = judged {
                     self.flush(cx);
                     return Next::Fail(failure);
                 }
@@ -175,7 +180,8 @@ impl FromHttp1 {
             Reading::Head(_) => {
                 self.stopping || self.server_ended || !self.server_end.can_ever_open()
             }
-            Reading::Body(..)
+            Reading::Authenticating(_)
+            | Reading::Body(..)
             | Reading::Gathering(_)
             | Reading::Held(_)
             | Reading::Queued(_)
@@ -238,8 +244,10 @@ impl FromHttp1 {
             let failure = flight.failure.or(own).unwrap_or_else(ours);
             cx.event(Event::ExchangeEnded { exchange: flight.id, failure: Some(failure) });
         }
-        if let Reading::Gathering(ready) | Reading::Held(ready) | Reading::Queued(ready) =
-            std::mem::replace(&mut self.reading, Reading::Ended)
+        if let Reading::Authenticating(ready)
+        | Reading::Gathering(ready)
+        | Reading::Held(ready)
+        | Reading::Queued(ready) = std::mem::replace(&mut self.reading, Reading::Ended)
         {
             cx.event(Event::ExchangeEnded { exchange: ready.id, failure: Some(ours()) });
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer};
-use sidestream_record::{Alteration, Event, Failure, Fields, Part, Point, RequestHead, Version};
+use sidestream_record::{Alteration, Event, Failure, Fields, Part, RequestHead, Version};
 
 use super::flight::{Flight, Piece as Answer};
 use super::{FromHttp1, MAX_PIPELINED};
@@ -50,6 +50,8 @@ pub(super) struct Refused {
 /// What is being read from the client.
 pub(super) enum Reading {
     Head(HeadReader),
+    /// Until it is known whether its user may use us.
+    Authenticating(Box<Ready>),
     /// Until its body is whole, which hooks want to see.
     Gathering(Box<Ready>),
     /// Until it is resumed, or hooks have judged it.
@@ -99,7 +101,11 @@ impl FromHttp1 {
                 self.queued() < HIGH_WATER && socket.is_none_or(|it| it.wants(Peer::Client))
             }
             Reading::Gathering(_) => true,
-            Reading::Held(_) | Reading::Queued(_) | Reading::Undecided | Reading::Ended => false,
+            Reading::Authenticating(_)
+            | Reading::Held(_)
+            | Reading::Queued(_)
+            | Reading::Undecided
+            | Reading::Ended => false,
         }
     }
 
@@ -159,7 +165,10 @@ impl FromHttp1 {
             Reading::Queued(ready) => self.dispatch(ready, cx),
             Reading::Gathering(ready) => self.gather_request(ready, cx),
             Reading::Socket => self.read_socket(cx),
-            other @ (Reading::Held(_) | Reading::Undecided | Reading::Ended) => {
+            other @ (Reading::Authenticating(_)
+            | Reading::Held(_)
+            | Reading::Undecided
+            | Reading::Ended) => {
                 self.reading = other;
                 Ok(false)
             }
@@ -168,11 +177,13 @@ impl FromHttp1 {
 
     fn begin(&mut self, parsed: Parsed<RequestHead>, cx: &mut Cx) -> Result<bool, Failure> {
         let id = cx.ids.exchange();
-        let Parsed { head, defects, .. } = parsed;
+        let Parsed { mut head, defects, .. } = parsed;
         let place = Place::Server { server: self.server, secure: self.secure };
         let url = http::url(&head, place, cx);
+        let admission = cx.admission(id, &head);
+        let recorded = cx.take_login(&mut head).unwrap_or_else(|| head.clone());
         let (want, seen) = cx.want_request(&url, &head);
-        cx.event(Event::Request { exchange: id, url, head: head.clone() });
+        cx.event(Event::Request { exchange: id, url, head: recorded });
         for defect in &defects {
             let (exchange, from, what) = (Some(id), Peer::Client, defect.to_string());
             cx.event(Event::Defect { exchange, from, what });
@@ -198,13 +209,7 @@ impl FromHttp1 {
         let key = upgrade::key(&head, framing).cloned();
         let (asked, body, to) = (false, None, None);
         let ready = Ready { id, head, fields, framing, key, want, seen, asked, body, to };
-        let ready = Box::new(ready);
-        if cx.config.hold.contains(&Point::Request) {
-            cx.event(Event::Held { exchange: id, point: Point::Request });
-            self.reading = Reading::Held(ready);
-            return Ok(true);
-        }
-        self.consider(ready, cx)
+        self.admit(Box::new(ready), admission, cx)
     }
 
     /// Begins a stream with the request, as soon as the server takes one.

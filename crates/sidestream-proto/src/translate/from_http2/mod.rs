@@ -6,6 +6,7 @@
 mod end;
 mod hooked;
 mod links;
+mod login;
 mod requests;
 mod responses;
 mod slow;
@@ -23,6 +24,7 @@ use super::{HIGH_WATER, Name};
 use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::endpoint::Endpoint;
+use crate::hooks::Verdict;
 use crate::http2::ErrorCode;
 use crate::timers::Timer;
 
@@ -110,7 +112,11 @@ impl FromHttp2 {
             Told::MessageVerdict(message, verdict) => {
                 self.judged_message(message, *verdict, cx);
             }
-            Told::Verdict(exchange, verdict) => self.judged(exchange, *verdict, cx),
+            Told::Verdict(exchange, verdict) => {
+                if !self.authenticated(exchange, *verdict == Verdict::Pass, cx) {
+                    self.judged(exchange, *verdict, cx);
+                }
+            }
             Told::Established(_) | Told::Expired(_) | Told::Leaf(_) => {}
         }
         self.advance(cx);

@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer};
-use sidestream_record::{Alteration, Event, Failure, Fields, Part, Point, RequestHead, Version};
+use sidestream_record::{Alteration, Event, Failure, Fields, Part, RequestHead, Version};
 
 use super::FromHttp2;
 use super::links::Link;
 use super::streams::Stream;
+use crate::Output;
+use crate::auth::Admission;
 use crate::cx::Cx;
 use crate::endpoint;
 use crate::hooks::Want;
@@ -44,7 +46,7 @@ impl FromHttp2 {
     }
 
     fn begin(&mut self, id: u32, fields: Fields, end: bool, cx: &mut Cx) {
-        let (exchange, head, url) = self.record(fields, cx);
+        let (exchange, head, url, admission) = self.record(fields, cx);
         let alteration = Alteration::Translated { from: Version::Http2, to: Version::Http11 };
         cx.event(Event::Altered { exchange: Some(exchange), alteration });
         let is_socket = socket::is_asked(&head.fields);
@@ -60,14 +62,12 @@ impl FromHttp2 {
         // What follows the head of a WebSocket is no body.
         stream.want = if is_socket { want.min(Want::Head) } else { want };
         stream.seen = seen;
-        stream.held = cx.config.hold.contains(&Point::Request);
-        let held = stream.held;
-        if held {
-            cx.event(Event::Held { exchange, point: Point::Request });
-        }
+        stream.authenticating = cx.guard().is_some();
         self.streams.insert(id, stream);
-        if !held {
-            self.consider(id, cx);
+        match admission {
+            Admission::Asked(login) => cx.output(Output::Authenticate(login)),
+            Admission::Granted => self.admitted(id, cx),
+            Admission::Refused => self.unauthorized(id, cx),
         }
         if end {
             self.came(id, cx);
@@ -109,12 +109,14 @@ impl FromHttp2 {
     }
 
     /// Records a request as the client sent it, and returns its URL.
-    fn record(&self, fields: Fields, cx: &mut Cx) -> (ExchangeId, RequestHead, String) {
+    fn record(&self, fields: Fields, cx: &mut Cx) -> (ExchangeId, RequestHead, String, Admission) {
         let exchange = cx.ids.exchange();
-        let (head, _missing) = head::request(fields);
+        let (mut head, _missing) = head::request(fields);
         let url = head::url(&head, self.name.is_some(), cx);
-        cx.event(Event::Request { exchange, url: url.clone(), head: head.clone() });
-        (exchange, head, url)
+        let admission = cx.admission(exchange, &head);
+        let recorded = cx.take_login(&mut head).unwrap_or_else(|| head.clone());
+        cx.event(Event::Request { exchange, url: url.clone(), head: recorded });
+        (exchange, head, url, admission)
     }
 
     /// The client's request, or what came after it, is not one.

@@ -31,6 +31,8 @@ pub(super) struct Stream {
     /// The head of the request as the server gets it.
     pub(super) head: Bytes,
     pub(super) sending: Sending,
+    /// The request waits until it is known whether its user may use us.
+    pub(super) authenticating: bool,
     /// The request waits until it is resumed.
     pub(super) held: bool,
     /// The connection on which the request was sent.
@@ -74,6 +76,7 @@ impl Stream {
             method,
             head: Bytes::new(),
             sending: Sending::Plain,
+            authenticating: false,
             held: false,
             server: None,
             body: BytesMut::new(),

@@ -84,28 +84,28 @@ fn each_request_of_a_connection_says_it() {
 }
 
 /// Asks a proxy whose judge takes its time, and answers as it would.
-fn judged_slowly(field: &str) -> Play {
-    let auth = ProxyAuth::slow(|user, password| user == b"me" && password == b"secret");
+fn judged_slowly(field: &str, admitted: bool) -> Play {
+    let auth =
+        ProxyAuth::slow(|user, password| async move { user == b"me" && password == b"secret" });
     let config = Config { proxy_auth: Some(Arc::new(auth)), ..config(&Ca::new()) };
     let mut play = Play::with(config, Transport::Tcp, 8080, true);
     play.client(format!("GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n{field}\r\n"));
     play.client("GET http://a.test/2 HTTP/1.1\r\nHost: a.test\r\n\r\n");
     let login = play.outputs.iter().find_map(|output| match output {
-        Output::Authenticate(login) => Some((login.exchange, login.is_admitted())),
+        Output::Authenticate(login) => Some(login.exchange),
         _ => None,
     });
     assert!(!play.done && play.take_sent(Peer::Client).is_empty(), "it waits: {play}");
-    let (exchange, admitted) = login.unwrap();
-    play.input(Input::Authenticated(exchange, admitted));
+    play.input(Input::Authenticated(login.unwrap(), admitted));
     play
 }
 
 #[test]
 fn a_request_waits_for_a_judge_that_takes_its_time() {
-    let mut play = judged_slowly("Proxy-Authorization: Basic bWU6c2VjcmV0\r\n");
+    let mut play = judged_slowly("Proxy-Authorization: Basic bWU6c2VjcmV0\r\n", true);
     play.open();
     assert_eq!(play.take_sent(Peer::Server(0)), b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
-    let mut play = judged_slowly("Proxy-Authorization: Basic bWU6d3Jvbmc=\r\n");
+    let mut play = judged_slowly("Proxy-Authorization: Basic bWU6d3Jvbmc=\r\n", false);
     assert!(play.take_sent(Peer::Client).starts_with(b"HTTP/1.1 407 "));
     assert!(play.done && play.take_sent(Peer::Server(0)).is_empty());
 }
