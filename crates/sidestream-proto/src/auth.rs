@@ -24,10 +24,13 @@ pub(crate) const CHALLENGE: &str = "Basic realm=\"sidestream\", charset=\"UTF-8\
 /// What tells whether a user and a password are right.
 pub type Judging = Pin<Box<dyn Future<Output = bool> + Send>>;
 
+type Quick = dyn Fn(&[u8], &[u8]) -> bool + Send + Sync;
+type Slow = dyn Fn(Vec<u8>, Vec<u8>) -> Judging + Send + Sync;
+
 /// Judges a user and a password.
 enum Judge {
-    Quick(Box<dyn Fn(&[u8], &[u8]) -> bool + Send + Sync>),
-    Slow(Box<dyn Fn(Vec<u8>, Vec<u8>) -> Judging + Send + Sync>),
+    Quick(Box<Quick>),
+    Slow(Box<Slow>),
 }
 
 /// Who may use us as a proxy, or reaches the server that we stand in for.

@@ -107,7 +107,7 @@ fn versions(test: &str, options: &[&str], client: &[&str], at_client: &str, at_s
     assert_eq!(get(&[]), refused);
     assert_eq!(get(&["-I"]), refused);
     // Others of the same connection are served meanwhile and afterwards.
-    let both = curl(&bench, &[client, &["-Z", &url, &url, &right[0], &right[1]]].concat());
+    let both = curl(&bench, &[client, &["-Z", &url, &url, right[0], right[1]]].concat());
     assert!(both.status.success(), "{both:?}");
     // The file is read again once it has changed.
     let file = bench.path("users");

@@ -102,8 +102,9 @@ async fn many_wrong_ones_at_once_are_hashed_a_few_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     for turns in [1, 3] {
         let users = one_user(&folder.path().join("users"), turns);
-        let wrong =
-            |n: usize| (if n % 2 == 0 { "a" } else { "b" }.to_owned(), format!("wrong {n}"));
+        let wrong = |n: usize| {
+            (if n.is_multiple_of(2) { "a" } else { "b" }.to_owned(), format!("wrong {n}"))
+        };
         assert_eq!(at_once(&users, (0..40).map(wrong)).await, 0);
         let work = users.work();
         assert!(work.hashes == 40 && work.most_at_once <= turns, "{turns}: {work:?}");

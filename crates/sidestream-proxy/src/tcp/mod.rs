@@ -149,7 +149,7 @@ impl Tcp {
                 Output::Accept => self.accept(),
                 Output::Ask(question) => self.ask(*question),
                 Output::AskMessage(question) => self.ask_about_message(*question),
-                Output::Authenticate(login) => self.authenticate(login),
+                Output::Authenticate(login) => self.authenticate(*login),
                 Output::Done => return None,
                 Output::Event(event) => self.flow.record(event),
                 Output::Learn(message) => self.flow.shared.names.learn(&message),
@@ -250,7 +250,7 @@ impl Tcp {
     }
 
     /// Has a user and a password judged, for which nobody else waits.
-    fn authenticate(&mut self, login: Box<Login>) {
+    fn authenticate(&mut self, login: Login) {
         let exchange = login.exchange;
         let judging = login.judge();
         self.judging.push(Box::pin(async move { Input::Authenticated(exchange, judging.await) }));
