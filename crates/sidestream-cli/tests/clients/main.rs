@@ -16,6 +16,7 @@ mod harness;
 mod hosts;
 mod http2;
 mod java;
+mod last_words;
 mod local;
 mod modern;
 mod no_trace;

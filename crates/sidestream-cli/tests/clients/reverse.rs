@@ -30,6 +30,10 @@ pub(crate) fn start(bench: &Bench, server: &str, options: &[&str]) -> Ours {
 }
 
 impl Ours {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end as Ctrl-C does.
     pub(crate) fn interrupt(self) {
         self.finish();
@@ -248,6 +252,30 @@ fn servers_see_the_address_that_was_chosen() {
     client.read_to_string(&mut said).unwrap();
     assert_eq!(said, "127.0.0.7");
     drop(client);
+    ours.interrupt();
+    assert!(origin.wait().unwrap().success());
+}
+
+#[test]
+fn servers_of_datagrams_see_the_address_that_was_chosen() {
+    let test = "servers_of_datagrams_see_the_address_that_was_chosen";
+    let Some(python) = program(test, "python3") else { return };
+    let bench = Bench::new();
+    let script = "import socket\nserver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+        server.bind(('127.0.0.1', 0))\nprint(server.getsockname()[1], flush=True)\n\
+        _, peer = server.recvfrom(9)\nserver.sendto(peer[0].encode(), peer)";
+    let mut command = Command::new(python);
+    let mut origin = Running(command.args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap());
+    let mut port = String::new();
+    BufReader::new(origin.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let server = format!("udp://127.0.0.1:{}", port.trim());
+    let ours = start(&bench, &server, &["--connect-addr", "127.0.0.7"]);
+    let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    client.send_to(b"?", format!("127.0.0.1:{}", ours.port)).unwrap();
+    let mut said = [0; 64];
+    let bytes = client.recv(&mut said).unwrap();
+    assert_eq!(&said[..bytes], b"127.0.0.7");
     ours.interrupt();
     assert!(origin.wait().unwrap().success());
 }
