@@ -9,6 +9,7 @@ mod print;
 mod ps;
 mod root;
 mod sample;
+mod sessions;
 mod settings;
 mod spec_file;
 mod style;

@@ -17,7 +17,7 @@ fn dns(response: bool) -> Event {
 }
 
 /// Prints a table or view as sqlite3 would.
-fn table(connection: &rusqlite::Connection, name: &str) -> String {
+pub(crate) fn table(connection: &rusqlite::Connection, name: &str) -> String {
     let mut statement = connection.prepare(&format!("SELECT * FROM {name}")).unwrap();
     let columns: Vec<String> = statement.column_names().map(Into::into).collect();
     let lines = statement

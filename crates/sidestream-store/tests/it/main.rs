@@ -5,6 +5,7 @@ mod bounds;
 mod crash;
 mod generate;
 mod listing;
+mod older;
 mod opening;
 mod play;
 mod roundtrip;
