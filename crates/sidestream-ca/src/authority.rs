@@ -33,10 +33,11 @@ pub struct Authority {
     certificate: CertificateDer<'static>,
     key: Key,
     leaf_key: Key,
-    issuer: Issuer<'static, Key>,
+    pub(crate) issuer: Issuer<'static, Key>,
     identifier: Vec<u8>,
     name: String,
-    validity: (Duration, Duration),
+    pub(crate) validity: (Duration, Duration),
+    pub(crate) signs_crls: bool,
 }
 
 impl Authority {
@@ -70,7 +71,8 @@ impl Authority {
         params.key_identifier_method = KeyIdMethod::PreSpecified(identifier.clone());
         let certificate = params.self_signed(&key).map_err(GenerateError::Certificate)?.into();
         let issuer = Issuer::new(params, key.clone());
-        Ok(Self { certificate, key, leaf_key, issuer, identifier, name: name.to_owned(), validity })
+        let (name, signs_crls) = (name.to_owned(), true);
+        Ok(Self { certificate, key, leaf_key, issuer, identifier, name, validity, signs_crls })
     }
 
     /// Takes a root and its private key from two PEM texts, or twice from one that holds both.
@@ -109,8 +111,8 @@ impl Authority {
         let imported = imported::Root::check(&root)?;
         let identifier = imported.identifier.unwrap_or_else(|| key.identifier());
         let issuer = imported::issuer(&root, &key, identifier.clone())?;
-        let (name, validity) = (imported.name, imported.validity);
-        Ok(Self { certificate, key, leaf_key, issuer, identifier, name, validity })
+        let imported::Root { name, validity, signs_crls, .. } = imported;
+        Ok(Self { certificate, key, leaf_key, issuer, identifier, name, validity, signs_crls })
     }
 
     /// Issues a leaf.

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{Authority, Leaf, LeafKey, LeafRequest, Name, error::IssueError, time::DAY};
 
-type Key = (Vec<Name>, Option<String>, Option<String>);
+type Key = (Vec<Name>, Option<String>, Option<String>, Option<Arc<str>>);
 
 /// A bounded store of leaves; the one that was asked for least lately goes first.
 #[derive(Debug)]
@@ -71,6 +71,7 @@ impl LeafCache {
             request.names.clone(),
             request.common_name.clone(),
             request.organization.clone(),
+            request.crl_url.clone(),
         ));
         if let Some(leaf) = self.touch(&key)
             && leaf.not_after.duration_since(request.now).is_ok_and(|left| left > DAY)

@@ -74,6 +74,9 @@ pub struct ExportError(#[from] p12_keystore::error::Error);
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IssueError {
+    /// The root is one for certificates alone.
+    #[error("the root may not sign lists of revoked certificates; make one with cRLSign")]
+    CrlSign,
     /// The root is no longer, or not yet, valid at the time given.
     #[error("the root is not valid at this time; check the clock, or make a new root")]
     Expired,

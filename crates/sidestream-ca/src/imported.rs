@@ -21,6 +21,7 @@ pub(crate) struct Root {
     pub(crate) identifier: Option<Vec<u8>>,
     pub(crate) name: String,
     pub(crate) validity: (Duration, Duration),
+    pub(crate) signs_crls: bool,
 }
 
 impl Root {
@@ -29,9 +30,8 @@ impl Root {
         let malformed = |error: x509_parser::error::X509Error| ImportError::Certificate {
             reason: error.to_string(),
         };
-        let may_sign =
-            root.key_usage().map_err(malformed)?.is_none_or(|usage| usage.value.key_cert_sign());
-        if !root.is_ca() || !may_sign {
+        let usage = root.key_usage().map_err(malformed)?.map(|usage| usage.value);
+        if !root.is_ca() || !usage.is_none_or(|usage| usage.key_cert_sign()) {
             return Err(ImportError::Authority);
         }
         let seconds = |at: i64| Duration::from_secs(u64::try_from(at).unwrap_or(0));
@@ -46,6 +46,7 @@ impl Root {
                 }
             }),
             name: common_name(root.subject()),
+            signs_crls: usage.is_none_or(|usage| usage.crl_sign()),
             validity: (
                 seconds(validity.not_before.timestamp()),
                 seconds(validity.not_after.timestamp()),

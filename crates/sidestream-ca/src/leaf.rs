@@ -7,7 +7,7 @@ use std::{
 };
 
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod,
+    CertificateParams, CrlDistributionPoint, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod,
     KeyUsagePurpose, SanType, SerialNumber, string::Ia5String,
 };
 use rustls::sign::{CertifiedKey, SigningKey};
@@ -78,6 +78,10 @@ pub(crate) fn params(
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
+    if let Some(url) = &request.crl_url {
+        check_url(url)?;
+        params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![url.to_string()] }];
+    }
     params.key_identifier_method = KeyIdMethod::PreSpecified(key.identifier());
     Ok(params)
 }
@@ -88,6 +92,11 @@ fn subject_alt_name(name: &Name) -> Result<SanType, IssueError> {
         (None, Some(ip)) => Ok(SanType::IpAddress(ip)),
         (None, None) => Err(IssueError::NoName),
     }
+}
+
+/// The encoder takes any text, and clients only an IA5String (RFC 5280 §4.2.1.6).
+fn check_url(url: &str) -> Result<(), IssueError> {
+    Ia5String::try_from(url).map(drop).map_err(IssueError::Make)
 }
 
 fn subject(request: &LeafRequest) -> DistinguishedName {
@@ -114,7 +123,7 @@ fn serial(request: &LeafRequest, issuer_identifier: &[u8], key: &Key) -> SerialN
     let mut serial = request.serial.unwrap_or_else(|| {
         let said = format!(
             "{:?}",
-            (&request.names, &request.common_name, &request.organization, request.now)
+            (&request.names, &request.common_name, &request.organization, request.now, &request.crl_url)
         );
         let hash = Sha256::new()
             .chain_update(issuer_identifier)

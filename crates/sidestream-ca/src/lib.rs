@@ -2,6 +2,7 @@
 
 mod authority;
 mod cache;
+mod crl;
 mod error;
 mod imported;
 mod key;
@@ -13,6 +14,7 @@ mod time;
 
 pub use authority::Authority;
 pub use cache::LeafCache;
+pub use crl::{CRL_BACKDATE, CRL_LIFETIME, Crl, CrlCache};
 pub use error::{
     ExportError, GenerateError, ImportError, IssueError, ParseNameError,
     ParseServerCertificateError,

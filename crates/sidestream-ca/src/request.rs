@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -38,18 +39,22 @@ pub struct LeafRequest {
     pub now: SystemTime,
     /// The serial number, whose two top bits are overwritten; when absent, a hash of all the other fields.
     pub serial: Option<[u8; 16]>,
+    /// Where the list of revoked certificates is found ([`Authority::crl`](crate::Authority::crl)); nowhere, when absent.
+    pub crl_url: Option<Arc<str>>,
 }
 
 impl LeafRequest {
     /// Asks for a plain leaf.
     pub fn new(name: Name, now: SystemTime) -> Self {
         let common_name = Some(name.to_string());
-        Self { names: vec![name], common_name, organization: None, now, serial: None }
+        let names = vec![name];
+        Self { names, common_name, organization: None, now, serial: None, crl_url: None }
     }
 
     /// Asks for a leaf like a server's certificate, that serves a client that asked for `asked`.
     ///
-    /// Names, common name and organization are copied.
+    /// Names, common name and organization are copied; where the server's authority says what it revoked is not, as
+    /// that is signed by another.
     /// `asked` is added when no name of the certificate covers it, since a client that shall be served at all has to
     /// find it there; whether the server's certificate is right for it is for whoever verifies that to say.
     /// A name that is none is left out, and of too many names those that cover `asked` stay, then the first.
@@ -74,6 +79,7 @@ impl LeafRequest {
             organization: text(subject.iter_organization().next()),
             now,
             serial: None,
+            crl_url: None,
         })
     }
 }

@@ -1,15 +1,17 @@
 //! Serving the flows of a command until it has ended.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidestream::Sidestream;
 use sidestream::ca::Authority;
 use sidestream::flow::Ids;
+use sidestream::onboarding::Site;
 use sidestream::os::{Ended, Launched, Notices};
 use sidestream::proxy::{Connections, Hook, HostRules, HttpVersions, TlsOptions, UpstreamTrust};
 use sidestream::record::Sink;
+use sidestream::{Inside, Sidestream};
 use tokio::runtime::Runtime;
 
 use crate::print::Detail;
@@ -18,6 +20,10 @@ use crate::through::Through;
 
 /// How long flows may go on after the command has ended: what it sent last is on its way.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// Where a command finds what is inside: an address that is there whatever routes the machine has,
+/// and that nobody else takes.
+const INSIDE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 183, 115, 1)), 83);
 
 /// What serving takes.
 #[derive(Clone)]
@@ -96,11 +102,15 @@ pub fn serve(runtime: Runtime, launched: Launched, serving: Serving) -> anyhow::
 async fn serve_until_end(launched: Launched, serving: Serving) -> anyhow::Result<Ended> {
     let detail = serving.detail;
     let through = serving.through.clone();
+    let authority = Arc::clone(&serving.authority);
+    let site = Arc::new(Site::new(&authority)?);
     let builder = serving.builder();
     let captured = launched.start()?;
     through.tell(detail);
-    let dial = through.around_local(captured.dial);
-    let mut handle = builder.dial(dial).build()?.serve(captured.capture);
+    let inside = Inside::new(through.around_local(captured.dial), site);
+    let inside = inside.with_page_at(INSIDE).with_crl(authority);
+    let builder = builder.crl(inside.crl_url()).dial(Arc::new(inside));
+    let mut handle = builder.build()?.serve(captured.capture);
     let mut running = captured.running;
     let notices = tokio::spawn(tell(captured.notices, detail));
     let ended = running.wait().await;

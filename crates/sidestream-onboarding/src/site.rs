@@ -14,6 +14,7 @@ pub struct Site {
     pub(crate) name: String,
     pub(crate) fingerprint: String,
     pub(crate) downloads: Vec<Download>,
+    crl_path: Option<String>,
 }
 
 /// The root could not be written in every form.
@@ -59,12 +60,37 @@ impl Site {
             name: authority.name().to_owned(),
             fingerprint: octets.join(":"),
             downloads: download::all(authority, &digest)?,
+            crl_path: authority.signs_crls().then(|| format!("/{}", authority.crl_file_name())),
         })
     }
 
     /// Returns the SHA-256 fingerprint of the root, worded as browsers and `openssl` do.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// Returns where the list of revoked certificates is; a root that may not sign one has none.
+    pub fn crl_path(&self) -> Option<&str> {
+        self.crl_path.as_deref()
+    }
+
+    /// Answers a request for the list of revoked certificates, given as
+    /// [`Authority::crl`](sidestream_ca::Authority::crl) signed it; without one the client is to
+    /// ask again.
+    pub fn answer_crl(&self, method: &str, crl: Option<&[u8]>) -> Response {
+        let is_read = matches!(method, "GET" | "HEAD");
+        let mut response = match crl {
+            _ if !is_read => Response::only_read(),
+            Some(crl) => {
+                let body = Bytes::copy_from_slice(crl);
+                Response::new(200, "application/pkix-crl", body)
+            }
+            None => Response::text(503, "no list of revoked certificates can be signed\n".to_owned()),
+        };
+        // The list tells itself how long it counts, and its path of which root it is.
+        let keep = if response.status == 200 { "max-age=3600" } else { "no-store" };
+        response.seal(method, keep);
+        response
     }
 
     /// Answers a request.
@@ -83,11 +109,10 @@ impl Site {
                 None => Response::text(404, "there is nothing here, see /\n".to_owned()),
             }
         } else {
-            let mut refused = Response::text(405, "only to be read: use GET or HEAD\n".to_owned());
-            refused.headers.push(("allow", "GET, HEAD".to_owned()));
-            refused
+            Response::only_read()
         };
-        response.seal(method);
+        // Tomorrow there may be another root behind the same name.
+        response.seal(method, "no-store");
         response
     }
 }
@@ -108,6 +133,12 @@ impl Response {
         Self::new(status, "text/plain; charset=utf-8", text.into())
     }
 
+    fn only_read() -> Self {
+        let mut refused = Self::text(405, "only to be read: use GET or HEAD\n".to_owned());
+        refused.headers.push(("allow", "GET, HEAD".to_owned()));
+        refused
+    }
+
     fn html(status: u16, html: String) -> Self {
         let mut response = Self::new(status, "text/html; charset=utf-8", html.into());
         let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
@@ -117,10 +148,9 @@ impl Response {
     }
 
     /// Adds what every answer has, and takes from one to HEAD what it has not.
-    fn seal(&mut self, method: &str) {
+    fn seal(&mut self, method: &str, keep: &str) {
         self.headers.push(("content-length", self.body.len().to_string()));
-        // Tomorrow there may be another root behind the same name.
-        self.headers.push(("cache-control", "no-store".to_owned()));
+        self.headers.push(("cache-control", keep.to_owned()));
         self.headers.push(("x-content-type-options", "nosniff".to_owned()));
         self.headers.push(("referrer-policy", "no-referrer".to_owned()));
         if method == "HEAD" {

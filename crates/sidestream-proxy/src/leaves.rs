@@ -12,7 +12,7 @@ use rustls::sign::CertifiedKey;
 use sidestream_ca::{Authority, LeafCache, LeafKey, LeafRequest, Name};
 use sidestream_proto::LeafKind;
 
-use crate::OwnCerts;
+use crate::{CrlUrl, OwnCerts};
 
 /// How many leaves are kept: some 3 KiB each.
 const CACHED: NonZeroUsize = NonZeroUsize::new(2048).expect("it is not zero");
@@ -25,6 +25,7 @@ pub(crate) struct Leaves {
     authority: Arc<Authority>,
     cache: Mutex<LeafCache>,
     own: RwLock<OwnCerts>,
+    crl: RwLock<Option<CrlUrl>>,
     /// Made when a client takes no other: that takes some tenths of a second.
     rsa: OnceLock<Result<LeafKey, String>>,
     rsa_cache: Mutex<LeafCache>,
@@ -36,6 +37,7 @@ impl Leaves {
             authority,
             cache: Mutex::new(LeafCache::new(CACHED)),
             own: RwLock::default(),
+            crl: RwLock::default(),
             rsa: OnceLock::new(),
             rsa_cache: Mutex::new(LeafCache::new(CACHED_RSA)),
         }
@@ -46,6 +48,11 @@ impl Leaves {
         *self.own.write().unwrap_or_else(PoisonError::into_inner) = own;
     }
 
+    /// Tells clients where the list of revoked certificates is, from now on.
+    pub(crate) fn set_crl(&self, crl: Option<CrlUrl>) {
+        *self.crl.write().unwrap_or_else(PoisonError::into_inner) = crl;
+    }
+
     /// Returns whether a leaf is issued at once, without a key that takes long to make.
     pub(crate) fn is_quick(&self, request: &sidestream_proto::LeafRequest) -> bool {
         request.key != LeafKind::Rsa2048
@@ -53,10 +60,12 @@ impl Leaves {
             || self.own(&request.host).is_some()
     }
 
-    /// Issues a leaf, or finds one that was issued for the same names before.
+    /// Issues a leaf, or finds one that was issued for the same names before, for a client that
+    /// leaves names to us or does not.
     pub(crate) fn issue(
         &self,
         request: &sidestream_proto::LeafRequest,
+        is_naming: bool,
     ) -> Result<Arc<CertifiedKey>, String> {
         if let Some(own) = self.own(&request.host) {
             return Ok(own);
@@ -65,13 +74,14 @@ impl Leaves {
         let name: Option<Name> = request.host.parse().ok();
         let like =
             request.like.as_ref().map(|server| LeafRequest::like(server, name.as_ref(), now));
-        let asked = match (like, &name) {
+        let mut asked = match (like, &name) {
             (Some(Ok(like)), _) => like,
             // A certificate that cannot be copied was trusted all the same: the name suffices.
             (_, Some(name)) => LeafRequest::new(name.clone(), now),
             (Some(Err(error)), None) => return Err(error.to_string()),
             (None, None) => return Err(format!("{} is no name for a certificate", request.host)),
         };
+        asked.crl_url = self.crl_url(is_naming);
         let leaf = match request.key {
             LeafKind::Rsa2048 => {
                 let key = self.rsa.get_or_init(make_rsa).as_ref().map_err(Clone::clone)?;
@@ -86,6 +96,11 @@ impl Leaves {
         let mut certified = leaf.map_err(|error| error.to_string())?.certified_key();
         certified.cert.extend(request.chain.iter().cloned());
         Ok(Arc::new(certified))
+    }
+
+    fn crl_url(&self, is_naming: bool) -> Option<Arc<str>> {
+        let crl = self.crl.read().unwrap_or_else(PoisonError::into_inner);
+        crl.as_ref()?.told(is_naming).cloned()
     }
 
     fn own(&self, host: &str) -> Option<Arc<CertifiedKey>> {

@@ -2,6 +2,7 @@
 
 mod certs;
 mod clock;
+mod crl_url;
 mod flow;
 mod hooks;
 mod key_log;
@@ -32,6 +33,7 @@ pub use sidestream_proto::{
 };
 
 pub use certs::{CertificateError, OwnCerts, certified_key};
+pub use crl_url::CrlUrl;
 pub use hooks::{Hook, RuleHook, RulesError};
 pub use key_log::KeyLogFile;
 pub use options::{Copied, ParseCiphersError, SideOptions, TlsOptions, parse_ciphers};

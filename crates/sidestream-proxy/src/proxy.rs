@@ -13,7 +13,7 @@ use sidestream_record::Sink;
 use tokio::task::JoinSet;
 use tracing::{Instrument as _, error, info_span};
 
-use crate::OwnCerts;
+use crate::{CrlUrl, OwnCerts};
 use crate::flow::Flow;
 use crate::hooks::Hook;
 use crate::leaves::Leaves;
@@ -119,6 +119,12 @@ impl Proxy {
     /// Shows clients those certificates in place of leaves, in the flows that ask from now on.
     pub fn set_certs(&self, certs: OwnCerts) {
         self.0.leaves.set_own(certs);
+    }
+
+    /// Says where clients find the list of revoked certificates, in leaves issued from now on; by
+    /// default nowhere.
+    pub fn set_crl(&self, crl: Option<CrlUrl>) {
+        self.0.leaves.set_crl(crl);
     }
 
     /// Serves what the driver captures until it ends or is stopped, and all flows have ended.

@@ -8,8 +8,8 @@ use sidestream_capture::{Capture, Dial, Direct};
 use sidestream_explicit::socks::Credentials;
 use sidestream_flow::Ids;
 use sidestream_proxy::{
-    Connections, Hook, HostRules, HttpVersions, Passing, Proxy, ProxyAuth, Reverse, Stop, TlsError,
-    TlsOptions, UpstreamTrust,
+    Connections, CrlUrl, Hook, HostRules, HttpVersions, Passing, Proxy, ProxyAuth, Reverse, Stop,
+    TlsError, TlsOptions, UpstreamTrust,
 };
 use sidestream_record::Sink;
 
@@ -33,6 +33,7 @@ impl Sidestream {
             connections: Connections::default(),
             proxy_auth: None,
             reverse: None,
+            crl: None,
             passing: Passing::default(),
             dial: Arc::new(Direct::default()),
             sinks: Vec::new(),
@@ -71,6 +72,7 @@ pub struct Builder {
     connections: Connections,
     proxy_auth: Option<Credentials>,
     reverse: Option<Reverse>,
+    crl: Option<CrlUrl>,
     passing: Passing,
     dial: Arc<dyn Dial>,
     sinks: Vec<Arc<dyn Sink>>,
@@ -130,6 +132,13 @@ impl Builder {
         Self { reverse: Some(reverse), ..self }
     }
 
+    /// Says where clients find the list of revoked certificates, as
+    /// [`Inside::crl_url`](crate::Inside::crl_url) has it; by default leaves tell of none.
+    #[must_use]
+    pub fn crl(self, crl: Option<CrlUrl>) -> Self {
+        Self { crl, ..self }
+    }
+
     /// Says what is passed as it is; by default nothing, beside what the spec leaves out.
     #[must_use]
     pub fn passing(self, passing: Passing) -> Self {
@@ -181,6 +190,7 @@ impl Builder {
         });
         let proxy = Proxy::new(config, authority, dial, Arc::new(sinks), ids);
         proxy.set_certs(tls.certs);
+        proxy.set_crl(self.crl);
         proxy.set_passing(passing);
         proxy.set_hook(hook);
         Ok(Sidestream { proxy })

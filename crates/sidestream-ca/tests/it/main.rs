@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test writes the files that other programs read")]
 
 mod cache;
+mod crl;
 mod import;
 mod issue;
 mod openssl;

@@ -212,13 +212,14 @@ impl Tcp {
     /// Answers at once where the leaf is soon made, else without keeping other flows waiting.
     fn make_leaf(&mut self, request: LeafRequest) {
         let shared = Arc::clone(&self.flow.shared);
+        let is_naming = self.flow.info.destination != Destination::Original;
         if shared.leaves.is_quick(&request) {
-            let leaf = shared.leaves.issue(&request);
+            let leaf = shared.leaves.issue(&request, is_naming);
             // The machine asks for a leaf as its last output.
             return self.flow.conn.handle_input(Input::Leaf(leaf), clock::now());
         }
         self.leaf = Some(Box::pin(async move {
-            let made = spawn_blocking(move || shared.leaves.issue(&request)).await;
+            let made = spawn_blocking(move || shared.leaves.issue(&request, is_naming)).await;
             made.unwrap_or_else(|error| Err(error.to_string()))
         }));
     }

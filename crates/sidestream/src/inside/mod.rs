@@ -6,18 +6,22 @@ mod local;
 mod page;
 mod pipelining;
 mod resolvers;
+mod revocations;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use sidestream_ca::Authority;
 use sidestream_capture::{BoxFuture, Dial, Dialed, DialedAssociation, FlowInfo, Stream, Target};
 use sidestream_onboarding::{HOST, Names, Site};
+use sidestream_proxy::CrlUrl;
 use sidestream_record::DialFailure;
 use sidestream_tunnel::{Echo, Ping};
 
 use closed::Closed;
 use page::Page;
+use revocations::Revocations;
 
 pub use resolvers::Resolvers;
 
@@ -39,6 +43,7 @@ pub struct Inside {
     own: Arc<[IpAddr]>,
     names: Arc<Names>,
     page: Page,
+    page_at: Option<SocketAddr>,
     resolvers: Arc<Resolvers>,
 }
 
@@ -58,6 +63,7 @@ impl Inside {
             own: Arc::new([]),
             names: Arc::new(Names::new(&[])),
             page: Page::new(site),
+            page_at: None,
             resolvers: Arc::default(),
         }
     }
@@ -66,6 +72,37 @@ impl Inside {
     #[must_use]
     pub fn with_addresses(self, own: &[IpAddr]) -> Self {
         Self { own: own.into(), names: Arc::new(Names::new(own)), ..self }
+    }
+
+    /// Also shows the page at this one address, for programs whose names are looked up elsewhere.
+    #[must_use]
+    pub fn with_page_at(self, addr: SocketAddr) -> Self {
+        Self { page_at: Some(addr), ..self }
+    }
+
+    /// Also answers with the list of certificates that this authority revoked, which must be that of
+    /// the page: it is empty, and signed anew whenever the last comes near its end.
+    #[must_use]
+    pub fn with_crl(self, authority: Arc<Authority>) -> Self {
+        let page = self.page.clone().with_revocations(Revocations::new(authority));
+        Self { page, ..self }
+    }
+
+    /// Returns where clients find that list, as leaves are to tell them; nowhere unless
+    /// [`with_crl`](Self::with_crl) was called with a root that signs one.
+    ///
+    /// An address is told rather than the name, as that needs no resolver of the client's.
+    pub fn crl_url(&self) -> Option<CrlUrl> {
+        let path = self.page.crl_path()?;
+        let own = self.own.iter().find(|ip| ip.is_ipv4()).or_else(|| self.own.first());
+        let at = self.page_at.or_else(|| own.map(|ip| SocketAddr::new(*ip, HTTP)));
+        Some(match at {
+            Some(at) if at.port() == HTTP && at.is_ipv4() => {
+                CrlUrl::Everyone(format!("http://{}{path}", at.ip()).into())
+            }
+            Some(at) => CrlUrl::Everyone(format!("http://{at}{path}").into()),
+            None => CrlUrl::Naming(format!("http://{HOST}{path}").into()),
+        })
     }
 
     /// Says who is asked for the names of others; by default whom this machine asks.
@@ -88,6 +125,7 @@ impl Inside {
     fn service(&self, target: &Target) -> Service {
         let port = match target {
             Target::Name(host, port) if is_page(host) => *port,
+            Target::Addr(addr) if self.is_page_at(*addr) => return Service::Page,
             Target::Addr(addr) if self.own.contains(&addr.ip().to_canonical()) => addr.port(),
             Target::Addr(_) | Target::Name(..) => return Service::Elsewhere,
         };
@@ -97,6 +135,11 @@ impl Inside {
             DNS if matches!(target, Target::Addr(_)) => Service::Dns,
             _ => Service::Nobody,
         }
+    }
+
+    fn is_page_at(&self, addr: SocketAddr) -> bool {
+        let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
+        self.page_at == Some(addr)
     }
 
     /// Connects to the page, which is where the client thinks it is, or where we are.

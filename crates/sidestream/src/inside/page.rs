@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tracing::debug;
 
+use super::Revocations;
 use super::local::Local;
 
 /// How many visitors are served at once.
@@ -36,12 +37,24 @@ const LIFETIME: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(super) struct Page {
     site: Arc<Site>,
+    revocations: Option<Arc<Revocations>>,
     room: Arc<Semaphore>,
 }
 
 impl Page {
     pub(super) fn new(site: Arc<Site>) -> Self {
-        Self { site, room: Arc::new(Semaphore::new(MAX_VISITORS)) }
+        let room = Arc::new(Semaphore::new(MAX_VISITORS));
+        Self { site, revocations: None, room }
+    }
+
+    /// Also answers with the list of revoked certificates.
+    pub(super) fn with_revocations(self, revocations: Revocations) -> Self {
+        Self { revocations: Some(Arc::new(revocations)), ..self }
+    }
+
+    /// Returns at which path that list is found, if it is.
+    pub(super) fn crl_path(&self) -> Option<&str> {
+        self.revocations.as_ref().and_then(|_| self.site.crl_path())
     }
 
     /// Connects with it.
@@ -55,15 +68,15 @@ impl Page {
             return Err(DialFailure::Refused);
         };
         let (ours, theirs) = Local::pair();
-        tokio::spawn(serve(Arc::clone(&self.site), theirs, permit));
+        tokio::spawn(serve(self.clone(), theirs, permit));
         Ok(ours)
     }
 }
 
 /// Answers one request.
-async fn serve(site: Arc<Site>, stream: DuplexStream, _permit: OwnedSemaphorePermit) {
+async fn serve(page: Page, stream: DuplexStream, _permit: OwnedSemaphorePermit) {
     let service = service_fn(|request| {
-        let response = answer(&site, &request);
+        let response = answer(&page, &request);
         std::future::ready(Ok::<_, Infallible>(response))
     });
     let connection = http1::Builder::new()
@@ -82,14 +95,20 @@ async fn serve(site: Arc<Site>, stream: DuplexStream, _permit: OwnedSemaphorePer
     }
 }
 
-fn answer(site: &Site, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+fn answer(page: &Page, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let field = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let answer = site.answer(&onboarding::Request {
-        method: request.method().as_str(),
-        path: request.uri().path(),
-        user_agent: field(USER_AGENT),
-        accept: field(ACCEPT),
-    });
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    let answer = match &page.revocations {
+        Some(revocations) if page.crl_path() == Some(path) => {
+            page.site.answer_crl(method, revocations.list().as_deref())
+        }
+        _ => page.site.answer(&onboarding::Request {
+            method,
+            path,
+            user_agent: field(USER_AGENT),
+            accept: field(ACCEPT),
+        }),
+    };
     debug!(method = %request.method(), status = answer.status, "the page was visited");
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();

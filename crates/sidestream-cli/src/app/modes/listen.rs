@@ -168,8 +168,10 @@ pub(super) fn serve(
             }
             None => through.clone(),
         };
-        let inside = Inside::new(through.direct(), root.site()?);
-        let mut builder = builder.clone().dial(Arc::new(inside));
+        let inside = Inside::new(through.direct(), root.site()?).with_crl(root.authority.clone());
+        // Clients of a server know of no name inside.
+        let crl = if reverse.is_some() { None } else { inside.crl_url() };
+        let mut builder = builder.clone().crl(crl).dial(Arc::new(inside));
         if matches!(mode, "regular" | "reverse" | "upstream") {
             builder = builder.proxy_auth(settings.proxy_auth.clone());
         }

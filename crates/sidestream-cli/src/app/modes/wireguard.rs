@@ -136,6 +136,7 @@ fn bind(
     };
     let own: Vec<_> = config.interface.addresses.iter().map(|prefix| prefix.address()).collect();
     let inside = Inside::new(through.direct(), root.site()?).with_addresses(&own);
+    let inside = inside.with_crl(Arc::clone(&root.authority));
     // No proxy carries pings.
     let pings = if through.is_set() { Pings::Inside } else { Pings::Everywhere };
     Ok((sidestream::open_wireguard(config, &addrs, Some(&inside), pings)?, inside))
@@ -158,7 +159,8 @@ pub(super) fn serve(
         if settings.detail > Detail::Quiet {
             tell(&server, &who, root)?;
         }
-        let sidestream = builder.clone().dial(Arc::new(inside)).build()?;
+        let builder = builder.clone().crl(inside.crl_url());
+        let sidestream = builder.dial(Arc::new(inside)).build()?;
         work.handles.push(sidestream.serve(server.capture));
     }
     Ok(())
