@@ -7,8 +7,8 @@ use std::{
 };
 
 use rcgen::{
-    CertificateParams, CrlDistributionPoint, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod,
-    KeyUsagePurpose, SanType, SerialNumber, string::Ia5String,
+    CertificateParams, CrlDistributionPoint, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, KeyIdMethod, KeyUsagePurpose, SanType, SerialNumber, string::Ia5String,
 };
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -123,7 +123,13 @@ fn serial(request: &LeafRequest, issuer_identifier: &[u8], key: &Key) -> SerialN
     let mut serial = request.serial.unwrap_or_else(|| {
         let said = format!(
             "{:?}",
-            (&request.names, &request.common_name, &request.organization, request.now, &request.crl_url)
+            (
+                &request.names,
+                &request.common_name,
+                &request.organization,
+                request.now,
+                &request.crl_url
+            )
         );
         let hash = Sha256::new()
             .chain_update(issuer_identifier)

@@ -85,7 +85,9 @@ impl Site {
                 let body = Bytes::copy_from_slice(crl);
                 Response::new(200, "application/pkix-crl", body)
             }
-            None => Response::text(503, "no list of revoked certificates can be signed\n".to_owned()),
+            None => {
+                Response::text(503, "no list of revoked certificates can be signed\n".to_owned())
+            }
         };
         // The list tells itself how long it counts, and its path of which root it is.
         let keep = if response.status == 200 { "max-age=3600" } else { "no-store" };

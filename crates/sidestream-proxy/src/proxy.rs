@@ -13,7 +13,6 @@ use sidestream_record::Sink;
 use tokio::task::JoinSet;
 use tracing::{Instrument as _, error, info_span};
 
-use crate::{CrlUrl, OwnCerts};
 use crate::flow::Flow;
 use crate::hooks::Hook;
 use crate::leaves::Leaves;
@@ -24,6 +23,7 @@ use crate::refusals::Refusals;
 use crate::stop::{Stop, Urgency};
 use crate::tcp::Tcp;
 use crate::udp::Udp;
+use crate::{CrlUrl, OwnCerts};
 
 /// What the flows of a proxy share.
 pub(crate) struct Shared {

@@ -23,7 +23,10 @@ const DAY: Duration = Duration::from_secs(86_400);
 const URL: &str = "http://sidestream.internal/0.crl";
 
 /// A root of another make, with a key for these purposes.
-fn imported(algorithm: &'static rcgen::SignatureAlgorithm, usages: &[KeyUsagePurpose]) -> Authority {
+fn imported(
+    algorithm: &'static rcgen::SignatureAlgorithm,
+    usages: &[KeyUsagePurpose],
+) -> Authority {
     let key = KeyPair::generate_for(algorithm).unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -77,7 +80,13 @@ fn the_list_is_empty_and_says_whose_it_is_and_how_long_it_counts() {
         list.iter_revoked_certificates().count(),
         extensions.join("\n")
     );
-    assert_snapshot!(said, @"");
+    assert_snapshot!(said, @r"
+    version X509Version(1) by CN=Test CA (ada@laptop), signed as 1.2.840.10045.4.3.2
+    Dec 30 00:00:00 2025 +00:00 to Jan  8 00:00:00 2026 +00:00
+    revoked: 0
+    2.5.29.35: (key identifier)
+    2.5.29.20: CRLNumber(1767052800)
+    ");
 }
 
 #[test]

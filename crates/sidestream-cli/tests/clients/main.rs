@@ -27,6 +27,7 @@ mod raw;
 mod regular;
 mod reverse;
 mod reverse_auth;
+mod revocation;
 mod rules;
 mod seccomp;
 mod smuggling;

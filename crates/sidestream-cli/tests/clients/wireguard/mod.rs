@@ -125,6 +125,7 @@ fn a_phone_with_the_printed_configuration_reaches_everything_and_is_read() {
     let page = phone.curl(&bench, &["http://10.83.100.1/cert.pem"]);
     let pem = std::fs::read_to_string(bench.path("conf/root-cert.pem")).unwrap();
     check_output(&page, &pem);
+    check_strict(&bench, &phone);
     check_output(&phone.python(ASKS, &[SERVER_V6, "7"]), "is anybody there?\n");
     check_output(&phone.python(ASKS, &[SERVER, "8"]), "Connection refused\n");
     check_output(&phone.python(PINGS, &[SERVER]), "is it there?\n");
@@ -139,6 +140,20 @@ fn a_phone_with_the_printed_configuration_reaches_everything_and_is_read() {
     let line = line_to(&lines, "http", &format!("[{SERVER_V6}]:80"));
     assert!(line["client"].as_str().unwrap().starts_with("[fd73:6473:8310::2]:"), "{line:#}");
     check_no_keys(&lines, &told);
+}
+
+/// Checks that a client is served that accepts no certificate of which it cannot find out whether
+/// it is revoked.
+fn check_strict(bench: &Bench, phone: &Phone) {
+    let root = bench.path("conf/root-cert.pem");
+    let script = format!(
+        "printf 'GET / HTTP/1.1\\r\\nHost: {SERVER}\\r\\nConnection: close\\r\\n\\r\\n' | \
+         openssl s_client -quiet -verify_return_error -crl_check -crl_download -CAfile {} \
+         -verify_ip {SERVER} -connect {SERVER}:443",
+        root.display()
+    );
+    let output = phone.command(&["sh", "-c", &script]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with(ANSWER), "{output:?}");
 }
 
 /// Checks that no private key is in what was recorded.
