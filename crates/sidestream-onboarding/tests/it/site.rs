@@ -115,3 +115,22 @@ fn a_terminal_is_told_where_the_files_are() {
     let text = text(&get(&site, "/")).replace(site.fingerprint(), "[fingerprint]");
     insta::assert_snapshot!(text);
 }
+
+#[test]
+fn the_list_of_revoked_certificates_is_where_its_root_says() {
+    let authority = authority("Test");
+    let site = Site::new(&authority).unwrap();
+    let path = site.crl_path().unwrap();
+    assert_eq!(path, format!("/{}", authority.crl_file_name()));
+    let list = site.answer_crl("GET", Some(b"list"));
+    let told = (list.status, header(&list, "content-type"), &list.body[..]);
+    assert_eq!(told, (200, Some("application/pkix-crl"), &b"list"[..]));
+    assert_eq!(header(&list, "content-length"), Some("4"));
+    assert_eq!(header(&list, "cache-control"), Some("max-age=3600"));
+    let head = site.answer_crl("HEAD", Some(b"list"));
+    assert_eq!((head.status, &head.headers, head.body.len()), (200, &list.headers, 0));
+    for (method, crl, status) in [("GET", None, 503), ("POST", Some(&b"list"[..]), 405)] {
+        let refused = site.answer_crl(method, crl);
+        assert_eq!((refused.status, header(&refused, "cache-control")), (status, Some("no-store")));
+    }
+}

@@ -104,6 +104,11 @@ fn a_phone_with_the_printed_configuration_reaches_everything_and_is_read() {
     let bench = Bench::new();
     let config = bench.ca.server_config(&[SERVER, SERVER_V6]);
     let at = |ip: &str, port: u16| (ip.parse::<std::net::IpAddr>().unwrap(), port).into();
+    let closing = Service::http(|request, wire| {
+        answer(request, wire)?;
+        wire.close()
+    });
+    let _strict = Origin::listen(at(SERVER, 8443), closing.over_tls(config.clone())).unwrap();
     let _https = Origin::listen(at(SERVER, 443), Service::http(answer).over_tls(config)).unwrap();
     let _http = Origin::listen(at(SERVER, 80), Service::http(answer)).unwrap();
     let _http6 = Origin::listen(at(SERVER_V6, 80), Service::http(answer)).unwrap();
@@ -153,12 +158,11 @@ fn check_strict(bench: &Bench, phone: &Phone) {
     let root = bench.path("conf/root-cert.pem");
     let script = format!(
         "printf 'GET / HTTP/1.1\\r\\nHost: {SERVER}\\r\\nConnection: close\\r\\n\\r\\n' | \
-         timeout 10 openssl s_client -quiet -verify_return_error -crl_check -crl_download -CAfile {} \
-         -verify_ip {SERVER} -connect {SERVER}:443",
+         timeout 60 openssl s_client -quiet -verify_return_error -crl_check -crl_download -CAfile {} \
+         -verify_ip {SERVER} -connect {SERVER}:8443",
         root.display()
     );
     let output = phone.command(&["sh", "-c", &script]).output().unwrap();
-    // Its server keeps the connection, and so it waits to be ended.
     assert!(String::from_utf8_lossy(&output.stdout).ends_with(ANSWER), "{output:?}");
 }
 

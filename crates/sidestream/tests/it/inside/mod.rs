@@ -1,5 +1,6 @@
 //! What clients find inside: the page for the root, and DNS.
 
+mod crl;
 mod names;
 mod page;
 mod pipelining;
