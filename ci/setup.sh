@@ -37,6 +37,7 @@ needs chromium chromium
 needs libnss3-tools certutil
 # What the conformance suites come with, and their servers: `cargo xtask conformance`.
 needs npm npm
+needs testssl.sh testssl
 needs nghttp2-client h2load
 PATH=$PATH:/usr/sbin needs nghttp2-server nghttpd
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)

@@ -103,6 +103,11 @@ impl Ground {
         command
     }
 
+    /// A command that runs Sidestream itself, to be given to [`serve`](Self::serve).
+    pub(crate) fn sidestream(&self) -> Command {
+        Command::new(&self.sidestream)
+    }
+
     fn surround(&self, command: &mut Command) {
         let authority = self.path("ca.pem");
         command.env("HOME", self.path("home")).env("NO_COLOR", "1");

@@ -4,6 +4,7 @@ mod cache;
 mod clients;
 mod http2;
 mod load;
+mod tls;
 mod websocket;
 
 use anyhow::Result;
@@ -23,7 +24,7 @@ pub(crate) struct Suite {
 }
 
 /// All suites, in the order of the table.
-pub(crate) const SUITES: [Suite; 9] = [
+pub(crate) const SUITES: [Suite; 10] = [
     Suite {
         name: "http2-ends",
         what: "HTTP/2 that ends at us: framing, HPACK, states, flow control; the server speaks HTTP/1.1",
@@ -59,6 +60,12 @@ pub(crate) const SUITES: [Suite; 9] = [
         what: "many requests at once, HTTP/1.1 and HTTP/2, in the clear and over TLS: none fails",
         usual: true,
         run: load::run,
+    },
+    Suite {
+        name: "testssl",
+        what: "weaknesses of TLS that a client finds at `--mode reverse` in front of nginx with TLS 1.2 and 1.3",
+        usual: false,
+        run: tls::run,
     },
     Suite {
         name: "browsers",
