@@ -5,29 +5,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use rustls::sign::CertifiedKey;
-use sidestream_flow::{ExchangeId, MessageId, Peer, Transport};
-use sidestream_record::{
-    Alteration, Change, Closed, DialFailure, Edit, Event, Failure, PassReason,
-};
+use sidestream_flow::{ExchangeId, Peer, Transport};
+use sidestream_record::{Alteration, Change, Closed, Edit, Event, Failure, PassReason};
 use tracing::trace;
 
 use crate::cx::Cx;
 use crate::datagrams::Datagrams;
 use crate::deferred::Use;
-use crate::hooks::{ConnectFate, MessageVerdict, Verdict};
-use crate::http::Http;
+use crate::hooks::{ConnectFate, Verdict};
+use crate::layer::{Layer, Next, Told};
 use crate::leg::Leg;
-use crate::mediated::Mediated;
-use crate::multiplexed::Multiplexed;
 use crate::passing;
 use crate::raw::Raw;
-use crate::secure::Secure;
 use crate::sniff::Sniff;
-use crate::timers::{Timer, Timers};
-use crate::translate::Translate;
-use crate::websocket::{InjectError, Injection, WebSocket};
+use crate::timers::Timers;
+use crate::websocket::{InjectError, Injection};
 use crate::{Config, Input, Output, Reverse, Speaks, SpliceEnd, Start, Target};
 
 /// One intercepted flow.
@@ -277,6 +269,48 @@ impl Conn {
             }
             Input::Eof(peer) => cx.eof(peer),
             Input::Leaf(leaf) => cx.told.push_back(Told::Leaf(leaf)),
+            input @ (Input::OpenFailed { .. }
+            | Input::Opened { .. }
+            | Input::Reused { .. }
+            | Input::Spare { .. }
+            | Input::Via { .. }) => self.take_server(input),
+            Input::Reset(peer) => {
+                if let Some(leg) = cx.leg(peer) {
+                    leg.gone = true;
+                    cx.told.push_back(Told::Reset(peer));
+                }
+            }
+            Input::Spliced { from_client, from_server, end } => {
+                cx.received += from_client;
+                cx.sent += from_server;
+                if let Layer::Raw(raw) = &mut self.layer {
+                    raw.spliced(from_client, from_server);
+                }
+                self.end(match end {
+                    SpliceEnd::Closed => None,
+                    SpliceEnd::Reset(peer) => Some(Failure::Reset(peer)),
+                    SpliceEnd::Stopped => Some(Failure::Stopped),
+                });
+            }
+            Input::Stop => cx.told.push_back(Told::Stop),
+            Input::Verdict(exchange, verdict) => {
+                cx.told.push_back(Told::Verdict(exchange, verdict));
+            }
+            Input::MessageVerdict(message, verdict) => {
+                cx.told.push_back(Told::MessageVerdict(message, verdict));
+            }
+            Input::Timeout => {
+                while let Some(timer) = cx.timers.expired(cx.now) {
+                    cx.told.push_back(Told::Expired(timer));
+                }
+            }
+        }
+    }
+
+    /// Takes what became of a server that was asked for.
+    fn take_server(&mut self, input: Input) {
+        let cx = &mut self.cx;
+        match input {
             Input::OpenFailed { server, failure } => {
                 cx.missed(server);
                 cx.told.push_back(Told::OpenFailed(server, failure));
@@ -303,31 +337,6 @@ impl Conn {
                     cx.told.push_back(Told::Opened(server));
                 }
             }
-            Input::Reset(peer) => {
-                if let Some(leg) = cx.leg(peer) {
-                    leg.gone = true;
-                    cx.told.push_back(Told::Reset(peer));
-                }
-            }
-            Input::Spliced { from_client, from_server, end } => {
-                cx.received += from_client;
-                cx.sent += from_server;
-                if let Layer::Raw(raw) = &mut self.layer {
-                    raw.spliced(from_client, from_server);
-                }
-                self.end(match end {
-                    SpliceEnd::Closed => None,
-                    SpliceEnd::Reset(peer) => Some(Failure::Reset(peer)),
-                    SpliceEnd::Stopped => Some(Failure::Stopped),
-                });
-            }
-            Input::Stop => cx.told.push_back(Told::Stop),
-            Input::Verdict(exchange, verdict) => {
-                cx.told.push_back(Told::Verdict(exchange, verdict));
-            }
-            Input::MessageVerdict(message, verdict) => {
-                cx.told.push_back(Told::MessageVerdict(message, verdict));
-            }
             Input::Via { server, via } => {
                 if let Some(leg) = cx.servers.get_mut(server as usize) {
                     leg.forwards = via.forwards;
@@ -338,11 +347,7 @@ impl Conn {
                     cx.event(Event::Altered { exchange: None, alteration });
                 }
             }
-            Input::Timeout => {
-                while let Some(timer) = cx.timers.expired(cx.now) {
-                    cx.told.push_back(Told::Expired(timer));
-                }
-            }
+            _ => {}
         }
     }
 
@@ -359,109 +364,5 @@ impl Conn {
         }
         let (received, sent) = (cx.received, cx.sent);
         cx.event(Event::Closed(Closed { received, sent, failure }));
-    }
-}
-
-/// What a layer is told.
-#[derive(Debug)]
-pub(crate) enum Told {
-    Data(Peer, Bytes),
-    /// The peer sends no more; with TLS, whether it said so itself.
-    Eof(Peer, bool),
-    Established(Peer),
-    Expired(Timer),
-    Leaf(Result<Arc<CertifiedKey>, String>),
-    MessageVerdict(MessageId, Box<MessageVerdict>),
-    Opened(u32),
-    OpenFailed(u32, DialFailure),
-    Reset(Peer),
-    Resumed(ExchangeId),
-    Stop,
-    TlsFailed(Peer, rustls::Error),
-    Verdict(ExchangeId, Box<Verdict>),
-}
-
-/// What becomes of a layer.
-pub(crate) enum Next {
-    Stay,
-    /// Another layer takes over, and is first told what this one had not used.
-    Become(Box<Layer>, Vec<Told>),
-    Fail(Failure),
-    Finish,
-}
-
-impl Next {
-    pub(crate) fn become_with(layer: Layer, replay: Vec<Told>) -> Self {
-        Self::Become(Box::new(layer), replay)
-    }
-}
-
-/// The protocol that is spoken at the moment, inside all that was opened around it.
-pub(crate) enum Layer {
-    Datagrams(Datagrams),
-    Http(Box<Http>),
-    Mediated(Box<Mediated>),
-    Multiplexed(Box<Multiplexed>),
-    Raw(Raw),
-    Secure(Box<Secure>),
-    Sniff(Sniff),
-    Translate(Translate),
-    WebSocket(Box<WebSocket>),
-}
-
-impl Layer {
-    /// HTTP/2 on both sides: passed as sent, unless something may be held or changed.
-    pub(crate) fn http2(server: u32, secure: bool, cx: &mut Cx) -> Self {
-        let sets_host = cx.config.reverse.as_ref().is_some_and(|it| it.authority().is_some());
-        let changes = cx.config.hooks.is_some() || sets_host || cx.guard().is_some();
-        if cx.config.hold.is_empty() && !changes {
-            Self::Multiplexed(Box::new(Multiplexed::new(server, secure, cx)))
-        } else {
-            Self::Mediated(Box::new(Mediated::new(server, secure, cx)))
-        }
-    }
-
-    /// Returns whether it goes on without its server as long as nothing is sent there.
-    const fn can_wait(&self) -> bool {
-        matches!(self, Self::Http(_) | Self::Secure(_) | Self::Sniff(_))
-    }
-
-    fn handle(&mut self, told: Told, cx: &mut Cx) -> Next {
-        match self {
-            Self::Datagrams(layer) => layer.handle(told, cx),
-            Self::Http(layer) => layer.handle(told, cx),
-            Self::Mediated(layer) => layer.handle(told, cx),
-            Self::Multiplexed(layer) => layer.handle(told, cx),
-            Self::Raw(layer) => layer.handle(told, cx),
-            Self::Secure(layer) => layer.handle(told, cx),
-            Self::Sniff(layer) => layer.handle(told, cx),
-            Self::Translate(layer) => layer.handle(told, cx),
-            Self::WebSocket(layer) => layer.handle(told, cx),
-        }
-    }
-
-    fn wants(&self, peer: Peer) -> bool {
-        match self {
-            Self::Datagrams(_) | Self::Multiplexed(_) | Self::Raw(_) => true,
-            Self::WebSocket(layer) => layer.wants(peer),
-            Self::Http(layer) => layer.wants(peer),
-            Self::Mediated(layer) => layer.wants(peer),
-            Self::Secure(layer) => layer.wants(peer),
-            Self::Sniff(layer) => layer.wants(peer),
-            Self::Translate(layer) => layer.wants(peer),
-        }
-    }
-
-    fn end(&mut self, failure: Option<&Failure>, cx: &mut Cx) {
-        match self {
-            Self::Datagrams(layer) => layer.end(cx),
-            Self::Http(layer) => layer.end(failure, cx),
-            Self::Mediated(layer) => layer.end(failure, cx),
-            Self::Multiplexed(layer) => layer.end(failure, cx),
-            Self::Raw(layer) => layer.end(cx),
-            Self::Secure(_) | Self::Sniff(_) => {}
-            Self::Translate(layer) => layer.end(failure, cx),
-            Self::WebSocket(layer) => layer.end(cx),
-        }
     }
 }

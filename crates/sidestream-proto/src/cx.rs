@@ -9,8 +9,8 @@ use bytes::Bytes;
 use sidestream_flow::{ExchangeId, FlowKey, Ids, Peer, Transport};
 use sidestream_record::{Alteration, Event, Forwards};
 
-use crate::conn::Told;
 use crate::deferred::{Deferred, Inside, Reached, Share};
+use crate::layer::Told;
 use crate::leg::{Arrived, Leg};
 use crate::passing::Shown;
 use crate::timers::Timers;

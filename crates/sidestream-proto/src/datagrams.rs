@@ -4,9 +4,9 @@ use bytes::Bytes;
 use sidestream_flow::Peer;
 use sidestream_record::{DialFailure, Event, Failure, Protocol};
 
-use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::detect;
+use crate::layer::{Next, Told};
 use crate::passing;
 use crate::timers::Timer;
 use crate::watch::Watch;

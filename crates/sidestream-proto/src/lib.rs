@@ -18,6 +18,7 @@ mod http;
 pub mod http1;
 pub mod http2;
 mod io;
+mod layer;
 mod leg;
 mod mediated;
 mod multiplexed;

@@ -10,8 +10,8 @@ use sidestream_record::{Event, Failure, Offered, PassReason, Passed};
 use sidestream_spec::{Fact, Facts, Spec, Verdict};
 
 use crate::HttpVersions;
-use crate::conn::Told;
 use crate::cx::Cx;
+use crate::layer::Told;
 use crate::tls::hello::ClientHello;
 use crate::tls::ja4::{self, ja4};
 

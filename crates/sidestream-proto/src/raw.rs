@@ -5,9 +5,9 @@ use sidestream_flow::Peer;
 use sidestream_record::{Event, Failure, Protocol};
 
 use crate::Output;
-use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::detect::Greetings;
+use crate::layer::{Next, Told};
 use crate::watch::Watch;
 
 /// How much content is recorded where it is not recorded to its end: the engine doing the rest

@@ -11,10 +11,10 @@ use sidestream_flow::Peer;
 use sidestream_record::{Alteration, Event, Failure, PassReason};
 
 use crate::alpn::{self, HTTP1, HTTP2, Offer};
-use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::deferred::{Inside, Spoken, Use};
 use crate::http::{Http, Place};
+use crate::layer::{Layer, Next, Told};
 use crate::passing::{self, Shown};
 use crate::raw::Raw;
 use crate::sniff::{Sniff, Way};

@@ -4,9 +4,9 @@ use rustls::pki_types::ServerName;
 use sidestream_flow::Peer;
 use sidestream_record::{Event, Failure};
 
-use crate::conn::Next;
 use crate::cx::Cx;
 use crate::deferred::{Spoken, Use};
+use crate::layer::Next;
 use crate::sniff::{Sniff, Way};
 use crate::timers::Timer;
 use crate::translate::Name;

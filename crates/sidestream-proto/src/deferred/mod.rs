@@ -9,8 +9,8 @@ use sidestream_record::{DialFailure, Event};
 pub(crate) use shared::Reached;
 pub use shared::{Kept, Share, Spoken};
 
-use crate::conn::Told;
 use crate::cx::Cx;
+use crate::layer::Told;
 use crate::leg::Leg;
 use crate::timers::Timer;
 use crate::tls::hello::ClientHello;

@@ -10,8 +10,8 @@ use sidestream_record::{Alteration, Event};
 
 use super::{Deferred, Stage};
 use crate::alpn::HTTP1;
-use crate::conn::Told;
 use crate::cx::Cx;
+use crate::layer::Told;
 use crate::leg::{Arrived, Leg};
 use crate::tls::hello::{ClientHello, is_grease};
 use crate::translate::Name;

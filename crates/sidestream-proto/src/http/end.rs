@@ -1,13 +1,13 @@
 //! How exchanges end when a peer goes away.
 
-use sidestream_flow::Peer;
+use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Event, Failure};
 
-use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::http::requests::Reading;
 use crate::http::responses::Answering;
-use crate::http::{Http, Step, answer, missing_at};
+use crate::http::{Http, Place, Step, answer, missing, missing_at};
+use crate::layer::{Layer, Next, Told};
 use crate::raw::Raw;
 
 impl Http {
@@ -138,5 +138,50 @@ impl Http {
         };
         let failure = Some(failure.cloned().unwrap_or_else(cut));
         cx.event(Event::ExchangeEnded { exchange: waiting, failure });
+    }
+
+    /// No further request is there. If the client has ended, so does its leg.
+    pub(super) fn between_requests(&mut self, cx: &mut Cx) -> Step {
+        let Some(clean) = self.client_ended else { return Step::Idle };
+        self.reading = Reading::Ended;
+        match self.place {
+            Place::Server { server, .. } => {
+                if !self.client.is_empty() {
+                    self.exclusive = true;
+                    let (from, what) = (Peer::Client, "half a request".into());
+                    cx.event(Event::Defect { exchange: None, from, what });
+                    cx.send(Peer::Server(server), self.client.split().freeze());
+                }
+                if let Some(step) = self.leave_server(server, clean, cx) {
+                    return step;
+                }
+                cx.shutdown(Peer::Server(server), clean);
+                Step::Moved
+            }
+            Place::Proxy if self.flights.is_empty() => Step::Leave(self.finish(clean, cx)),
+            // The last response is for a client that only stopped asking.
+            Place::Proxy => {
+                if let Some(flight) = self.flights.back_mut() {
+                    flight.persists = false;
+                }
+                Step::Moved
+            }
+        }
+    }
+
+    /// The body waits for more. If the client has ended, it was cut short.
+    pub(super) fn within_body(&mut self, id: ExchangeId, cx: &mut Cx) -> Step {
+        let (Some(clean), Reading::Body(_, reader)) = (self.client_ended, &mut self.reading) else {
+            return Step::Idle;
+        };
+        let missing = missing(reader).flatten();
+        self.mark(id, Failure::CutShort { peer: Peer::Client, missing });
+        self.reading = Reading::Ended;
+        let Some(flight) = self.flights.back_mut() else { return Step::Moved };
+        flight.asked = true;
+        flight.persists = false;
+        cx.send(Peer::Server(flight.server), self.client.split().freeze());
+        cx.shutdown(Peer::Server(flight.server), clean);
+        Step::Moved
     }
 }

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Redacted};
 use sidestream_record::{Alteration, DialFailure, Event, Failure, ResponseHead};
 
-use crate::conn::Next;
 use crate::cx::Cx;
 use crate::http::requests::Ready;
 use crate::http::{Http, Place, Step, route};
 use crate::http1::Edit;
+use crate::layer::Next;
 
 /// The field by which we are known to that proxy (RFC 9110 §11.7.2).
 const AUTHORIZATION: &str = "Proxy-Authorization";

@@ -8,7 +8,6 @@ use sidestream_record::{
     Alteration, Change, Event, Failure, Part, RequestHead, ResponseHead, SentBody,
 };
 
-use crate::conn::Next;
 use crate::cx::Cx;
 use crate::hooks::{self, Gathered, Question, Verdict, Want};
 use crate::http::flight::Flight;
@@ -16,6 +15,7 @@ use crate::http::requests::{Reading, Ready};
 use crate::http::responses::{Answer, Answering};
 use crate::http::{Http, Step, missing};
 use crate::http1::{self, BodyReader, Framing, Piece};
+use crate::layer::Next;
 
 /// What is said to a client that waits with a body that a hook wants to see first.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

@@ -7,11 +7,11 @@ use sidestream_flow::ExchangeId;
 use sidestream_record::{Failure, RequestHead};
 
 use crate::auth::{self, AUTHORIZATION, Admission, PROXY_AUTHORIZATION, ProxyAuth};
-use crate::conn::Next;
 use crate::cx::Cx;
 use crate::http::requests::Reading;
 use crate::http::{Http, Place, Step};
 use crate::http1::Parsed;
+use crate::layer::Next;
 
 impl Http {
     /// Returns whether a request may go on.

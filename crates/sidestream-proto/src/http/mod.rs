@@ -7,6 +7,7 @@ mod forward;
 mod hooked;
 mod keep;
 mod login;
+mod refuse;
 mod requests;
 mod responses;
 mod route;
@@ -21,7 +22,6 @@ use sidestream_record::{Event, Failure, Point, Protocol};
 pub(crate) use answer::refuse;
 pub(crate) use route::{authority, fallback_host, url};
 
-use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::hooks::Verdict;
 use crate::http::flight::Flight;
@@ -29,6 +29,7 @@ use crate::http::requests::Reading;
 use crate::http::responses::Answering;
 use crate::http::route::Route;
 use crate::http1::{BodyError, BodyReader};
+use crate::layer::{Next, Told};
 use crate::sniff::no_first_request;
 use crate::timers::Timer;
 

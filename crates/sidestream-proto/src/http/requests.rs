@@ -9,14 +9,12 @@ use sidestream_record::{Alteration, Event, Failure, Part, Point, RequestHead};
 
 use crate::Output;
 use crate::auth::Admission;
-use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::hooks::{self, Gathered, Origin, Want};
 use crate::http::flight::Flight;
 use crate::http::route::Asked;
-use crate::http::{Http, Place, Step, answer, forward, missing, route};
-use crate::http1::{self, BodyReader, Framing, HeadError, HeadReader, Parsed, Piece};
-use crate::raw::Raw;
+use crate::http::{Http, Place, Step, forward, route};
+use crate::http1::{self, BodyReader, Framing, HeadReader, Parsed, Piece};
 use crate::timers::Timer;
 
 /// How many requests of one client may wait for their responses.
@@ -356,108 +354,8 @@ impl Http {
             flight.failure.get_or_insert(failure);
         }
     }
-
-    /// No further request is there. If the client has ended, so does its leg.
-    fn between_requests(&mut self, cx: &mut Cx) -> Step {
-        let Some(clean) = self.client_ended else { return Step::Idle };
-        self.reading = Reading::Ended;
-        match self.place {
-            Place::Server { server, .. } => {
-                if !self.client.is_empty() {
-                    self.exclusive = true;
-                    let (from, what) = (Peer::Client, "half a request".into());
-                    cx.event(Event::Defect { exchange: None, from, what });
-                    cx.send(Peer::Server(server), self.client.split().freeze());
-                }
-                if let Some(step) = self.leave_server(server, clean, cx) {
-                    return step;
-                }
-                cx.shutdown(Peer::Server(server), clean);
-                Step::Moved
-            }
-            Place::Proxy if self.flights.is_empty() => Step::Leave(self.finish(clean, cx)),
-            // The last response is for a client that only stopped asking.
-            Place::Proxy => {
-                if let Some(flight) = self.flights.back_mut() {
-                    flight.persists = false;
-                }
-                Step::Moved
-            }
-        }
-    }
-
-    /// The body waits for more. If the client has ended, it was cut short.
-    fn within_body(&mut self, id: ExchangeId, cx: &mut Cx) -> Step {
-        let (Some(clean), Reading::Body(_, reader)) = (self.client_ended, &mut self.reading) else {
-            return Step::Idle;
-        };
-        let missing = missing(reader).flatten();
-        self.mark(id, Failure::CutShort { peer: Peer::Client, missing });
-        self.reading = Reading::Ended;
-        let Some(flight) = self.flights.back_mut() else { return Step::Moved };
-        flight.asked = true;
-        flight.persists = false;
-        cx.send(Peer::Server(flight.server), self.client.split().freeze());
-        cx.shutdown(Peer::Server(flight.server), clean);
-        Step::Moved
-    }
-
-    fn unreadable_request(&mut self, error: &HeadError, cx: &mut Cx) -> Step {
-        let (from, what) = (Peer::Client, error.to_string());
-        let passes = self.place != Place::Proxy && cx.guard().is_none();
-        if passes && !matches!(error, HeadError::Smuggling(_)) {
-            cx.event(Event::Defect { exchange: None, from, what });
-            return self.pass_raw(cx);
-        }
-        // An answer may only be given in its turn.
-        if self.flights.is_empty() {
-            answer::refuse(cx, 400, &what);
-        }
-        Step::Leave(Next::Fail(Failure::Malformed { peer: from, reason: what }))
-    }
-
-    /// Refuses a request that must not be passed on, and ends the flow.
-    pub(super) fn refuse(
-        &mut self,
-        id: ExchangeId,
-        status: u16,
-        failure: Failure,
-        cx: &mut Cx,
-    ) -> Step {
-        // An answer may only be given in its turn.
-        if self.flights.is_empty() {
-            answer::refuse(cx, status, &failure.to_string());
-        }
-        cx.event(Event::ExchangeEnded { exchange: id, failure: Some(failure.clone()) });
-        Step::Leave(Next::Fail(failure))
-    }
-
-    /// Passes on both sides as it is what cannot be read.
-    ///
-    /// Both peers then see exactly each other, so neither can be made to read it otherwise than
-    /// we do.
-    pub(super) fn pass_raw(&mut self, cx: &mut Cx) -> Step {
-        let only = matches!(self.place, Place::Server { server, .. }
-            // What is not HTTP cannot be passed to a proxy that takes nothing else, and says to
-            // nobody who sent it.
-            if cx.forwards(server).is_none()
-                && cx.guard().is_none()
-                && self.flights.iter().all(|flight| flight.server == server));
-        let (Place::Server { server, .. }, true) = (self.place, only) else {
-            let reason = "the message has no readable frame".into();
-            return Step::Leave(Next::Fail(Failure::Malformed { peer: Peer::Client, reason }));
-        };
-        self.end(None, cx);
-        let mut replay = vec![
-            Told::Data(Peer::Client, self.client.split().freeze()),
-            Told::Data(Peer::Server(server), self.server.split().freeze()),
-        ];
-        replay.retain(|told| !matches!(told, Told::Data(_, bytes) if bytes.is_empty()));
-        replay.extend(self.client_ended.map(|clean| Told::Eof(Peer::Client, clean)));
-        Step::Leave(Next::become_with(Layer::Raw(Raw::new(server, cx)), replay))
-    }
 }
 
-fn malformed(error: &impl ToString) -> Failure {
+pub(super) fn malformed(error: &impl ToString) -> Failure {
     Failure::Malformed { peer: Peer::Client, reason: error.to_string() }
 }

@@ -5,13 +5,13 @@ use std::mem;
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Event, Failure, Part, Point, ResponseHead};
 
-use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::hooks::Gathered;
 use crate::http::flight::Flight;
 use crate::http::requests::Reading;
 use crate::http::{Http, MAX_HEADS, Place, Step, answer, keep};
 use crate::http1::{self, BodyReader, Framing, HeadReader, Parsed, Piece};
+use crate::layer::{Layer, Next, Told};
 use crate::multiplexed::Multiplexed;
 use crate::raw::Raw;
 use crate::sniff::{Sniff, Way};

@@ -7,11 +7,11 @@ use sidestream_record::{
     Event, Failure, Fields, Part, RequestHead, ResponseHead, Version, wording,
 };
 
-use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::hooks::Origin;
 use crate::http::requests::{Reading, Ready};
 use crate::http::{Http, Place, Step};
+use crate::layer::{Layer, Next, Told};
 use crate::sniff::{Sniff, Way};
 use crate::translate::Name;
 use crate::{Target, http1};

@@ -3,11 +3,11 @@
 use sidestream_flow::Peer;
 use sidestream_record::{Event, Failure};
 
-use crate::conn::Next;
 use crate::cx::Cx;
 use crate::http::requests::Reading;
 use crate::http::responses::Answering;
 use crate::http::{Http, Place, Step, answer};
+use crate::layer::Next;
 use crate::timers::Timer;
 
 impl Http {

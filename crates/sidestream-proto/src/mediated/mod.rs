@@ -20,11 +20,11 @@ use sidestream_record::{Alteration, Event, Failure, Part, Point, Protocol};
 
 pub(crate) use self::halves::with_host;
 use self::stream::Stream;
-use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::endpoint::Endpoint;
 use crate::hooks::{Detour, Verdict};
 use crate::http2::ErrorCode;
+use crate::layer::{Next, Told};
 
 /// What may wait for a stream's window towards its receiver.
 const HIGH_WATER: usize = 64 * 1024;

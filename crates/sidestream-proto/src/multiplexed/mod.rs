@@ -14,9 +14,9 @@ use bytes::BytesMut;
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Advised, Event, Failure, Protocol};
 
-use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::http2::{ErrorCode, Flags, FrameHead, Kind};
+use crate::layer::{Layer, Next, Told};
 use crate::multiplexed::half::{Fact, Fault, Half};
 use crate::multiplexed::streams::Streams;
 use crate::raw::Raw;

@@ -18,9 +18,9 @@ use sidestream_record::Failure;
 
 use self::from_http1::FromHttp1;
 use self::from_http2::FromHttp2;
-use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::http2::{ErrorCode, Malformed};
+use crate::layer::{Next, Told};
 use crate::websocket::{InjectError, Injection};
 
 /// What may wait for a stream's window, or from a side that is not being read.

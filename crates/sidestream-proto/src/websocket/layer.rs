@@ -6,10 +6,10 @@ use std::sync::Arc;
 use sidestream_flow::{ExchangeId, Peer};
 use sidestream_record::{Alteration, Change, Edit, Event, Failure, Protocol, ResponseHead};
 
-use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::hooks::Asked;
 use crate::http1;
+use crate::layer::{Layer, Next, Told};
 use crate::raw::Raw;
 use crate::websocket::{Extensions, InjectError, Injection, Passed, Tap};
 

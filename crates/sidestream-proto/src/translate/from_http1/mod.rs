@@ -21,11 +21,11 @@ use sidestream_record::{Event, Failure, Point, Protocol};
 use self::flight::{Flight, Piece};
 use self::requests::Reading;
 use super::HIGH_WATER;
-use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::endpoint::Endpoint;
 use crate::hooks::{Detour, Verdict};
 use crate::http2::ErrorCode;
+use crate::layer::{Next, Told};
 use crate::timers::Timer;
 
 /// How many requests of one client may wait for their responses.

@@ -9,12 +9,12 @@ use sidestream_record::{Alteration, Event, Failure, Fields, Part, RequestHead, V
 
 use super::flight::{Flight, Piece as Answer};
 use super::{FromHttp1, MAX_PIPELINED};
-use crate::conn::Next;
 use crate::cx::Cx;
 use crate::hooks::{Asked, Gathered, Origin, Want};
 use crate::http::{self, Place};
 use crate::http1::{self, BodyReader, Framing, HeadReader, Parsed, Piece};
 use crate::http2::ErrorCode;
+use crate::layer::Next;
 use crate::mediated::with_host;
 use crate::multiplexed::socket::Socket;
 use crate::timers::Timer;

@@ -5,10 +5,10 @@ use sidestream_record::{Event, Failure};
 
 use super::FromHttp2;
 use super::links::{Answering, Link, Use};
-use crate::conn::Next;
 use crate::cx::Cx;
 use crate::http;
 use crate::http2::ErrorCode;
+use crate::layer::Next;
 
 impl FromHttp2 {
     /// Ends an exchange that is over, and lets its connection serve another stream.

@@ -21,11 +21,11 @@ use sidestream_record::{Event, Failure, Point, Protocol};
 use self::links::Link;
 use self::streams::Stream;
 use super::{HIGH_WATER, Name};
-use crate::conn::{Next, Told};
 use crate::cx::Cx;
 use crate::endpoint::Endpoint;
 use crate::hooks::Verdict;
 use crate::http2::ErrorCode;
+use crate::layer::{Next, Told};
 use crate::timers::Timer;
 
 pub(crate) struct FromHttp2 {

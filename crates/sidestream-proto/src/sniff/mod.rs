@@ -1,19 +1,20 @@
 //! Waits for the first bytes and decides by them what is spoken.
 
+mod pass;
+
 use bytes::BytesMut;
 use sidestream_flow::Peer;
-use sidestream_record::{DialFailure, Event, Failure, PassReason, Protocol};
+use sidestream_record::{Event, Failure, PassReason, Protocol};
 
 use crate::alpn::HTTP2;
 use crate::asking::{Asked, Asking};
-use crate::conn::{Layer, Next, Told};
 use crate::cx::Cx;
 use crate::deferred::Use;
 use crate::detect::{self, Sign};
 use crate::hooks::{Hello, HelloFate};
 use crate::http::{Http, Place, refuse};
+use crate::layer::{Layer, Next, Told};
 use crate::passing;
-use crate::raw::Raw;
 use crate::secure::Secure;
 use crate::stand_in::{self, Securing};
 use crate::timers::Timer;
@@ -199,20 +200,6 @@ impl Sniff {
         matches!(self.way, Way::Server(server) | Way::Front(server) if cx.is_deferred(server))
     }
 
-    /// Returns how the flow ends if it is not HTTP, where a proxy on the way takes nothing else.
-    fn barred(&self, cx: &mut Cx) -> Option<Next> {
-        let (Way::Server(server) | Way::Front(server)) = self.way else { return None };
-        let forwards = cx.leg(Peer::Server(server))?.forwards.as_ref()?;
-        Some(Next::Fail(Failure::Dial(forwards.refusal.clone().unwrap_or(DialFailure::Refused))))
-    }
-
-    /// Returns how the flow ends if it is to be passed as it is, where that cannot be.
-    fn unpassable(&self, cx: &mut Cx) -> Option<Next> {
-        // Nobody says who sent it.
-        let guarded = cx.guard().is_some().then_some(Next::Fail(Failure::Unauthorized));
-        self.barred(cx).or(guarded)
-    }
-
     fn wait(&mut self, cx: &mut Cx) -> Next {
         let limit = match self.way {
             Way::Proxy => cx.config.timeouts.head,
@@ -375,66 +362,6 @@ impl Sniff {
         let seen = Told::Data(Peer::Client, self.seen.split().freeze());
         let replay = [seen].into_iter().chain(self.greeting.take()).collect();
         Next::become_with(layer, replay)
-    }
-
-    /// Passes the stream raw, with what was seen of it.
-    pub(crate) fn give_up(&mut self, last: Option<Told>, cx: &mut Cx) -> Next {
-        self.give_up_on(None, last, cx)
-    }
-
-    /// The same for one of a protocol that is known and not decoded here.
-    fn give_up_on(&mut self, protocol: Option<Protocol>, last: Option<Told>, cx: &mut Cx) -> Next {
-        cx.timers.clear(Timer::Sniff);
-        cx.timers.clear(Timer::Handshake);
-        let Way::Server(server) = self.way else {
-            return match last {
-                Some(Told::Eof(..)) if self.seen.is_empty() => Next::Finish,
-                _ => Next::Fail(Failure::Malformed {
-                    peer: Peer::Client,
-                    reason: "this is a proxy, and no request came".into(),
-                }),
-            };
-        };
-        if let Some(unpassable) = self.unpassable(cx) {
-            return unpassable;
-        }
-        if let Some(next) = self.secure_server(None, cx) {
-            self.ended = last;
-            return next;
-        }
-        if let Some(why) = passing::by_spec(None, cx) {
-            return self.pass(server, why, None, last, cx);
-        }
-        let raw = match protocol {
-            Some(protocol) => Raw::recognized(protocol, server, cx),
-            None => Raw::unrecognized(server),
-        };
-        Next::become_with(Layer::Raw(raw), self.replay(last))
-    }
-
-    /// Passes the stream unseen.
-    fn pass(
-        &mut self,
-        server: u32,
-        why: PassReason,
-        hello: Option<&ClientHello>,
-        last: Option<Told>,
-        cx: &mut Cx,
-    ) -> Next {
-        cx.timers.clear(Timer::Sniff);
-        cx.timers.clear(Timer::Handshake);
-        if let Some(unpassable) = self.unpassable(cx) {
-            return unpassable;
-        }
-        passing::tell(why, hello, cx);
-        Next::become_with(Layer::Raw(Raw::unseen(server)), self.replay(last))
-    }
-
-    /// Returns what was seen, for who takes over.
-    fn replay(&mut self, last: Option<Told>) -> Vec<Told> {
-        let seen = self.seen.split().freeze();
-        let first = (!seen.is_empty()).then_some(Told::Data(Peer::Client, seen));
-        first.into_iter().chain(self.greeting.take()).chain(last).collect()
     }
 }
 
