@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use rustls::client::{EchConfig, EchGreaseConfig, EchMode};
+use rustls::client::{
+    ClientSessionStore, EchConfig, EchGreaseConfig, EchMode, Resumption, Tls12ClientSessionValue,
+    Tls13ClientSessionValue,
+};
 use rustls::crypto::aws_lc_rs::{ALL_KX_GROUPS, default_provider, hpke, kx_group};
 use rustls::crypto::hpke::Hpke as _;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, NamedGroup, RootCertStore};
 use sidestream_flow::Peer;
 use sidestream_proto::Event;
@@ -82,6 +86,43 @@ fn ciphers_groups_and_key_shares_are_offered_in_the_clients_order() {
     assert_eq!(sent.groups, [24, 29]);
     assert_eq!(sent.key_share_groups, [24]);
     assert_eq!(sent.supported_versions, client.supported_versions);
+    assert!(!stage.client.is_handshaking());
+}
+
+/// A client's memory of servers, in which each took a key of that group at last.
+#[derive(Debug)]
+struct Remembered(NamedGroup);
+
+impl ClientSessionStore for Remembered {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        Some(self.0)
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
+    }
+}
+
+#[test]
+fn a_key_is_sent_of_the_group_of_which_the_client_sent_one_though_it_prefers_another() {
+    let mut cast = cast(vec![kx_group::X25519, kx_group::SECP384R1]);
+    cast.client.resumption = Resumption::store(Arc::new(Remembered(NamedGroup::secp384r1)));
+    let mut stage = cast.meet();
+    let (client, sent) = hellos(&mut stage);
+    assert_eq!((&client.groups, &client.key_share_groups), (&vec![29, 24], &vec![24]));
+    assert_eq!((sent.groups, sent.key_share_groups), (vec![29, 24], vec![24]));
     assert!(!stage.client.is_handshaking());
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use crate::conformance::ground::{Ground, Way, free_port, version};
+use crate::conformance::ground::{Ground, Way, free_port};
 use crate::conformance::tools::program;
 use crate::conformance::{Case, Found};
 
@@ -74,13 +74,18 @@ fn judge(text: &str) -> Result<Vec<Case>> {
 }
 
 fn by(testssl: &Path) -> Result<String> {
-    let output = Command::new(testssl).args(["--color", "0", "--version"]).output()?;
+    let output = Command::new(testssl).arg("--version").output()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let number = said.split_whitespace().skip_while(|word| !word.starts_with("testssl")).nth(1);
-    match number {
-        Some(number) => Ok(format!("testssl.sh {number}")),
-        None => version(testssl, "--version"),
-    }
+    let version = number(&said).with_context(|| format!("it says of its version {said:?}"))?;
+    Ok(format!("testssl.sh {version}"))
+}
+
+/// Finds the number in the banner, behind the program's name.
+fn number(banner: &str) -> Option<&str> {
+    let words: Vec<_> = banner.split_whitespace().collect();
+    let pairs = words.windows(2).filter(|pair| pair[0].starts_with("testssl"));
+    let mut numbers = pairs.map(|pair| pair[1]);
+    numbers.find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -110,5 +115,12 @@ mod tests {
         ];
         assert_eq!(cases, expected);
         judge("[]").unwrap_err();
+    }
+
+    #[test]
+    fn the_version_stands_behind_the_name() {
+        let banner = "#####\n    testssl       3.0.8 from https://testssl.sh/\n    (c283ca8)\n";
+        assert_eq!(number(banner), Some("3.0.8"));
+        assert_eq!(number("testssl.sh is missing"), None);
     }
 }
