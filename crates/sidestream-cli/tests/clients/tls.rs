@@ -52,6 +52,7 @@ def ask(session):
         print(tls.session_reused)
         return tls.session
 ask(ask(None))
+ask(None)
 ";
     let test = "a_session_that_python_resumes_is_resumed_with_its_server";
     let Some(python) = program(test, "python3") else { return };
@@ -60,12 +61,14 @@ ask(ask(None))
         let origin = bench.https();
         let port = origin.port().to_string();
         let ran = bench.run([python.to_str().unwrap(), "-c", SCRIPT, &port, version]);
-        ran.check_success("False\nTrue\n");
-        let [first, second] = &ran.lines[..] else { panic!("{:#?}", ran.lines) };
+        ran.check_success("False\nTrue\nFalse\n");
+        let [first, second, other] = &ran.lines[..] else { panic!("{:#?}", ran.lines) };
         let resumed = |line: &serde_json::Value| {
             ["tls", "server_tls"].map(|leg| line[leg]["resumed"].as_bool().unwrap())
         };
         assert_eq!((resumed(first), resumed(second)), ([false; 2], [true; 2]), "{version}");
+        // Who shows no session gets none of another's.
+        assert_eq!(resumed(other), [false; 2], "{version}");
     }
 }
 
