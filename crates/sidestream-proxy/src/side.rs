@@ -289,7 +289,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use tokio::io::{AsyncRead, AsyncWrite};
-    use tokio::time::timeout;
+    use tokio::time::{Instant, timeout};
 
     use super::*;
 
@@ -338,7 +338,10 @@ mod tests {
         let mut side = Side::new(Box::new(Stuck(Arc::clone(&was_reset))));
         side.push(Bytes::from_static(b"last words"));
         let mut leaving = side.reset();
+        let begin = Instant::now();
         timeout(LONG, poll_fn(|cx| leaving.poll_reset(cx))).await.unwrap();
         assert!(was_reset.load(Ordering::Relaxed));
+        // It had its time to take them.
+        assert!(begin.elapsed() >= std::time::Duration::from_secs(30));
     }
 }

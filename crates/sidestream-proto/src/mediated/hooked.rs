@@ -74,8 +74,11 @@ impl Mediated {
         cx.ask(Question { exchange, request, response, body });
     }
 
-    /// Hooks judged a message.
+    /// Hooks judged a message, or it is known whether its user may use us.
     pub(super) fn judged(&mut self, exchange: ExchangeId, verdict: Verdict, cx: &mut Cx) {
+        if self.authenticated(exchange, verdict == Verdict::Pass, cx) {
+            return;
+        }
         let asked = self.streams.iter_mut().find_map(|(id, stream)| {
             let parts = [Part::Request, Part::Response];
             let part = parts.into_iter().find(|part| stream.half(*part).asked)?;

@@ -22,7 +22,7 @@ pub(crate) use self::halves::with_host;
 use self::stream::Stream;
 use crate::cx::Cx;
 use crate::endpoint::Endpoint;
-use crate::hooks::{Detour, Verdict};
+use crate::hooks::Detour;
 use crate::http2::ErrorCode;
 use crate::layer::{Next, Told};
 
@@ -129,9 +129,7 @@ impl Mediated {
                 Ok(())
             }
             Told::Verdict(exchange, verdict) => {
-                if !self.authenticated(exchange, *verdict == Verdict::Pass, cx) {
-                    self.judged(exchange, *verdict, cx);
-                }
+                self.judged(exchange, *verdict, cx);
                 Ok(())
             }
             Told::Established(_) | Told::Expired(_) | Told::Leaf(_) => Ok(()),

@@ -69,8 +69,11 @@ impl FromHttp2 {
         cx.ask(Question { exchange: stream.exchange, request, response: None, body });
     }
 
-    /// Hooks judged a message.
+    /// Hooks judged a message, or it is known whether its user may use us.
     pub(super) fn judged(&mut self, exchange: ExchangeId, verdict: Verdict, cx: &mut Cx) {
+        if self.authenticated(exchange, verdict == Verdict::Pass, cx) {
+            return;
+        }
         let of = self.streams.iter_mut().find(|(_, stream)| stream.exchange == exchange);
         let Some((&id, stream)) = of else { return };
         if std::mem::take(&mut stream.judged) {

@@ -23,7 +23,6 @@ use self::streams::Stream;
 use super::{HIGH_WATER, Name};
 use crate::cx::Cx;
 use crate::endpoint::Endpoint;
-use crate::hooks::Verdict;
 use crate::http2::ErrorCode;
 use crate::layer::{Next, Told};
 use crate::timers::Timer;
@@ -112,11 +111,7 @@ impl FromHttp2 {
             Told::MessageVerdict(message, verdict) => {
                 self.judged_message(message, *verdict, cx);
             }
-            Told::Verdict(exchange, verdict) => {
-                if !self.authenticated(exchange, *verdict == Verdict::Pass, cx) {
-                    self.judged(exchange, *verdict, cx);
-                }
-            }
+            Told::Verdict(exchange, verdict) => self.judged(exchange, *verdict, cx),
             Told::Established(_) | Told::Expired(_) | Told::Leaf(_) => {}
         }
         self.advance(cx);

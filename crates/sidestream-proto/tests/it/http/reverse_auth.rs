@@ -1,12 +1,15 @@
 //! Clients that have to say who they are before they reach the server that they take us for.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use insta::assert_snapshot;
 use sidestream_flow::{Peer, Transport};
+use sidestream_proto::endpoint::{Endpoint, Event, Limits};
 use sidestream_proto::{
     Config, HostPatterns, HostRules, Input, Output, ProxyAuth, Reverse, Speaks,
 };
+use sidestream_record::Fields;
 
 use crate::play::{Ca, Play, config};
 
@@ -222,4 +225,74 @@ fn hosts_that_are_not_looked_into_are_none_here() {
         play.client(request(""));
         assert!(play.done && play.take_sent(Peer::Server(0)).is_empty(), "{play}");
     }
+}
+
+/// Moves bytes between two ends of HTTP/2 and a machine until nobody has anything more to say.
+fn settle(play: &mut Play, ends: &mut [(Peer, Endpoint); 2]) -> Vec<(Peer, Event)> {
+    let (mut events, now) = (Vec::new(), Instant::now());
+    loop {
+        let mut moved = false;
+        for (peer, end) in ends.iter_mut() {
+            for wire in end.take_wire() {
+                moved = true;
+                play.quiet_input(Input::Data(*peer, wire));
+            }
+            let sent = play.take_sent(*peer);
+            moved |= !sent.is_empty();
+            end.feed(sent.into(), now);
+            while let Some(event) = end.poll_event() {
+                events.push((*peer, event));
+            }
+        }
+        if !moved {
+            return events;
+        }
+    }
+}
+
+/// Returns the paths, or the statuses, of the heads that came to a peer.
+fn heads(events: &[(Peer, Event)], to: Peer, name: &str) -> Vec<String> {
+    let of = |(peer, event): &(Peer, Event)| match event {
+        Event::Head { fields, .. } if *peer == to => {
+            assert!(fields.get("authorization").is_none());
+            Some(String::from_utf8_lossy(fields.get(name)?).into_owned())
+        }
+        _ => None,
+    };
+    events.iter().filter_map(of).collect()
+}
+
+#[test]
+fn a_stream_waits_for_a_judge_and_its_siblings_do_not() {
+    let judge = ProxyAuth::slow(|_user, _password| std::future::ready(false));
+    let mut play = begin(guarded(judge));
+    let limits = Limits::default();
+    let server = Peer::Server(0);
+    let mut ends = [(Peer::Client, Endpoint::client(limits)), (server, Endpoint::server(limits))];
+    for (path, said) in [("/1", "Basic bWU6c2VjcmV0"), ("/2", "Basic bWU6c2VjcmV0"), ("/3", "")] {
+        let mut fields = Fields::default();
+        let head = [(":method", "POST"), (":scheme", "http"), (":authority", "a.test")];
+        head.iter().for_each(|(name, value)| fields.push(*name, *value));
+        fields.push(":path", path);
+        fields.push("authorization", said);
+        let stream = ends[0].1.open(&fields, false).unwrap();
+        ends[0].1.send_data(stream, "body".into(), true);
+    }
+    let events = settle(&mut play, &mut ends);
+    // What says nothing is answered at once.
+    assert_eq!(heads(&events, Peer::Client, ":status"), ["401"]);
+    assert!(heads(&events, server, ":path").is_empty());
+    let asked = play.outputs.iter().filter_map(|output| match output {
+        Output::Authenticate(login) => Some(login.exchange),
+        _ => None,
+    });
+    let [first, second] = asked.collect::<Vec<_>>()[..] else { panic!("{play}") };
+    play.input(Input::Authenticated(second, true));
+    let events = settle(&mut play, &mut ends);
+    assert_eq!(heads(&events, server, ":path"), ["/2"]);
+    play.conn.resume(first, Instant::now());
+    play.input(Input::Authenticated(first, false));
+    let events = settle(&mut play, &mut ends);
+    assert_eq!(heads(&events, Peer::Client, ":status"), ["401"]);
+    assert!(heads(&events, server, ":path").is_empty());
 }
