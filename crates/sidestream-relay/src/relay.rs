@@ -175,10 +175,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Relay<S> {
                     Poll::Ready(Err(Broken::Sender)) => return Some(Ending::Reset(which)),
                     Poll::Ready(Err(Broken::Receiver)) => {
                         self.broken = Some(self.broken.unwrap_or_else(|| which.other()));
-                        match which {
-                            Which::A => a_to_b.give_up(),
-                            Which::B => b_to_a.give_up(),
-                        }
+                        let (lost, last) = match which {
+                            Which::A => (&mut *a_to_b, &mut *b_to_a),
+                            Which::B => (&mut *b_to_a, &mut *a_to_b),
+                        };
+                        lost.give_up();
+                        last.mute();
                     }
                     Poll::Ready(Ok(())) | Poll::Pending => {}
                 }

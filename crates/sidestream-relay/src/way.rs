@@ -34,6 +34,8 @@ pub(crate) struct Way {
     /// Something was written since the end was last flushed.
     unflushed: bool,
     state: State,
+    /// The sender is broken: its end is none that the receiver is to be told of.
+    broken: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,7 @@ impl Way {
             splice_after: SPLICE_AFTER,
             unflushed: false,
             state: State::Open,
+            broken: false,
         }
     }
 
@@ -88,6 +91,11 @@ impl Way {
         !self.kept.is_empty() || self.pipe.as_ref().is_some_and(|pipe| pipe.len() > 0)
     }
 
+    /// Has the receiver not be told of the sender's end, but of its reset, which comes then.
+    pub(crate) fn mute(&mut self) {
+        self.broken = true;
+    }
+
     /// Gives up: what waits is dropped.
     pub(crate) fn give_up(&mut self) {
         self.kept = Bytes::new();
@@ -109,6 +117,7 @@ impl Way {
             }
             match self.state {
                 State::Open => ready!(self.poll_move(cx, &mut pair))?,
+                State::Ending if self.broken => self.state = State::Over,
                 State::Ending => {
                     let shut = Pin::new(&mut *pair.to).poll_shutdown(cx);
                     ready!(shut).or(Err(Broken::Receiver))?;

@@ -1,4 +1,4 @@
-//! A peer that takes nothing, while the other one has gone.
+//! What a peer sees of the other one, which has gone, and to which nothing can be written.
 
 use std::future::poll_fn;
 use std::io;
@@ -20,9 +20,18 @@ const LONG: Duration = Duration::from_secs(3600);
 /// An end that says something, and then nothing more.
 struct End {
     says: Bytes,
-    /// Whether it is gone, or there and reading nothing.
-    is_broken: bool,
+    is: Is,
     resets: Arc<AtomicUsize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Is {
+    /// What was said is there, and behind it an end: of the reset the first write has told.
+    Gone,
+    /// It takes all.
+    Listening,
+    /// It takes nothing.
+    Stuck,
 }
 
 const ENDS: Ends<End> =
@@ -36,15 +45,21 @@ impl AsyncRead for End {
     ) -> Poll<io::Result<()>> {
         let says = std::mem::take(&mut self.says);
         buf.put_slice(&says);
-        if says.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
+        let waits = says.is_empty() && self.is != Is::Gone;
+        if waits { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 }
 
 impl AsyncWrite for End {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        match self.is_broken {
-            true => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
-            false => Poll::Pending,
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.is {
+            Is::Gone => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Is::Listening => Poll::Ready(Ok(bytes.len())),
+            Is::Stuck => Poll::Pending,
         }
     }
 
@@ -53,26 +68,35 @@ impl AsyncWrite for End {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+        unreachable!("a reset is no end")
     }
+}
+
+/// Relays between a client and a server that has gone; returns how long that took.
+async fn relayed(client: Is) -> Duration {
+    let resets = Arc::new(AtomicUsize::new(0));
+    let end = |says: &'static [u8], is| End {
+        says: Bytes::from_static(says),
+        is,
+        resets: Arc::clone(&resets),
+    };
+    let (client, server) = (end(b"a question", client), end(b"last words", Is::Gone));
+    let mut relay = Relay::new(client, server, ENDS);
+    let begin = Instant::now();
+    let relayed = timeout(LONG, poll_fn(|cx| relay.poll_relayed(cx))).await.unwrap();
+    assert_eq!((relayed.ending, relayed.from_b), (Ending::Reset(Which::B), 10));
+    assert_eq!(resets.load(Ordering::Relaxed), 2);
+    begin.elapsed()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_nothing_does_not_keep_a_relay_whose_server_has_gone() {
-    let resets = Arc::new(AtomicUsize::new(0));
-    let end = |says: &'static [u8], is_broken| End {
-        says: Bytes::from_static(says),
-        is_broken,
-        resets: Arc::clone(&resets),
-    };
-    let (client, server) = (end(b"a question", false), end(b"last words", true));
-    let mut relay = Relay::new(client, server, ENDS);
-    let begin = Instant::now();
-    let relayed = timeout(LONG, poll_fn(|cx| relay.poll_relayed(cx))).await.unwrap();
-    assert_eq!(relayed.ending, Ending::Reset(Which::B));
-    assert_eq!(relayed.from_b, 10);
-    // The client had its time to read the words that waited for it.
-    let waited = begin.elapsed();
+    // It had its time to read the words that waited for it.
+    let waited = relayed(Is::Stuck).await;
     assert!(waited >= PATIENCE && waited < PATIENCE + Duration::from_secs(1), "{waited:?}");
-    assert_eq!(resets.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_behind_last_words_is_no_end() {
+    assert!(relayed(Is::Listening).await < PATIENCE);
 }
