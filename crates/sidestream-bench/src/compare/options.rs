@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn measures_everything_unless_told_otherwise() {
         let options = parse("--sidestream /bin/s").unwrap();
-        assert_eq!((options.units.len(), options.setups.len()), (20, 14));
+        assert_eq!((options.units.len(), options.setups.len()), (20, 15));
         assert_eq!((options.rounds, options.quick), (5, false));
     }
 
