@@ -1,6 +1,5 @@
 //! When servers are connected with, and for how many clients.
 
-use std::net::TcpListener;
 use std::path::Path;
 
 use sidestream_testkit::Origin;
@@ -113,21 +112,21 @@ fn requests_that_are_answered_here_need_no_server() {
     let test = "requests_that_are_answered_here_need_no_server";
     let Some(curl) = program(test, "curl") else { return };
     let bench = Bench::new();
-    // Nobody listens there.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Nobody listens there, nor will: no test takes such a port.
+    let nobody = "127.99.99.99:9";
     let file = bench.write("here.txt", "from here\n");
     let rule = format!("|/mock|{}", file.display());
     let ask = format!("{} -sS --max-time 60 -w '%{{http_code}}\\n'", curl.display());
     let script = format!(
-        "{ask} http://127.0.0.1:{free}/mock && {ask} https://127.0.0.1:{free}/mock && \
-         {ask} http://127.0.0.1:{free}/other | tail -n 1"
+        "{ask} http://{nobody}/mock && {ask} https://{nobody}/mock && \
+         {ask} http://{nobody}/other | tail -n 1"
     );
     let options = ["--connection-strategy", "lazy", "--upstream-cert=false", "--map-local", &rule];
     let ran = run(&bench, &options, &script);
     ran.check_success("from here\n200\nfrom here\n200\n502\n");
 
     // By default a client is answered as its server answers.
-    let ran = run(&bench, &["--map-local", &rule], &format!("{ask} http://127.0.0.1:{free}/mock"));
+    let ran = run(&bench, &["--map-local", &rule], &format!("{ask} http://{nobody}/mock"));
     assert!(!ran.output.status.success() && ran.stdout == "000\n", "{} {}", ran.stdout, ran.stderr);
 }
 
