@@ -157,6 +157,8 @@ impl Http {
             Place::Server { .. } => cx.want_request(&url, &parsed.head),
         };
         cx.event(Event::Request { exchange: id, url, head });
+        // A server might read it otherwise, and have the next client's request follow that.
+        self.exclusive |= !parsed.defects.is_empty();
         for defect in &parsed.defects {
             let (exchange, from, what) = (Some(id), Peer::Client, defect.to_string());
             cx.event(Event::Defect { exchange, from, what });
@@ -287,6 +289,7 @@ impl Http {
         let (reader, ended) = match body {
             None => (BodyReader::new(framing, &cx.config.http1), false),
             Some(body) => {
+                self.exclusive |= !body.reader.defects().is_empty();
                 cx.send(Peer::Server(server), body.wire.freeze());
                 (body.reader, body.ended)
             }
@@ -323,6 +326,7 @@ impl Http {
             Piece::End => {
                 if let Reading::Body(_, reader) = &self.reading {
                     for defect in reader.defects() {
+                        self.exclusive = true;
                         let (from, what) = (Peer::Client, defect.to_string());
                         cx.event(Event::Defect { exchange: Some(exchange), from, what });
                     }

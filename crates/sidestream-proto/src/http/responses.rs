@@ -113,6 +113,7 @@ impl Http {
             return Step::Moved;
         }
         cx.event(Event::Response { exchange, head: parsed.head.clone() });
+        self.exclusive |= !parsed.defects.is_empty();
         for defect in &parsed.defects {
             let what = defect.to_string();
             cx.event(Event::Defect { exchange: Some(exchange), from, what });
@@ -184,6 +185,7 @@ impl Http {
             self.answering = Answering::Body(BodyReader::new(framing, &cx.config.http1));
             return Step::Moved;
         };
+        self.exclusive |= !body.reader.defects().is_empty();
         cx.send(Peer::Client, body.wire.freeze());
         if body.ended {
             return self.answered(cx);
@@ -217,13 +219,14 @@ impl Http {
     }
 
     /// Tells how the body departed from the standard.
-    fn tell_defects(&self, exchange: ExchangeId, cx: &mut Cx) {
+    fn tell_defects(&mut self, exchange: ExchangeId, cx: &mut Cx) {
         let (Answering::Body(reader), Some(flight)) = (&self.answering, self.flights.front())
         else {
             return;
         };
         let from = Peer::Server(flight.server);
         for defect in reader.defects() {
+            self.exclusive = true;
             let what = defect.to_string();
             cx.event(Event::Defect { exchange: Some(exchange), from, what });
         }

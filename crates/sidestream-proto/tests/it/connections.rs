@@ -211,6 +211,13 @@ fn what_is_bound_to_a_client_or_not_over_is_left_to_nobody() {
     check_left(GET, &format!("{OK}HTTP"), false);
     check_left(&format!("{GET}GET"), OK, false);
     check_left(GET, "", false);
+    // Others may read it otherwise.
+    check_left(&get("X-Folded: a\r\n b"), OK, false);
+    check_left(GET, &ok("X-Folded: a\r\n b"), false);
+    let post =
+        |body| format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+    check_left(&post("2\r\nhi\r\n0\r\n\r\n"), OK, true);
+    check_left(&post("2 \r\nhi\r\n0\r\n\r\n"), OK, false);
 }
 
 #[test]
