@@ -5,7 +5,7 @@
 use bytes::{Buf, Bytes};
 
 use crate::row::Row;
-use crate::wire::DecodeError;
+use crate::wire::{DecodeError, FieldReader, Head, Value, unzigzag, zigzag};
 
 /// From this size on a block is closed, so that a reader holds little at once.
 const BLOCK_BYTES: usize = 256 * 1024;
@@ -19,29 +19,53 @@ pub(crate) const BLOCK_ENTRIES: usize = 1024;
 /// `Block.entries`, the only field: its number and that it has a length.
 const ENTRIES: u8 = 1 << 3 | 2;
 
-/// Fields of `Entry`: their numbers, and whether they are numbers or have a length.
+/// Fields of `Entry`.
 mod field {
-    pub(super) const KIND: u8 = 1 << 3;
-    pub(super) const AT: u8 = 2 << 3;
-    pub(super) const FLOW: u8 = 3 << 3;
-    pub(super) const EXCHANGE: u8 = 4 << 3;
-    pub(super) const PAYLOAD: u8 = 5 << 3 | 2;
+    /// Of sessions before 3.0, as [`PAYLOAD`] is.
+    pub(super) const KIND: u32 = 1;
+    pub(super) const AT: u32 = 2;
+    pub(super) const FLOW: u32 = 3;
+    pub(super) const EXCHANGE: u32 = 4;
+    pub(super) const PAYLOAD: u32 = 5;
+    /// The event of kind n stands in the field of this number plus n.
+    pub(super) const EVENTS: u32 = 10;
 }
 
 /// An entry as it stands in a block, its number being its place there.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct BlockEntry {
-    #[prost(uint32, tag = "1")]
     pub(crate) kind: u32,
     /// Nanoseconds after the time of the block.
-    #[prost(sint64, tag = "2")]
     pub(crate) at: i64,
-    #[prost(uint64, tag = "3")]
     pub(crate) flow: u64,
-    #[prost(uint64, optional, tag = "4")]
     pub(crate) exchange: Option<u64>,
-    #[prost(bytes = "bytes", tag = "5")]
     pub(crate) payload: Bytes,
+    /// Whether its content stands in tables, as in sessions before 3.0.
+    pub(crate) is_old: bool,
+}
+
+impl BlockEntry {
+    fn decode(entry: Bytes) -> Result<Self, DecodeError> {
+        let mut decoded = Self::default();
+        for field in FieldReader::new(entry) {
+            match field? {
+                (field::KIND, Value::Number(kind)) => {
+                    decoded.kind = u32::try_from(kind).unwrap_or_default();
+                    decoded.is_old = true;
+                }
+                (field::AT, Value::Number(at)) => decoded.at = unzigzag(at),
+                (field::FLOW, Value::Number(flow)) => decoded.flow = flow,
+                (field::EXCHANGE, Value::Number(exchange)) => decoded.exchange = Some(exchange),
+                (field::PAYLOAD, Value::Bytes(payload)) => decoded.payload = payload,
+                (number, Value::Bytes(payload)) if number > field::EVENTS => {
+                    decoded.kind = number - field::EVENTS;
+                    decoded.payload = payload;
+                }
+                _ => {}
+            }
+        }
+        Ok(decoded)
+    }
 }
 
 /// A block that is being put together.
@@ -52,6 +76,24 @@ pub(crate) struct Block {
     pub(crate) at: i64,
     pub(crate) count: usize,
     pub(crate) payload: Vec<u8>,
+}
+
+/// What the writer adds to an event: where its content is, or the content itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Added<'a> {
+    /// Fields, the last of which may be the head of the data.
+    pub(crate) head: Head,
+    /// The data, which may be empty.
+    pub(crate) data: &'a [u8],
+}
+
+impl Added<'_> {
+    /// Adds nothing.
+    pub(crate) const NOTHING: Self = Self { head: Head::new(), data: &[] };
+
+    const fn len(&self) -> usize {
+        self.head.len() + self.data.len()
+    }
 }
 
 impl Block {
@@ -66,59 +108,25 @@ impl Block {
     }
 
     /// Adds an entry. Written by hand, since the payload is only borrowed.
-    pub(crate) fn push(&mut self, row: &Row) {
+    pub(crate) fn push(&mut self, row: &Row, added: Added<'_>) {
+        let event = row.payload.len() + added.len();
         let mut head = Head::new();
-        head.put(field::KIND, u64::from(row.kind));
-        head.put(field::AT, zigzag(row.at.wrapping_sub(self.at)));
-        head.put(field::FLOW, row.flow.cast_unsigned());
+        head.number(field::AT, zigzag(row.at.wrapping_sub(self.at)));
+        head.number(field::FLOW, row.flow.cast_unsigned());
         if let Some(exchange) = row.exchange {
-            head.put(field::EXCHANGE, exchange.cast_unsigned());
+            head.number(field::EXCHANGE, exchange.cast_unsigned());
         }
-        head.put(field::PAYLOAD, row.payload.len() as u64);
-        let head = head.as_bytes();
+        head.bytes(field::EVENTS + row.kind, event);
         let mut frame = Head::new();
-        frame.put(ENTRIES, (head.len() + row.payload.len()) as u64);
-        self.payload.reserve(frame.len + head.len() + row.payload.len());
+        frame.bytes(u32::from(ENTRIES >> 3), head.len() + event);
+        self.payload.reserve(frame.len() + head.len() + event);
         self.payload.extend_from_slice(frame.as_bytes());
-        self.payload.extend_from_slice(head);
+        self.payload.extend_from_slice(head.as_bytes());
         self.payload.extend_from_slice(&row.payload);
+        self.payload.extend_from_slice(added.head.as_bytes());
+        self.payload.extend_from_slice(added.data);
         self.count += 1;
     }
-}
-
-/// Room for five fields of a tag and up to ten bytes each.
-struct Head {
-    bytes: [u8; 5 * 11],
-    len: usize,
-}
-
-impl Head {
-    const fn new() -> Self {
-        Self { bytes: [0; 5 * 11], len: 0 }
-    }
-
-    fn put(&mut self, tag: u8, mut value: u64) {
-        self.byte(tag);
-        while value >= 0x80 {
-            self.byte(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.byte(value as u8);
-    }
-
-    fn byte(&mut self, byte: u8) {
-        self.bytes[self.len] = byte;
-        self.len += 1;
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-}
-
-/// Returns the number as protobuf writes a `sint64`, small where it is near zero.
-const fn zigzag(value: i64) -> u64 {
-    (value << 1 ^ value >> 63).cast_unsigned()
 }
 
 /// Cuts a block into its entries, as far as it can be cut.
@@ -129,7 +137,7 @@ pub(crate) fn cut(mut block: Bytes) -> Vec<Result<BlockEntry, DecodeError>> {
     while let Some(entry) = cut_one(&mut block)
         && entries.len() < BLOCK_ENTRIES
     {
-        entries.push(prost::Message::decode(entry).map_err(DecodeError::from));
+        entries.push(BlockEntry::decode(entry));
     }
     entries
 }

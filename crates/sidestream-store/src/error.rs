@@ -183,6 +183,14 @@ pub enum ReadError {
         /// How much.
         bytes: u64,
     },
+    /// Content is missing because the session is damaged; what follows can be read.
+    #[error("{bytes} bytes from offset {offset} on are missing: the session is damaged")]
+    Missing {
+        /// Where in the body.
+        offset: u64,
+        /// How much.
+        bytes: u64,
+    },
     /// The storage refused.
     #[error("the session cannot be read further")]
     Storage(#[source] StorageError),

@@ -2,9 +2,11 @@
 
 mod block;
 mod body;
+mod content;
 mod error;
 mod kind;
 mod lock;
+mod pack;
 mod process;
 mod queue;
 mod reader;

@@ -12,6 +12,7 @@ use sidestream_record::{Entry, Part};
 
 use crate::block::{BLOCK_ENTRIES, BlockEntry, cut};
 use crate::body::BodyReader;
+use crate::content;
 use crate::error::{OpenError, ReadError};
 use crate::kind;
 use crate::process::{ProcessError, Processes};
@@ -26,6 +27,7 @@ pub struct Reader {
     connection: Connection,
     version: SchemaVersion,
     processes: Processes,
+    contents: content::Contents,
 }
 
 /// What is in a session.
@@ -72,7 +74,21 @@ impl Reader {
         if schema::is_cut(&connection, path).map_err(refused)? {
             return Err(refused(Refusal::Corrupt("the file ends too early".into())));
         }
-        Ok(Self { connection, version, processes: Processes::default() })
+        let contents =
+            content::Contents::open(&connection, version).map_err(|error| refused(error.into()))?;
+        Ok(Self { connection, version, processes: Processes::default(), contents })
+    }
+
+    /// Reads over a connection that a test has.
+    #[cfg(test)]
+    pub(crate) fn over(connection: Connection) -> Self {
+        let version = SchemaVersion::CURRENT;
+        let contents = content::Contents::open(&connection, version).unwrap();
+        Self { connection, version, processes: Processes::default(), contents }
+    }
+
+    pub(crate) const fn parts(&self) -> (&Connection, &content::Contents) {
+        (&self.connection, &self.contents)
     }
 
     /// Returns the version in which the session is written.
@@ -127,7 +143,7 @@ impl Reader {
     ///
     /// The body of an exchange that is not there, or had none, is empty.
     pub const fn body(&self, exchange: ExchangeId, part: Part) -> BodyReader<'_> {
-        BodyReader::new(&self.connection, exchange, part)
+        BodyReader::new(self, exchange, part)
     }
 
     /// Returns how many bytes of a body went by and were not recorded.
@@ -190,56 +206,38 @@ impl Reader {
     /// Returns the first block that begins with this entry or a later one.
     fn block(&self, first: i64) -> rusqlite::Result<Option<StoredBlock>> {
         let stored = |row: &rusqlite::Row<'_>| {
+            let first = row.get(0)?;
             Ok(StoredBlock {
-                first: row.get(0)?,
+                first,
                 count: row.get(1)?,
                 at: row.get(2)?,
-                payload: row.get::<_, Vec<u8>>(3)?.into(),
+                payload: self.contents.block(first, row.get(3)?, row.get(5)?),
                 after: row.get(4)?,
             })
         };
         self.connection
-            .prepare_cached(
-                "SELECT first, count, at, payload,
-                        (SELECT min(first) FROM block AS later WHERE later.first > block.first)
-                 FROM block WHERE first >= ?1 ORDER BY first LIMIT 1",
-            )?
+            .prepare_cached(self.contents.block_query())?
             .query_row([first], stored)
             .optional()
     }
 
-    /// Returns the content of an entry, or how much of it was dropped.
-    fn content(&self, query: &str, seq: i64) -> rusqlite::Result<(Bytes, Option<u64>)> {
-        let found: Option<(Option<Vec<u8>>, i64)> = self
-            .connection
-            .prepare_cached(query)?
-            .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        Ok(match found {
-            Some((None, dropped)) => (Bytes::new(), Some(dropped.cast_unsigned())),
-            Some((Some(data), _)) => (data.into(), None),
-            None => (Bytes::new(), None),
-        })
-    }
-
     fn decode(&self, Stored { seq, at, entry }: Stored) -> Result<Entry, ProcessError> {
-        let BlockEntry { kind, at: after, flow, exchange, payload } = entry?;
-        let kind = kind::name(kind).ok_or(DecodeError::Unknown)?;
-        let mut cx = Context { exchange: exchange.map(ExchangeId), ..Context::default() };
+        let entry = entry?;
+        let kind = kind::name(entry.kind).ok_or(DecodeError::Unknown)?;
+        let exchange = entry.exchange.map(ExchangeId);
+        let mut cx = Context { exchange, ..Context::default() };
         match kind {
             "opened" => {
-                cx.process = self.processes.of_flow(&self.connection, flow.cast_signed())?;
+                let flow = entry.flow.cast_signed();
+                cx.process = self.processes.of_flow(&self.connection, flow)?;
             }
-            "body" => {
-                let query = "SELECT data, dropped FROM body WHERE seq = ?1";
-                (cx.content, cx.dropped) = self.content(query, seq)?;
-            }
-            "data" | "websocket" => {
-                let query = "SELECT data, dropped FROM content WHERE seq = ?1";
-                (cx.content, cx.dropped) = self.content(query, seq)?;
+            "body" | "data" | "websocket" => {
+                let content = self.contents.of_entry(&self.connection, seq, kind, &entry)?;
+                (cx.content, cx.dropped) = content;
             }
             _ => {}
         }
+        let BlockEntry { at: after, flow, payload, .. } = entry;
         let event = wire::decode(kind, payload, cx)?;
         Ok(Entry { at: wire::time(at.wrapping_add(after)), flow: FlowId(flow), event })
     }

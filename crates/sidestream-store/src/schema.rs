@@ -24,7 +24,8 @@ impl fmt::Display for Seq {
 
 /// The version of a session's tables and messages.
 ///
-/// A higher minor version only adds, so it can still be read; another major version cannot.
+/// A higher minor version only adds, so it can still be read; a higher major version cannot. All
+/// versions from 2.0 on are read, and continued in the current one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SchemaVersion {
     /// Changes when what was there is changed.
@@ -35,11 +36,19 @@ pub struct SchemaVersion {
 
 impl SchemaVersion {
     /// The version that this crate writes.
-    pub const CURRENT: Self = Self { major: 2, minor: 1 };
+    pub const CURRENT: Self = Self { major: 3, minor: 0 };
 
-    /// Returns what stands in `user_version`: 201 for 2.1.
+    /// The oldest version that is still read.
+    const OLDEST: Self = Self { major: 2, minor: 0 };
+
+    /// Returns what stands in `user_version`: 300 for 3.0.
     const fn number(self) -> i32 {
         self.major as i32 * 100 + self.minor as i32
+    }
+
+    /// Returns whether content stands in blocks, stretches and chunks, as it does from 3.0 on.
+    pub(crate) const fn has_chunks(self) -> bool {
+        self.major >= 3
     }
 
     fn from_number(number: i32) -> Self {
@@ -97,7 +106,7 @@ pub(crate) fn recognize(connection: &Connection) -> Result<SchemaVersion, Refusa
         return Err(Refusal::NotASession);
     }
     let version = SchemaVersion::from_number(number("user_version")?);
-    if version.major != SchemaVersion::CURRENT.major {
+    if version < SchemaVersion::OLDEST || version.major > SchemaVersion::CURRENT.major {
         return Err(Refusal::Version(version));
     }
     // The newest block lies near the end of the file, which is what a partial copy lacks.
@@ -105,9 +114,18 @@ pub(crate) fn recognize(connection: &Connection) -> Result<SchemaVersion, Refusa
     Ok(version)
 }
 
-/// Marks a session of an older minor version as one of this version: what is added to it may be.
-pub(crate) fn raise(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "user_version", SchemaVersion::CURRENT.number())
+/// Makes a session of an older version one of this version, all or nothing: what is added to it
+/// may be.
+pub(crate) fn raise(connection: &Connection, found: SchemaVersion) -> rusqlite::Result<()> {
+    let version = SchemaVersion::CURRENT.number();
+    let tables = if found.has_chunks() { "" } else { RAISE };
+    let raised = connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE; {tables} PRAGMA user_version = {version}; COMMIT;"
+    ));
+    if raised.is_err() && !connection.is_autocommit() {
+        drop(connection.execute_batch("ROLLBACK"));
+    }
+    raised
 }
 
 /// Returns whether the file ends before its last page, as a partial copy does.
@@ -124,3 +142,5 @@ pub(crate) fn is_cut(connection: &Connection, path: &Path) -> Result<bool, Refus
 }
 
 const TABLES: &str = include_str!("schema.sql");
+
+const RAISE: &str = include_str!("raise.sql");

@@ -1,6 +1,7 @@
 -- What happened, in order: the session itself. A block holds the entries of up to a transaction:
 -- the one at place n, from 0, has the number first + n. The largest ids up to its end stand with
--- it, so that none is given out again. Times are nanoseconds since 1970.
+-- it, so that none is given out again. Times are nanoseconds since 1970. A payload that is
+-- shorter than size is a zstd frame of so many bytes.
 CREATE TABLE block (
     first        INTEGER PRIMARY KEY,
     count        INTEGER NOT NULL,
@@ -8,27 +9,43 @@ CREATE TABLE block (
     max_flow     INTEGER NOT NULL,
     max_exchange INTEGER NOT NULL,
     max_message  INTEGER NOT NULL,
-    payload      BLOB NOT NULL
+    payload      BLOB NOT NULL,
+    size         INTEGER
 ) STRICT;
 
--- The content of the entries of kind body. Without data, so many bytes were dropped there.
-CREATE TABLE body (
-    seq      INTEGER PRIMARY KEY,
+-- Content that is large, each piece once however often it went by. Data that is shorter than size
+-- is a zstd frame of so many bytes; hash is BLAKE3 of these.
+CREATE TABLE chunk (
+    id   INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+CREATE INDEX chunk_hash ON chunk (hash);
+
+-- The stretches of bodies that do not stand in blocks: so many bytes from offset on, which are
+-- data, or a chunk, or were dropped.
+CREATE TABLE stretch (
+    id       INTEGER PRIMARY KEY,
     exchange INTEGER NOT NULL,
     part     TEXT NOT NULL,
     offset   INTEGER NOT NULL,
+    size     INTEGER NOT NULL,
     dropped  INTEGER NOT NULL DEFAULT 0,
+    chunk    INTEGER REFERENCES chunk,
     data     BLOB
 ) STRICT;
-CREATE INDEX body_exchange ON body (exchange);
+CREATE INDEX stretch_exchange ON stretch (exchange, part, offset);
 
--- The content of the entries of kinds data and websocket.
+-- The content of the entries of kinds data and websocket that does not stand in blocks: data, or a
+-- chunk. Without either, so many bytes were dropped.
 CREATE TABLE content (
     seq      INTEGER PRIMARY KEY,
     message  INTEGER NOT NULL,
     sender   TEXT NOT NULL,
     dropped  INTEGER NOT NULL DEFAULT 0,
-    data     BLOB
+    data     BLOB,
+    chunk    INTEGER REFERENCES chunk
 ) STRICT;
 
 -- Who: one row a process, however many flows it had.
@@ -61,6 +78,7 @@ CREATE TABLE flow (
     last_seq  INTEGER
 ) STRICT;
 
+-- Content that stands in blocks is in those up to inline_seq.
 CREATE TABLE exchange (
     id               INTEGER PRIMARY KEY,
     flow             INTEGER NOT NULL,
@@ -75,7 +93,8 @@ CREATE TABLE exchange (
     response_dropped INTEGER NOT NULL DEFAULT 0,
     failure          TEXT,
     first_seq        INTEGER NOT NULL,
-    last_seq         INTEGER NOT NULL
+    last_seq         INTEGER NOT NULL,
+    inline_seq       INTEGER
 ) STRICT;
 
 -- Which programs wrote here and when; without an end, it was killed or is writing now.

@@ -189,7 +189,7 @@ fn recognize(connection: &Connection, path: &Path) -> Result<(), CreateError> {
         return Err(refused(Refusal::Corrupt("the file ends too early".into())));
     }
     if found < SchemaVersion::CURRENT {
-        schema::raise(connection).map_err(|error| refused(error.into()))?;
+        schema::raise(connection, found).map_err(|error| refused(error.into()))?;
     }
     Ok(())
 }

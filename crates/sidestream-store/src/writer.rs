@@ -1,23 +1,35 @@
 //! The one writer of a session: entries into tables, a transaction at a time.
 
+mod chunk;
 mod content;
 mod exchange;
 mod flow;
 mod insert;
 mod process;
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use sidestream_record::Part;
 
-use crate::block::Block;
-use crate::row::{Row, Update};
-use crate::wire;
+use crate::block::{Added, Block};
+use crate::kind;
+use crate::row::{Content, Row, Update};
+use crate::wire::{self, Head};
 
-use content::{Message, Stretch};
+use chunk::Chunks;
+use content::{Message, Stretches};
 use exchange::{Ends, Exchanges};
 use flow::Flows;
 use insert::Insert;
 use process::Processes;
+
+/// Up to this size a body, or a message, stands in the block of its entry.
+const INLINE_BYTES: u64 = 16 * 1024;
+
+/// How many entries after the first of its exchange content may stand in a block: that many a
+/// reader of the body has to go through.
+const INLINE_ENTRIES: i64 = 4096;
 
 /// Writes rows over the one connection that may.
 #[derive(Debug)]
@@ -29,6 +41,7 @@ pub(crate) struct Writer {
     ends: Ends,
     processes: Processes,
     inserts: Inserts,
+    chunks: Chunks,
 }
 
 /// How far a session goes.
@@ -51,7 +64,6 @@ pub(crate) struct Largest {
 #[derive(Debug)]
 struct Inserts {
     stretches: Insert,
-    messages: Insert,
     exchanges: exchange::Inserts,
     flows: Insert,
 }
@@ -62,7 +74,9 @@ struct Change<'a> {
     place: Place,
     /// Each with the largest ids up to its end.
     blocks: Vec<(Block, Largest)>,
-    stretches: Vec<Stretch<'a>>,
+    /// How much comes of each body.
+    coming: HashMap<(i64, Part), u64>,
+    stretches: Stretches<'a>,
     messages: Vec<Message<'a>>,
     exchanges: Exchanges<'a>,
     flows: Flows<'a>,
@@ -80,12 +94,12 @@ impl Writer {
         let recording = connection.last_insert_rowid();
         let inserts = Inserts {
             stretches: content::insert_stretches(),
-            messages: content::insert_messages(),
             exchanges: exchange::Inserts::new(),
             flows: flow::insert(),
         };
         let (ends, processes) = (Ends::default(), Processes::default());
-        Ok(Self { connection, recording, place, ends, processes, inserts })
+        let chunks = Chunks::new();
+        Ok(Self { connection, recording, place, ends, processes, inserts, chunks })
     }
 
     /// Returns the largest ids in the session.
@@ -104,16 +118,16 @@ impl Writer {
     }
 
     fn try_write(&mut self, rows: &[Row], lost: u64) -> rusqlite::Result<()> {
-        let Self { connection, recording, place, ends, processes, inserts } = self;
+        let Self { connection, recording, place, ends, processes, inserts, chunks } = self;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut change = Change::new(*place);
+        let mut change = Change::new(*place, rows);
         for row in rows {
             change.add(&transaction, ends, row)?;
         }
-        let Change { place: after, blocks, stretches, messages, mut exchanges, flows } = change;
-        write_blocks(&transaction, &blocks)?;
-        content::write_stretches(&transaction, &inserts.stretches, &stretches)?;
-        content::write_messages(&transaction, &inserts.messages, &messages)?;
+        let Change { place: after, blocks, stretches, messages, mut exchanges, flows, .. } = change;
+        write_blocks(&transaction, &blocks, chunks)?;
+        stretches.write(&transaction, &inserts.stretches, chunks)?;
+        messages.iter().try_for_each(|message| message.write(&transaction, chunks))?;
         exchanges.write(&transaction, &inserts.exchanges)?;
         flows.write(&transaction, &inserts.flows, processes)?;
         if lost > 0 {
@@ -156,7 +170,6 @@ impl Place {
         let last = connection
             .query_row(
                 "SELECT max(first + count - 1,
-                            (SELECT coalesce(max(seq), 0) FROM body),
                             (SELECT coalesce(max(seq), 0) FROM content)),
                         max_flow, max_exchange, max_message,
                         (SELECT coalesce(max(id), 0) FROM flow),
@@ -187,11 +200,18 @@ impl Largest {
 }
 
 impl<'a> Change<'a> {
-    fn new(place: Place) -> Self {
+    fn new(place: Place, rows: &[Row]) -> Self {
+        let mut coming = HashMap::new();
+        for row in rows {
+            if let Update::Body { exchange, part, content } = &row.update {
+                *coming.entry((exchange.0.cast_signed(), *part)).or_default() += content.len();
+            }
+        }
         Self {
             place,
             blocks: Vec::new(),
-            stretches: Vec::new(),
+            coming,
+            stretches: Stretches::default(),
             messages: Vec::new(),
             exchanges: Exchanges::new(place.largest.exchange),
             flows: Flows::default(),
@@ -202,38 +222,93 @@ impl<'a> Change<'a> {
         self.place.seq += 1;
         let seq = self.place.seq;
         self.place.largest.add(row);
+        let added = match &row.update {
+            Update::Body { part, content, .. } if content.len() > 0 => {
+                self.add_body(to, ends, (seq, row), (*part, content))?
+            }
+            Update::Body { .. } => Added::NOTHING,
+            Update::Data { message, from, content } => match content.data() {
+                Some(data) if content.len() <= INLINE_BYTES => inline(wire_field(row), data),
+                _ => {
+                    let (message, from) = (*message, *from);
+                    self.messages.push(Message { seq, message, from, content });
+                    Added::NOTHING
+                }
+            },
+            _ => {
+                self.exchanges.add(seq, row);
+                self.flows.add(seq, row);
+                Added::NOTHING
+            }
+        };
         if self.blocks.last().is_none_or(|(block, _)| block.is_full()) {
             self.blocks.push((Block::new(seq, row.at), self.place.largest));
         }
         if let Some((block, largest)) = self.blocks.last_mut() {
-            block.push(row);
+            block.push(row, added);
             *largest = self.place.largest;
-        }
-        match &row.update {
-            Update::Body { content, .. } if content.len() == 0 => {}
-            Update::Body { exchange, part, content } => {
-                let (exchange, part) = (exchange.0.cast_signed(), *part);
-                let offset = self.exchanges.add_body(to, ends, (seq, row), (part, content))?;
-                self.stretches.push(Stretch { seq, exchange, part, offset, content });
-            }
-            Update::Data { message, from, content } => {
-                let (message, from) = (*message, *from);
-                self.messages.push(Message { seq, message, from, content });
-            }
-            _ => {
-                self.exchanges.add(seq, row);
-                self.flows.add(seq, row);
-            }
         }
         Ok(())
     }
+
+    /// Adds a stretch of a body, to the block if the body is small as far as it is known.
+    fn add_body(
+        &mut self,
+        to: &Transaction<'_>,
+        ends: &Ends,
+        (seq, row): (i64, &'a Row),
+        (part, content): (Part, &'a Content),
+    ) -> rusqlite::Result<Added<'a>> {
+        let body = (row.exchange.unwrap_or_default(), part);
+        let place = self.exchanges.add_body(to, ends, (seq, row), (part, content))?;
+        let offset = place.offset.cast_unsigned();
+        // What is counted down is what comes behind.
+        let coming = self.coming.entry(body).or_default();
+        let end = offset.saturating_add(*coming);
+        *coming = coming.saturating_sub(content.len());
+        let mut head = Head::new();
+        head.number(wire::body::OFFSET, offset);
+        match content.data() {
+            Some(data) if end <= INLINE_BYTES && place.distance <= INLINE_ENTRIES => {
+                self.exchanges.is_inline(seq, row);
+                head.bytes(wire::body::DATA, data.len());
+                Ok(Added { head, data })
+            }
+            data => {
+                self.stretches.add(body, offset, content);
+                head.number(wire::body::SIZE, content.len());
+                if data.is_none() {
+                    head.number(wire::body::DROPPED, 1);
+                }
+                Ok(Added { head, data: &[] })
+            }
+        }
+    }
 }
 
-fn write_blocks(to: &Transaction<'_>, blocks: &[(Block, Largest)]) -> rusqlite::Result<()> {
+/// Puts content into the field of an event.
+fn inline(field: u32, data: &[u8]) -> Added<'_> {
+    let mut head = Head::new();
+    if !data.is_empty() {
+        head.bytes(field, data.len());
+    }
+    Added { head, data }
+}
+
+fn wire_field(row: &Row) -> u32 {
+    if kind::name(row.kind) == Some("websocket") { wire::WEBSOCKET_DATA } else { wire::DATA_DATA }
+}
+
+fn write_blocks(
+    to: &Transaction<'_>,
+    blocks: &[(Block, Largest)],
+    chunks: &mut Chunks,
+) -> rusqlite::Result<()> {
     for (block, largest) in blocks {
         to.prepare_cached(
-            "INSERT INTO block (first, count, at, max_flow, max_exchange, max_message, payload)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO block
+                (first, count, at, max_flow, max_exchange, max_message, payload, size)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             block.first,
@@ -242,7 +317,8 @@ fn write_blocks(to: &Transaction<'_>, blocks: &[(Block, Largest)]) -> rusqlite::
             largest.flow.cast_signed(),
             largest.exchange.cast_signed(),
             largest.message.cast_signed(),
-            block.payload
+            chunks.pack(&block.payload),
+            block.payload.len() as i64
         ])?;
     }
     Ok(())

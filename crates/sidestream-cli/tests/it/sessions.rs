@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use insta::assert_snapshot;
-use sidestream::record::{Recorded, Sink};
+use sidestream::flow::{ExchangeId, FlowId, MessageId, Peer};
+use sidestream::record::{
+    Closed, Entry, Event, Fields, Part, Recorded, RequestHead, Sink, Version,
+};
 use sidestream::store::{SchemaVersion, Session};
 use sidestream_testkit::sidestream_binary;
 
@@ -12,7 +15,7 @@ use crate::sample;
 
 /// The versions of which there is one. None is ever taken out, or made anew: a change of the
 /// format that does not open one of them breaks what users have kept.
-const VERSIONS: [&str; 1] = ["2.1"];
+const VERSIONS: [&str; 2] = ["2.1", "3.0"];
 
 fn fixture(version: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/sessions");
@@ -42,6 +45,31 @@ fn a_session_of_each_version_is_shown_as_ever() {
     }
 }
 
+/// A body and a message that do not stand in blocks.
+fn large() -> Vec<Entry> {
+    let play = sample::raw();
+    let text: String = (0..3000).map(|line| format!("line {line} of a long text\n")).collect();
+    let (exchange, part) = (ExchangeId(1000), Part::Response);
+    let head = RequestHead {
+        method: "GET".into(),
+        target: "/large".into(),
+        version: Version::Http11,
+        fields: Fields::default(),
+    };
+    let url = "http://example.test/large".to_owned();
+    let events = [
+        Event::Request { exchange, url, head },
+        Event::Body { exchange, part, data: text.clone().into() },
+        Event::ExchangeEnded { exchange, failure: None },
+        Event::Data { message: MessageId(1000), from: Peer::Client, data: text.into() },
+    ];
+    let first = play.entries.first().unwrap();
+    let flow = FlowId(1000);
+    let entry = |event| Entry { at: first.at, flow, event };
+    let closed = Event::Closed(Closed::default());
+    [first.event.clone()].into_iter().chain(events).chain([closed]).map(entry).collect()
+}
+
 /// Makes the one of this version: `cargo test -p sidestream-cli --test it -- --ignored a_session_is`
 #[test]
 #[ignore = "makes the fixture, once for each version"]
@@ -52,7 +80,7 @@ fn a_session_is_made_for_later_versions() {
     let session = Session::create(&path).unwrap();
     let plays =
         [sample::https(), sample::tunnel(), sample::dns(), sample::raw(), sample::web_socket()];
-    for entry in plays.iter().flat_map(|play| &play.entries) {
+    for entry in plays.iter().flat_map(|play| &play.entries).chain(&large()) {
         assert_eq!(session.writer().record(entry), Recorded::Accepted);
     }
     session.close().unwrap();

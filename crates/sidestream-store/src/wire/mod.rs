@@ -5,6 +5,7 @@ mod dns;
 mod edit;
 mod event;
 mod failure;
+mod fields;
 mod http;
 mod passed;
 mod peer;
@@ -18,8 +19,27 @@ use bytes::Bytes;
 use prost::Message;
 
 pub(crate) use event::{Context, decode, encode};
+pub(crate) use fields::{FieldReader, Head, Value, unzigzag, zigzag};
 pub(crate) use peer::{peer_from, peer_to};
 pub(crate) use process::ProcessFields;
+
+/// Fields of the message of a body's stretch, beside those of every part.
+pub(crate) mod body {
+    /// The content.
+    pub(crate) const DATA: u32 = 3;
+    /// Where it begins in the body.
+    pub(crate) const OFFSET: u32 = 4;
+    /// How much there is elsewhere, or was dropped.
+    pub(crate) const SIZE: u32 = 5;
+    /// Whether it was dropped.
+    pub(crate) const DROPPED: u32 = 6;
+}
+
+/// The field of `Data` that is its content.
+pub(crate) const DATA_DATA: u32 = 3;
+
+/// The field of `WebSocket` that is its content.
+pub(crate) const WEBSOCKET_DATA: u32 = 13;
 
 /// Why a stored value could not be turned back into what was recorded.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +52,13 @@ pub(crate) enum DecodeError {
     Damaged(&'static str),
     /// The bytes are not protobuf.
     #[error("the payload is not a protobuf message")]
-    Protobuf(#[from] prost::DecodeError),
+    NotProtobuf,
+}
+
+impl From<prost::DecodeError> for DecodeError {
+    fn from(_: prost::DecodeError) -> Self {
+        Self::NotProtobuf
+    }
 }
 
 /// Returns nanoseconds since 1970, as far as 64 bits reach: from 1677 to 2262.

@@ -11,21 +11,34 @@ use crate::row::{Content, Row, Update};
 /// How many open exchanges are remembered before it is started anew: at most some 1 MiB.
 const KNOWN_EXCHANGES: usize = 16 * 1024;
 
-/// How many bytes went by in the bodies of open exchanges, request and response, as far as this
-/// is remembered.
+/// How far open exchanges had come, as far as this is remembered.
 #[derive(Debug, Default)]
-pub(super) struct Ends(HashMap<i64, [i64; 2]>);
+pub(super) struct Ends(HashMap<i64, Before>);
+
+/// How far an exchange had come before a transaction.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    /// How many bytes of its bodies went by, request and response.
+    bytes: [i64; 2],
+    /// Its first entry.
+    first_seq: i64,
+}
 
 impl Ends {
-    fn find(&self, to: &Transaction<'_>, id: i64) -> rusqlite::Result<[i64; 2]> {
-        if let Some(ends) = self.0.get(&id) {
-            return Ok(*ends);
+    /// Returns how far an exchange had come, of which that entry is the first if none is known.
+    fn find(&self, to: &Transaction<'_>, id: i64, seq: i64) -> rusqlite::Result<Before> {
+        if let Some(before) = self.0.get(&id) {
+            return Ok(*before);
         }
-        let ends = to
-            .prepare_cached("SELECT request_bytes, response_bytes FROM exchange WHERE id = ?1")?
-            .query_row([id], |row| Ok([row.get(0)?, row.get(1)?]))
+        let found = to
+            .prepare_cached(
+                "SELECT request_bytes, response_bytes, first_seq FROM exchange WHERE id = ?1",
+            )?
+            .query_row([id], |row| {
+                Ok(Before { bytes: [row.get(0)?, row.get(1)?], first_seq: row.get(2)? })
+            })
             .optional()?;
-        Ok(ends.unwrap_or_default())
+        Ok(found.unwrap_or(Before { bytes: [0; 2], first_seq: seq }))
     }
 
     /// Remembers where the bodies of open exchanges end after a transaction, which was committed.
@@ -37,8 +50,8 @@ impl Ends {
                 if self.0.len() >= KNOWN_EXCHANGES {
                     self.0.clear();
                 }
-                let ends = [0, 1].map(|part| before[part] + exchange.bytes[part]);
-                self.0.insert(exchange.id, ends);
+                let bytes = [0, 1].map(|part| before.bytes[part] + exchange.bytes[part]);
+                self.0.insert(exchange.id, Before { bytes, ..before });
             }
         }
     }
@@ -70,8 +83,19 @@ struct Exchange<'a> {
     failure: Option<&'a str>,
     first_seq: i64,
     last_seq: i64,
-    /// How many bytes of its bodies went by before the transaction, once it is known.
-    before: Option<[i64; 2]>,
+    /// Its last entry with content in it.
+    inline_seq: Option<i64>,
+    /// How far it had come before the transaction, once it is known.
+    before: Option<Before>,
+}
+
+/// Where a stretch of a body is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// Where it begins in the body.
+    pub(super) offset: i64,
+    /// How many entries after the first of its exchange it comes.
+    pub(super) distance: i64,
 }
 
 impl<'a> Exchanges<'a> {
@@ -106,24 +130,33 @@ impl<'a> Exchanges<'a> {
         }
     }
 
-    /// Adds a stretch of a body, and returns where it begins.
+    /// Adds a stretch of a body, and returns where it is.
     pub(super) fn add_body(
         &mut self,
         to: &Transaction<'_>,
         ends: &Ends,
         (seq, row): (i64, &'a Row),
         (part, content): (Part, &Content),
-    ) -> rusqlite::Result<i64> {
-        let Some(exchange) = self.touch(seq, row) else { return Ok(0) };
+    ) -> rusqlite::Result<Place> {
+        let Some(exchange) = self.touch(seq, row) else {
+            return Ok(Place { offset: 0, distance: 0 });
+        };
         let before = match exchange.before {
             Some(before) => before,
-            None => *exchange.before.insert(ends.find(to, exchange.id)?),
+            None => *exchange.before.insert(ends.find(to, exchange.id, exchange.first_seq)?),
         };
         let part = usize::from(part == Part::Response);
-        let offset = before[part] + exchange.bytes[part];
+        let offset = before.bytes[part] + exchange.bytes[part];
         exchange.bytes[part] += content.len().cast_signed();
         exchange.dropped[part] += content.dropped().cast_signed();
-        Ok(offset)
+        Ok(Place { offset, distance: seq.saturating_sub(before.first_seq) })
+    }
+
+    /// Notes that the last entry of that exchange has content in it.
+    pub(super) fn is_inline(&mut self, seq: i64, row: &'a Row) {
+        if let Some(exchange) = self.touch(seq, row) {
+            exchange.inline_seq = Some(seq);
+        }
     }
 
     fn touch(&mut self, seq: i64, row: &Row) -> Option<&mut Exchange<'a>> {
@@ -133,7 +166,8 @@ impl<'a> Exchanges<'a> {
                 let (flow, started) = (row.flow, row.at);
                 let first_seq = seq;
                 let mut new = Exchange { id, flow, started, first_seq, ..Exchange::default() };
-                new.before = new.is_new(self.newest).then_some([0; 2]);
+                let before = Before { bytes: [0; 2], first_seq };
+                new.before = new.is_new(self.newest).then_some(before);
                 self.exchanges.push(new);
                 self.exchanges.len() - 1
             });
@@ -178,7 +212,8 @@ impl Exchange<'_> {
         cells.put(self.dropped[1])?;
         cells.put(self.failure)?;
         cells.put(self.first_seq)?;
-        cells.put(self.last_seq)
+        cells.put(self.last_seq)?;
+        cells.put(self.inline_seq)
     }
 }
 
@@ -207,6 +242,7 @@ impl Inserts {
             "failure",
             "first_seq",
             "last_seq",
+            "inline_seq",
         ];
         let set = "ended = coalesce(excluded.ended, ended),
             method = coalesce(excluded.method, method),
@@ -217,7 +253,8 @@ impl Inserts {
             response_bytes = response_bytes + excluded.response_bytes,
             response_dropped = response_dropped + excluded.response_dropped,
             failure = coalesce(excluded.failure, failure),
-            last_seq = excluded.last_seq";
+            last_seq = excluded.last_seq,
+            inline_seq = coalesce(excluded.inline_seq, inline_seq)";
         let known = Insert::or_update("exchange", &columns, set);
         Self { new: Insert::new("exchange", &columns), known }
     }

@@ -1,5 +1,7 @@
 //! Tests that need the writer's own connection.
 
+use std::collections::HashMap;
+use std::io::Read;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -11,14 +13,19 @@ use sidestream_record::{
 };
 
 use super::*;
+use crate::reader::Reader;
 use crate::schema;
 
 fn row(flow: u64, event: Event) -> Row {
     Row::new(&Entry { at: SystemTime::UNIX_EPOCH, flow: FlowId(flow), event })
 }
 
+/// A body that does not shrink.
 fn body(bytes: usize) -> Row {
-    let data = Bytes::from(vec![7; bytes]);
+    let mut noise = blake3::Hasher::new().finalize_xof();
+    let mut data = vec![0; bytes];
+    noise.fill(&mut data);
+    let data = Bytes::from(data);
     row(1, Event::Body { exchange: ExchangeId(1), part: Part::Request, data })
 }
 
@@ -50,9 +57,10 @@ fn a_transaction_that_does_not_fit_leaves_nothing_and_can_be_written_later() {
     writer.connection().pragma_update_and_check(None, "max_page_count", 4096, |_| Ok(())).unwrap();
     writer.write(&rows, 0).unwrap();
     assert_eq!(entries(&writer), 3);
-    let offsets = "SELECT group_concat(offset) FROM body";
-    let offsets: String = writer.connection().query_row(offsets, [], |row| row.get(0)).unwrap();
-    assert_eq!(offsets, "0,10,20");
+    let stretches = "SELECT group_concat(offset || '+' || size, ' ') FROM stretch";
+    let stretches: String = writer.connection().query_row(stretches, [], |row| row.get(0)).unwrap();
+    assert!(stretches.starts_with("10+65526 65536+65536 131072+65536 "), "{stretches}");
+    assert!(stretches.ends_with(" 983040+65536 1048576+20"), "{stretches}");
 }
 
 #[test]
@@ -66,6 +74,11 @@ fn many_and_large_entries_make_more_than_one_block() {
     let counts = "SELECT group_concat(first || ':' || count, ' ') FROM block";
     let counts: String = writer.connection().query_row(counts, [], |row| row.get(0)).unwrap();
     assert_eq!(counts, "1:1024 1025:1024 2049:452 2501:2 2503:2 2505:1");
+}
+
+/// Sizes of pieces that stand in blocks, beside them, and in several chunks.
+fn pieces() -> impl Strategy<Value = usize> {
+    prop_oneof![0..20_usize, 3000..20_000_usize, 60_000..140_000_usize]
 }
 
 /// Events of few flows and exchanges, also in orders that no flow has.
@@ -99,8 +112,8 @@ fn event() -> impl Strategy<Value = Event> {
             let (reason, fields) = (Bytes::new(), Fields::default());
             Event::Response { exchange, head: ResponseHead { version, status, reason, fields } }
         }),
-        (exchange(), part(), 0..20_usize).prop_map(|(exchange, part, len)| {
-            Event::Body { exchange, part, data: vec![1; len].into() }
+        (exchange(), part(), pieces(), any::<u8>()).prop_map(|(exchange, part, len, byte)| {
+            Event::Body { exchange, part, data: vec![byte; len].into() }
         }),
         (exchange(), part(), 1..20_u64).prop_map(|(exchange, part, bytes)| Event::BodyDropped {
             exchange,
@@ -113,18 +126,44 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// All that stands in the tables beside the blocks.
-fn tables(connection: &Connection) -> Vec<Value> {
+/// All that the lists have, but for where content is.
+fn lists(connection: &Connection) -> Vec<Value> {
     let mut cells = Vec::new();
-    for table in ["flow", "exchange", "body"] {
+    for table in ["flow", "exchange"] {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let columns = statement.column_count();
+        let columns = statement.column_names().filter(|name| *name != "inline_seq").count();
         let mut rows = statement.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
             cells.extend((0..columns).map(|column| row.get::<_, Value>(column).unwrap()));
         }
     }
     cells
+}
+
+/// All bodies as they are read back, with their gaps.
+fn bodies(reader: &Reader) -> Vec<(ExchangeId, Part, Vec<u8>, Vec<String>)> {
+    let parts = [Part::Request, Part::Response];
+    let names = (1..4).flat_map(|exchange| parts.map(|part| (ExchangeId(exchange), part)));
+    let body = |(exchange, part)| {
+        let mut body = reader.body(exchange, part);
+        let (mut data, mut gaps) = (Vec::new(), Vec::new());
+        while let Err(error) = body.read_to_end(&mut data) {
+            gaps.push(format!("{} {error}", data.len()));
+        }
+        (exchange, part, data, gaps)
+    };
+    names.map(body).collect()
+}
+
+/// The bodies as they went by.
+fn sent(steps: &[(u64, Event, u8)]) -> HashMap<(ExchangeId, Part), Vec<u8>> {
+    let mut bodies: HashMap<_, Vec<u8>> = HashMap::new();
+    for (_, event, _) in steps {
+        if let Event::Body { exchange, part, data } = event {
+            bodies.entry((*exchange, *part)).or_default().extend_from_slice(data);
+        }
+    }
+    bodies
 }
 
 proptest! {
@@ -152,7 +191,25 @@ proptest! {
             }
         }
         apart.write(&rows[begin..], 0).unwrap();
-        prop_assert_eq!(tables(apart.connection()), tables(together.connection()));
+        prop_assert_eq!(lists(apart.connection()), lists(together.connection()));
         prop_assert_eq!(entries(&apart), entries(&together));
+
+        let [apart, together] = [apart, together].map(|writer| Reader::over(writer.connection));
+        let read = bodies(&apart);
+        for (exchange, part, data, _) in &read {
+            let sent = sent(&steps).remove(&(*exchange, *part)).unwrap_or_default();
+            prop_assert!(*data == sent, "{} {:?}", exchange, part);
+        }
+        // Gaps that touch are one where they were written together.
+        let gaps = |read: &[(ExchangeId, Part, Vec<u8>, Vec<String>)]| {
+            read.iter().map(|(.., gaps)| gaps.is_empty()).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(gaps(&read), gaps(&bodies(&together)));
+        let events = |reader: &Reader| {
+            reader.entries(..).map(|entry| entry.unwrap().event).collect::<Vec<_>>()
+        };
+        let before: Vec<_> = steps.iter().map(|(_, event, _)| event.clone()).collect();
+        prop_assert!(events(&apart) == before, "entries are other ones");
+        prop_assert!(events(&together) == before, "entries are other ones");
     }
 }

@@ -166,7 +166,7 @@ fn proxy_failure() -> impl Strategy<Value = ProxyFailure> {
     ]
 }
 
-fn closed() -> impl Strategy<Value = Event> {
+pub(crate) fn closed() -> impl Strategy<Value = Event> {
     (any::<u64>(), any::<u64>(), option::of(failure()))
         .prop_map(|(received, sent, failure)| Event::Closed(Closed { received, sent, failure }))
 }

@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bounds;
+mod content;
 mod crash;
 mod generate;
 mod listing;
 mod older;
 mod opening;
 mod play;
+mod published;
 mod roundtrip;
 mod space;

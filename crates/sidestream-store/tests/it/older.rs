@@ -40,3 +40,15 @@ fn a_session_of_2_1_is_read_listed_and_continued() {
     assert!(after[..before.len()] == before, "what was there is another");
     assert_eq!(after.len(), before.len() + 2);
 }
+
+#[test]
+fn a_session_of_2_0_is_continued_in_this_version() {
+    let (_folder, path) = place();
+    fs::write(&path, V2_1).unwrap();
+    let older = rusqlite::Connection::open(&path).unwrap();
+    older.pragma_update(None, "user_version", 200).unwrap();
+    older.close().unwrap();
+    assert_eq!(Reader::open(&path).unwrap().version().to_string(), "2.0");
+    Session::create(&path).unwrap().close().unwrap();
+    assert_eq!(Reader::open(&path).unwrap().version(), SchemaVersion::CURRENT);
+}

@@ -1,0 +1,347 @@
+//! Content read back: from blocks, stretches and chunks, or from the tables of older sessions.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use rusqlite::{Connection, OptionalExtension, params};
+use sidestream_flow::ExchangeId;
+use sidestream_record::Part;
+
+use crate::block::{BlockEntry, cut};
+use crate::error::ReadError;
+use crate::kind;
+use crate::pack::unpack;
+use crate::process::ProcessError;
+use crate::schema::{SchemaVersion, Seq};
+use crate::wire::{self, DecodeError, FieldReader, Value};
+use crate::writer::part_name;
+
+/// How many chunks, and blocks, are kept unpacked: what is read next is mostly near.
+const KEPT: usize = 4;
+
+/// The content of a session.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    has_chunks: bool,
+    /// Whether it has the table of bodies of a session before 3.0.
+    has_old: bool,
+    chunks: Kept,
+    blocks: Kept,
+}
+
+/// What was unpacked last, by its id.
+#[derive(Debug, Default)]
+struct Kept(RefCell<VecDeque<(i64, Bytes)>>);
+
+impl Kept {
+    fn get(&self, id: i64) -> Option<Bytes> {
+        self.0.borrow().iter().find(|(kept, _)| *kept == id).map(|(_, data)| data.clone())
+    }
+
+    fn put(&self, id: i64, data: &Bytes) {
+        let mut kept = self.0.borrow_mut();
+        if kept.len() >= KEPT {
+            kept.pop_front();
+        }
+        kept.push_back((id, data.clone()));
+    }
+}
+
+/// Content of an entry, and how much of it was dropped if it was.
+pub(crate) type Found = (Bytes, Option<u64>);
+
+/// A stretch of a body.
+#[derive(Debug)]
+pub(crate) struct Stretch {
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+    pub(crate) piece: Piece,
+}
+
+/// What is there of a stretch.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    Data(Bytes),
+    Dropped,
+    Damaged,
+}
+
+/// What the event of a body's stretch says of its content.
+#[derive(Debug, Default)]
+struct BodyFields {
+    part: u64,
+    data: Option<Bytes>,
+    offset: u64,
+    size: u64,
+    dropped: bool,
+}
+
+impl BodyFields {
+    fn decode(payload: Bytes) -> Result<Self, DecodeError> {
+        let mut fields = Self::default();
+        for field in FieldReader::new(payload) {
+            match field? {
+                (1, Value::Number(part)) => fields.part = part,
+                (wire::body::DATA, Value::Bytes(data)) => fields.data = Some(data),
+                (wire::body::OFFSET, Value::Number(offset)) => fields.offset = offset,
+                (wire::body::SIZE, Value::Number(size)) => fields.size = size,
+                (wire::body::DROPPED, Value::Number(dropped)) => fields.dropped = dropped != 0,
+                _ => {}
+            }
+        }
+        Ok(fields)
+    }
+}
+
+impl Contents {
+    /// Looks at what tables a session of that version has.
+    pub(crate) fn open(connection: &Connection, version: SchemaVersion) -> rusqlite::Result<Self> {
+        Ok(Self {
+            has_chunks: version.has_chunks(),
+            has_old: connection.table_exists(None, "body")?,
+            chunks: Kept::default(),
+            blocks: Kept::default(),
+        })
+    }
+
+    /// Returns the query for a block, of which the place is the parameter.
+    pub(crate) const fn block_query(&self) -> &'static str {
+        if self.has_chunks {
+            "SELECT first, count, at, payload,
+                    (SELECT min(first) FROM block AS later WHERE later.first > block.first), size
+             FROM block WHERE first >= ?1 ORDER BY first LIMIT 1"
+        } else {
+            "SELECT first, count, at, payload,
+                    (SELECT min(first) FROM block AS later WHERE later.first > block.first), NULL
+             FROM block WHERE first >= ?1 ORDER BY first LIMIT 1"
+        }
+    }
+
+    /// Unpacks a block; a damaged one is empty.
+    pub(crate) fn block(&self, first: i64, payload: Vec<u8>, size: Option<i64>) -> Bytes {
+        if let Some(kept) = self.blocks.get(first) {
+            return kept;
+        }
+        let size = size.map_or(payload.len() as u64, i64::cast_unsigned);
+        let unpacked = unpack(payload, size).unwrap_or_default();
+        self.blocks.put(first, &unpacked);
+        unpacked
+    }
+
+    /// Returns a chunk.
+    fn chunk(&self, from: &Connection, id: i64) -> Result<Bytes, ProcessError> {
+        if let Some(kept) = self.chunks.get(id) {
+            return Ok(kept);
+        }
+        let found: Option<(i64, Vec<u8>)> = from
+            .prepare_cached("SELECT size, data FROM chunk WHERE id = ?1")?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (size, data) = found.ok_or(DecodeError::Damaged("a chunk of content"))?;
+        let data = unpack(data, size.cast_unsigned());
+        let data = data.ok_or(DecodeError::Damaged("a chunk of content"))?;
+        self.chunks.put(id, &data);
+        Ok(data)
+    }
+
+    /// Returns the content of an entry.
+    pub(crate) fn of_entry(
+        &self,
+        from: &Connection,
+        seq: i64,
+        kind: &str,
+        entry: &BlockEntry,
+    ) -> Result<Found, ProcessError> {
+        let field = match kind {
+            "body" if entry.is_old => {
+                return self.row(from, seq, "SELECT data, dropped, NULL FROM body WHERE seq = ?1");
+            }
+            "body" => return self.of_body(from, entry),
+            "websocket" => wire::WEBSOCKET_DATA,
+            _ => wire::DATA_DATA,
+        };
+        for found in FieldReader::new(entry.payload.clone()) {
+            if let (number, Value::Bytes(data)) = found?
+                && number == field
+            {
+                return Ok((data, None));
+            }
+        }
+        let query = if self.has_chunks {
+            "SELECT data, dropped, chunk FROM content WHERE seq = ?1"
+        } else {
+            "SELECT data, dropped, NULL FROM content WHERE seq = ?1"
+        };
+        self.row(from, seq, query)
+    }
+
+    fn row(&self, from: &Connection, seq: i64, query: &str) -> Result<Found, ProcessError> {
+        type Columns = (Option<Vec<u8>>, i64, Option<i64>);
+        let found: Option<Columns> = from
+            .prepare_cached(query)?
+            .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        Ok(match found {
+            Some((_, _, Some(chunk))) => (self.chunk(from, chunk)?, None),
+            Some((Some(data), ..)) => (data.into(), None),
+            Some((None, dropped, None)) => (Bytes::new(), Some(dropped.cast_unsigned())),
+            None => (Bytes::new(), None),
+        })
+    }
+
+    fn of_body(&self, from: &Connection, entry: &BlockEntry) -> Result<Found, ProcessError> {
+        let BodyFields { part, data, offset, size, dropped } =
+            BodyFields::decode(entry.payload.clone())?;
+        if dropped {
+            return Ok((Bytes::new(), Some(size)));
+        }
+        if data.is_some() || size == 0 {
+            return Ok((data.unwrap_or_default(), None));
+        }
+        let exchange = ExchangeId(entry.exchange.unwrap_or_default());
+        let part = if part == 1 { Part::Request } else { Part::Response };
+        let end = offset.saturating_add(size);
+        let mut whole = BytesMut::new();
+        let mut at = offset;
+        while at < end {
+            let stretch = self.stretch(from, exchange, part, at)?;
+            let damaged = DecodeError::Damaged("the content of a body");
+            let Some(Stretch { offset: begin, piece: Piece::Data(data), .. }) = stretch else {
+                return Err(damaged.into());
+            };
+            let skipped = at.checked_sub(begin).and_then(|skipped| usize::try_from(skipped).ok());
+            let Some(skipped) = skipped.filter(|skipped| *skipped < data.len()) else {
+                return Err(damaged.into());
+            };
+            let wanted = usize::try_from(end - at).unwrap_or(usize::MAX);
+            let piece = data.slice(skipped..data.len().min(skipped.saturating_add(wanted)));
+            at += piece.len() as u64;
+            if at == end && whole.is_empty() {
+                return Ok((piece, None));
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok((whole.freeze(), None))
+    }
+
+    /// Returns the stretch of a body at that offset, or the first behind it.
+    pub(crate) fn stretch(
+        &self,
+        from: &Connection,
+        exchange: ExchangeId,
+        part: Part,
+        offset: u64,
+    ) -> Result<Option<Stretch>, ProcessError> {
+        let queries: &[&str] = match (self.has_chunks, self.has_old) {
+            (true, false) => &[STRETCH],
+            (true, true) => &[STRETCH, OLD_STRETCH],
+            (false, _) => &[OLD_STRETCH],
+        };
+        for query in queries {
+            let found = from
+                .prepare_cached(query)?
+                .query_row(
+                    params![exchange.0.cast_signed(), part_name(part), offset.cast_signed()],
+                    |row| {
+                        Ok((
+                            row.get::<_, i64>(0)?.cast_unsigned(),
+                            row.get::<_, i64>(1)?.cast_unsigned(),
+                            row.get::<_, Option<Vec<u8>>>(2)?,
+                            row.get::<_, Option<i64>>(3)?,
+                        ))
+                    },
+                )
+                .optional()?;
+            let Some((offset, size, data, chunk)) = found else { continue };
+            let data = match (data, chunk) {
+                (Some(data), _) => Ok(Bytes::from(data)),
+                (None, Some(chunk)) => self.chunk(from, chunk),
+                (None, None) => {
+                    return Ok(Some(Stretch { offset, size, piece: Piece::Dropped }));
+                }
+            };
+            let piece = match data {
+                Ok(data) if data.len() as u64 == size => Piece::Data(data),
+                Ok(_) | Err(ProcessError::Decode(_)) => Piece::Damaged,
+                Err(error) => return Err(error),
+            };
+            return Ok(Some(Stretch { offset, size, piece }));
+        }
+        Ok(None)
+    }
+
+    /// Returns the entries of an exchange among which some content stands in blocks, from the
+    /// first to the last that does.
+    pub(crate) fn inline_range(
+        &self,
+        from: &Connection,
+        exchange: ExchangeId,
+    ) -> rusqlite::Result<Option<(i64, i64)>> {
+        if !self.has_chunks {
+            return Ok(None);
+        }
+        let range: Option<(i64, Option<i64>)> = from
+            .prepare_cached("SELECT first_seq, inline_seq FROM exchange WHERE id = ?1")?
+            .query_row([exchange.0.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        Ok(range.and_then(|(first, last)| Some((first, last?))))
+    }
+
+    /// Returns the stretches of a body that stand in blocks, in their order.
+    pub(crate) fn inline(
+        &self,
+        from: &Connection,
+        (first, last): (i64, i64),
+        exchange: ExchangeId,
+        part: Part,
+    ) -> Result<VecDeque<(u64, Bytes)>, ReadError> {
+        let mut stretches = VecDeque::new();
+        let mut statement = from.prepare_cached(
+            "SELECT first, payload, size FROM block
+             WHERE first <= ?2
+             AND first >= coalesce((SELECT max(first) FROM block WHERE first <= ?1), ?1)
+             ORDER BY first",
+        )?;
+        let mut rows = statement.query([first, last])?;
+        while let Some(row) = rows.next()? {
+            let (first, size) = (row.get(0)?, row.get(2)?);
+            let payload = match self.blocks.get(first) {
+                Some(kept) => kept,
+                None => self.block(first, row.get(1)?, size),
+            };
+            for (seq, entry) in (first..).zip(cut(payload)) {
+                let damaged = |error: DecodeError| ReadError::Damaged {
+                    seq: Seq(seq.cast_unsigned()),
+                    what: error.to_string(),
+                };
+                let Ok(entry) = entry else { continue };
+                let is_body = kind::name(entry.kind) == Some("body") && !entry.is_old;
+                if !is_body || entry.exchange != Some(exchange.0) {
+                    continue;
+                }
+                let fields = BodyFields::decode(entry.payload).map_err(damaged)?;
+                let of_part = fields.part == if part == Part::Request { 1 } else { 2 };
+                if let Some(data) = fields.data.filter(|_| of_part) {
+                    stretches.push_back((fields.offset, data));
+                }
+            }
+        }
+        Ok(stretches)
+    }
+}
+
+const STRETCH: &str = "SELECT offset, size, data, chunk FROM stretch
+    WHERE exchange = ?1 AND part = ?2
+    AND offset >= coalesce(
+        (SELECT max(offset) FROM stretch
+         WHERE exchange = ?1 AND part = ?2 AND offset <= ?3 AND offset + size > ?3), ?3)
+    ORDER BY offset LIMIT 1";
+
+/// The same in a session before 3.0.
+const OLD_STRETCH: &str =
+    "SELECT offset, CASE WHEN data IS NULL THEN dropped ELSE length(data) END,
+        data, NULL FROM body
+    WHERE exchange = ?1 AND part = ?2
+    AND offset + CASE WHEN data IS NULL THEN dropped ELSE length(data) END > ?3
+    ORDER BY offset LIMIT 1";
