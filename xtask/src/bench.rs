@@ -9,14 +9,16 @@ use anyhow::Result;
 use crate::command::{built, run as run_command};
 use crate::workspace::Workspace;
 
-/// Runs the comparison with the given words of its command line, or the soak if that is the first.
+/// Runs the comparison with the given words of its command line, or what the first of them names.
 pub(crate) fn run(workspace: &Workspace, mut words: Vec<OsString>) -> Result<()> {
+    if words.first().is_some_and(|word| word == "store") {
+        return run_store(workspace, &words);
+    }
     let is_soak = words.first().is_some_and(|word| word == "soak");
     let verb = if is_soak { words.remove(0) } else { "compare".into() };
     // One after the other: together, the one's features of shared crates would be the other's too.
     for package in ["sidestream-cli", "sidestream-helper", "sidestream-bench"] {
-        let build = ["build", "--release", "--quiet", "--package", package];
-        run_command(Command::new("cargo").args(build).current_dir(&workspace.root))?;
+        build(workspace, package)?;
     }
     let hudsucker = match is_soak {
         false if wants_hudsucker(&words) => Some(hudsucker(workspace)?),
@@ -30,6 +32,18 @@ pub(crate) fn run(workspace: &Workspace, mut words: Vec<OsString>) -> Result<()>
         command.arg("--hudsucker").arg(program);
     }
     run_command(&mut command)
+}
+
+/// Measures the session alone, for which nothing else is built.
+fn run_store(workspace: &Workspace, words: &[OsString]) -> Result<()> {
+    build(workspace, "sidestream-bench")?;
+    let bench = built(workspace.target.join("release/sidestream-bench"))?;
+    run_command(Command::new(bench).args(words))
+}
+
+fn build(workspace: &Workspace, package: &str) -> Result<()> {
+    let build = ["build", "--release", "--quiet", "--package", package];
+    run_command(Command::new("cargo").args(build).current_dir(&workspace.root))
 }
 
 /// Whether it is asked for, or everything.

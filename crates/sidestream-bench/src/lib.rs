@@ -12,6 +12,7 @@ mod relay;
 mod serve;
 pub mod soak;
 mod stats;
+pub mod store;
 mod sys;
 
 pub use bare::{Tls, bare};

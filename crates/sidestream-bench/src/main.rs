@@ -10,12 +10,13 @@ use anyhow::{Context, bail};
 use lexopt::prelude::*;
 use sidestream_bench::client::{Client, Route, roots};
 use sidestream_bench::{
-    compare, serve_bare, serve_client, serve_origin, serve_relay, soak, until_captured,
+    compare, serve_bare, serve_client, serve_origin, serve_relay, soak, store, until_captured,
 };
 
 const USAGE: &str = "\
 Usage: sidestream-bench compare --sidestream PROGRAM [UNIT…] [OPTIONS]
        sidestream-bench soak --sidestream PROGRAM [--connections N]
+       sidestream-bench store [--exchanges N [--body text|noise|same] [--bytes N]]
 
   --quick         little of everything, within a minute
   --rounds N      how often everything is measured in turn (5; quick 3)
@@ -46,6 +47,7 @@ fn run() -> anyhow::Result<ExitCode> {
     match verb.to_str() {
         Some("compare") => return compare::run(words),
         Some("soak") => return soak::run(words),
+        Some("store") => return store::run(&words),
         Some("dial") => {
             let numbers: Vec<u32> = numbers(&words[..words.len().min(3)])?;
             let [port, first, count] = numbers[..] else { bail!("say dial PORT FIRST COUNT") };

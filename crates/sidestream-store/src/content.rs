@@ -105,6 +105,11 @@ impl Contents {
         })
     }
 
+    /// Returns whether there is a table of chunks.
+    pub(crate) const fn has_chunks(&self) -> bool {
+        self.has_chunks
+    }
+
     /// Returns the query for a block, of which the place is the parameter.
     pub(crate) const fn block_query(&self) -> &'static str {
         if self.has_chunks {
@@ -173,7 +178,12 @@ impl Contents {
         } else {
             "SELECT data, dropped, NULL FROM content WHERE seq = ?1"
         };
-        self.row(from, seq, query)
+        match self.row(from, seq, query)? {
+            (data, None) if data.is_empty() && !entry.is_old => {
+                Err(DecodeError::Damaged("the content of a message").into())
+            }
+            found => Ok(found),
+        }
     }
 
     fn row(&self, from: &Connection, seq: i64, query: &str) -> Result<Found, ProcessError> {

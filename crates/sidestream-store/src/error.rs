@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::wire::DecodeError;
 use crate::{SchemaVersion, Seq};
 
 /// An error of the storage beneath a session.
@@ -205,5 +206,60 @@ impl From<rusqlite::Error> for ReadError {
 impl From<ReadError> for io::Error {
     fn from(error: ReadError) -> Self {
         Self::other(error)
+    }
+}
+
+/// Why a session could not be copied.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CopyError {
+    /// Some entries are damaged, and would be lost.
+    #[error(
+        "{entries} entries are damaged and would be lost; merge the session into a new file to copy the others"
+    )]
+    Damaged {
+        /// How many.
+        entries: u64,
+    },
+    /// There is something already.
+    #[error("{path} exists; choose another file")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another program has it open.
+    #[error("{path} is being read by another program; try again when that has ended")]
+    Read {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The new session could not be made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The old one could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The old one could not be read.
+    #[error(transparent)]
+    Entry(#[from] ReadError),
+    /// The new one could not be written.
+    #[error("the new session cannot be written; check the space and the rights there")]
+    Write(#[source] StorageError),
+}
+
+impl CopyError {
+    pub(crate) fn write(error: rusqlite::Error) -> Self {
+        Self::Write(error.into())
+    }
+
+    /// Returns whether an entry was damaged, and others can be copied.
+    pub(crate) const fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+}
+
+impl From<DecodeError> for CopyError {
+    fn from(_: DecodeError) -> Self {
+        Self::Damaged { entries: 1 }
     }
 }

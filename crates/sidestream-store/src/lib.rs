@@ -3,6 +3,7 @@
 mod block;
 mod body;
 mod content;
+mod copy;
 mod error;
 mod kind;
 mod lock;
@@ -15,12 +16,15 @@ mod row;
 mod schema;
 mod session;
 mod sys;
+mod verify;
 mod wire;
 mod writer;
 
 pub use body::BodyReader;
-pub use error::{CreateError, OpenError, ReadError, StorageError, WriteError};
+pub use copy::{Copied, Origin, merge, rewrite};
+pub use error::{CopyError, CreateError, OpenError, ReadError, StorageError, WriteError};
 pub use reader::{Contents, Entries, Reader};
 pub use recorder::{Recorder, State};
 pub use schema::{SchemaVersion, Seq};
 pub use session::{Session, Summary};
+pub use verify::Verified;

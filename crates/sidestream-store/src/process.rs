@@ -16,6 +16,7 @@ const KNOWN: usize = 1024;
 const PARENTS: usize = 1024;
 
 /// Why a process could not be read.
+#[derive(Debug)]
 pub(crate) enum ProcessError {
     Decode(DecodeError),
     Storage(rusqlite::Error),

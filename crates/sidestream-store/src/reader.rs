@@ -87,6 +87,11 @@ impl Reader {
         Self { connection, version, processes: Processes::default(), contents }
     }
 
+    /// Gives the connection to whatever reads beside entries.
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     pub(crate) const fn parts(&self) -> (&Connection, &content::Contents) {
         (&self.connection, &self.contents)
     }
@@ -221,7 +226,7 @@ impl Reader {
             .optional()
     }
 
-    fn decode(&self, Stored { seq, at, entry }: Stored) -> Result<Entry, ProcessError> {
+    pub(crate) fn decode(&self, Stored { seq, at, entry }: Stored) -> Result<Entry, ProcessError> {
         let entry = entry?;
         let kind = kind::name(entry.kind).ok_or(DecodeError::Unknown)?;
         let exchange = entry.exchange.map(ExchangeId);
@@ -283,11 +288,11 @@ impl StoredBlock {
 
 /// An entry of a block.
 #[derive(Debug)]
-struct Stored {
-    seq: i64,
+pub(crate) struct Stored {
+    pub(crate) seq: i64,
     /// The time of its block.
-    at: i64,
-    entry: Result<BlockEntry, DecodeError>,
+    pub(crate) at: i64,
+    pub(crate) entry: Result<BlockEntry, DecodeError>,
 }
 
 /// Iterates over entries of a session.
@@ -317,7 +322,7 @@ impl Entries<'_> {
         self.skipped
     }
 
-    fn stored(&mut self) -> rusqlite::Result<Option<Stored>> {
+    pub(crate) fn stored(&mut self) -> rusqlite::Result<Option<Stored>> {
         while self.page.len() == 0 && !self.ended {
             let block = match self.block {
                 Some(first) => self.reader.block(first.saturating_add(1))?,

@@ -50,6 +50,8 @@ pub(crate) struct OpenedFlow {
     pub(crate) server: String,
     pub(crate) via: String,
     pub(crate) process: Option<Arc<Process>>,
+    /// The row of its process, if that is written already.
+    pub(crate) process_row: Option<i64>,
 }
 
 /// Bytes that went by, or how many of them were dropped.
@@ -147,7 +149,7 @@ impl Row {
 }
 
 impl Update {
-    fn of(event: &Event) -> Self {
+    pub(crate) fn of(event: &Event) -> Self {
         match event {
             Event::Opened(opened) => Self::Opened(Box::new(OpenedFlow {
                 transport: opened.key.transport.name(),
@@ -155,6 +157,7 @@ impl Update {
                 server: opened.key.server.to_string(),
                 via: opened.via.clone(),
                 process: opened.process.clone(),
+                process_row: None,
             })),
             Event::Recognized(protocol) => Self::Protocol(protocol.name()),
             Event::Named { host } => Self::Host(host.clone()),

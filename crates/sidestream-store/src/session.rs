@@ -133,7 +133,7 @@ impl Drop for Session {
 }
 
 /// Opens the file as a session that can be written, making it one if it is new.
-fn connect(path: &Path) -> Result<Connection, CreateError> {
+pub(crate) fn connect(path: &Path) -> Result<Connection, CreateError> {
     let io = |source| CreateError::Io { path: path.to_owned(), source };
     let storage = |source: rusqlite::Error| CreateError::Storage {
         path: path.to_owned(),

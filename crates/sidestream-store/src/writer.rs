@@ -85,13 +85,22 @@ struct Change<'a> {
 impl Writer {
     /// Takes the connection over and notes the beginning of a recording.
     pub(crate) fn begin(connection: Connection, now: i64) -> rusqlite::Result<Self> {
-        let place = Place::read(&connection)?;
         let program = concat!("sidestream ", env!("CARGO_PKG_VERSION"));
         connection.execute(
             "INSERT INTO recording (program, started) VALUES (?1, ?2)",
             params![program, now],
         )?;
         let recording = connection.last_insert_rowid();
+        Self::over(connection, recording)
+    }
+
+    /// Takes the connection over for what is copied, of which the recordings are told already.
+    pub(crate) fn copying(connection: Connection) -> rusqlite::Result<Self> {
+        Self::over(connection, 0)
+    }
+
+    fn over(connection: Connection, recording: i64) -> rusqlite::Result<Self> {
+        let place = Place::read(&connection)?;
         let inserts = Inserts {
             stretches: content::insert_stretches(),
             exchanges: exchange::Inserts::new(),
@@ -156,7 +165,6 @@ impl Writer {
         Ok(one_file)
     }
 
-    #[cfg(test)]
     pub(crate) const fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -289,9 +297,8 @@ impl<'a> Change<'a> {
 /// Puts content into the field of an event.
 fn inline(field: u32, data: &[u8]) -> Added<'_> {
     let mut head = Head::new();
-    if !data.is_empty() {
-        head.bytes(field, data.len());
-    }
+    // Also where there is none: else it would be looked for elsewhere.
+    head.bytes(field, data.len());
     Added { head, data }
 }
 

@@ -68,18 +68,27 @@ impl FieldReader {
     }
 }
 
-impl Iterator for FieldReader {
-    type Item = Result<(u32, Value), DecodeError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl FieldReader {
+    /// Returns the next field, and all of its bytes.
+    pub(crate) fn next_raw(&mut self) -> Option<Result<(u32, Value, Bytes), DecodeError>> {
         if self.0.is_empty() {
             return None;
         }
+        let mut raw = self.0.clone();
         let field = self.read();
         if field.is_err() {
             self.0.clear();
         }
-        Some(field)
+        raw.truncate(raw.len() - self.0.len());
+        Some(field.map(|(number, value)| (number, value, raw)))
+    }
+}
+
+impl Iterator for FieldReader {
+    type Item = Result<(u32, Value), DecodeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.next_raw()?.map(|(number, value, _)| (number, value)))
     }
 }
 

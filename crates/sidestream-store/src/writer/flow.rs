@@ -81,8 +81,14 @@ impl<'a> Flows<'a> {
     ) -> rusqlite::Result<()> {
         let mut opened = Vec::new();
         for flow in self.flows {
-            let process = flow.opened.as_ref().and_then(|opening| opening.flow.process.as_ref());
-            let process = process.map(|process| processes.write(to, process)).transpose()?;
+            let opening = flow.opened.as_ref().map(|opening| opening.flow);
+            let process = match opening {
+                Some(OpenedFlow { process_row: Some(row), .. }) => Some(*row),
+                Some(OpenedFlow { process: Some(process), .. }) => {
+                    Some(processes.write(to, process)?)
+                }
+                _ => None,
+            };
             match flow.opened {
                 Some(_) => opened.push((flow, process)),
                 None => update(to, &flow)?,

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod content;
+mod copying;
 mod crash;
 mod generate;
 mod listing;

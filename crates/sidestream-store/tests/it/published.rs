@@ -13,6 +13,13 @@ use sidestream_store::Session;
 
 use crate::{generate, play};
 
+/// What only sessions before 3.0 have, and what stands for an event that is not described yet.
+const NEVER_WRITTEN: [&str; 3] = [
+    "sidestream.session.v1.Entry.kind",
+    "sidestream.session.v1.Entry.other",
+    "sidestream.session.v1.Entry.payload",
+];
+
 fn pool() -> DescriptorPool {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
     let file = "sidestream/session/v1/session.proto";
@@ -96,7 +103,12 @@ fn what_is_written_is_what_is_described_and_all_of_it() {
     let mut runner = TestRunner::deterministic();
     let strategy = generate::entries();
     let mut seen = BTreeSet::new();
-    for round in 0..250 {
+    let described = described(&pool);
+    // Some values are rare.
+    for round in 0..2000 {
+        if described.difference(&seen).count() <= NEVER_WRITTEN.len() {
+            break;
+        }
         let mut entries = strategy.new_tree(&mut runner).unwrap().current();
         if round == 0 {
             // Content that does not stand in blocks.
@@ -116,7 +128,6 @@ fn what_is_written_is_what_is_described_and_all_of_it() {
         assert_eq!(count, entries.len());
         processes.iter().for_each(|payload| check(&decode(&process, payload), &mut seen));
     }
-    let described = described(&pool);
     let unseen: Vec<_> = described.difference(&seen).collect();
-    insta::assert_debug_snapshot!(unseen);
+    assert_eq!(unseen, NEVER_WRITTEN);
 }

@@ -1,0 +1,298 @@
+//! Sessions made out of sessions: joined, cut down, packed anew.
+//!
+//! Entries are copied as bytes, so that what only a newer version knows is kept.
+
+mod entry;
+mod place;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sidestream_flow::{ExchangeId, FlowId};
+
+use crate::error::{CopyError, ReadError};
+use crate::reader::{Entries, Reader};
+use crate::row::{Row, Update};
+use crate::session::connect;
+use crate::writer::{self, Writer};
+
+use self::entry::{Entry, Shift};
+use self::place::{InPlace, NewFile};
+
+/// How many rows make a transaction, at most.
+const BATCH_ROWS: usize = 1000;
+
+/// How much content makes a transaction, but for its last piece.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// Where an entry comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Origin {
+    /// Which of the sessions, from 0.
+    pub session: usize,
+    /// The flow, by its id there.
+    pub flow: FlowId,
+    /// The exchange, by its id there, if the entry belongs to one.
+    pub exchange: Option<ExchangeId>,
+}
+
+/// What was copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Copied {
+    /// How many entries are in the new session.
+    pub entries: u64,
+    /// How many were left out because they were not wanted.
+    pub left_out: u64,
+    /// How many were damaged, and could not be copied.
+    pub damaged: u64,
+}
+
+/// Joins sessions into a new one, in the order of their times.
+///
+/// The ids of the first stay; those of the others go on after the largest of the one before.
+/// Only what `keep` wants is copied.
+///
+/// # Errors
+///
+/// When there is a file already, or one of them cannot be read or written. Then nothing is there.
+pub fn merge(
+    sessions: &[Reader],
+    to: impl AsRef<Path>,
+    mut keep: impl FnMut(Origin) -> bool,
+) -> Result<Copied, CopyError> {
+    let file = NewFile::create(to.as_ref())?;
+    let copied = copy(sessions, file.path(), &mut keep)?;
+    file.keep()?;
+    Ok(copied)
+}
+
+/// Writes a session anew in its own place, with only what `keep` wants.
+///
+/// Bodies are cut and packed as if they had come at once, so that what is the same is kept once.
+/// The session is whole at any time: it is replaced when all is written.
+///
+/// # Errors
+///
+/// When it is being recorded or read, has damaged entries, or cannot be written. It is then left
+/// as it was.
+pub fn rewrite(
+    path: impl AsRef<Path>,
+    mut keep: impl FnMut(Origin) -> bool,
+) -> Result<Copied, CopyError> {
+    let place = InPlace::begin(path.as_ref())?;
+    let session = Reader::open(path.as_ref())?;
+    let copied = copy(std::slice::from_ref(&session), place.new_path(), &mut keep)?;
+    if copied.damaged > 0 {
+        return Err(CopyError::Damaged { entries: copied.damaged });
+    }
+    drop(session);
+    place.replace()?;
+    Ok(copied)
+}
+
+fn copy(
+    sessions: &[Reader],
+    to: &Path,
+    keep: &mut dyn FnMut(Origin) -> bool,
+) -> Result<Copied, CopyError> {
+    let connection = connect(to)?;
+    let mut sources = Vec::new();
+    let mut shift = Shift::default();
+    for reader in sessions {
+        copy_recordings(reader.connection(), &connection)?;
+        let mut source = Source { reader, entries: reader.entries(..), shift, next: None };
+        source.advance()?;
+        sources.push(source);
+        shift = shift.after(reader.connection())?;
+    }
+    let mut target = Target::new(Writer::copying(connection).map_err(CopyError::write)?);
+    while let Some(number) = earliest(&sources) {
+        let source = &mut sources[number];
+        if let Some(entry) = source.next.take() {
+            let origin = Origin { session: number, flow: entry.flow(), exchange: entry.exchange() };
+            match entry.is_whole() {
+                _ if !keep(origin) => target.copied.left_out += 1,
+                true => {
+                    let row = entry.into_row(source.reader, source.shift);
+                    match row {
+                        Ok(row) => target.add(number, source.reader, origin, row)?,
+                        Err(error) if error.is_damage() => target.copied.damaged += 1,
+                        Err(error) => return Err(error),
+                    }
+                }
+                false => target.copied.damaged += 1,
+            }
+        }
+        source.advance()?;
+    }
+    target.finish()
+}
+
+/// Returns the session whose next entry is the earliest.
+fn earliest(sources: &[Source<'_>]) -> Option<usize> {
+    let times = sources.iter().enumerate();
+    let times = times.filter_map(|(number, source)| Some((source.next.as_ref()?.at(), number)));
+    times.min().map(|(_, number)| number)
+}
+
+/// A session that is read.
+#[derive(Debug)]
+struct Source<'a> {
+    reader: &'a Reader,
+    entries: Entries<'a>,
+    shift: Shift,
+    next: Option<Entry>,
+}
+
+impl Source<'_> {
+    fn advance(&mut self) -> Result<(), CopyError> {
+        let stored = self.entries.stored().map_err(ReadError::from)?;
+        self.next = stored.map(Entry::new);
+        Ok(())
+    }
+}
+
+/// The session that is written.
+#[derive(Debug)]
+struct Target {
+    writer: Writer,
+    rows: Vec<Row>,
+    bytes: usize,
+    /// The rows of processes here, by the session and the row there.
+    processes: HashMap<(usize, i64), i64>,
+    copied: Copied,
+}
+
+impl Target {
+    fn new(writer: Writer) -> Self {
+        let (processes, copied) = (HashMap::new(), Copied::default());
+        Self { writer, rows: Vec::new(), bytes: 0, processes, copied }
+    }
+
+    fn add(
+        &mut self,
+        session: usize,
+        from: &Reader,
+        origin: Origin,
+        mut row: Row,
+    ) -> Result<(), CopyError> {
+        if let Update::Opened(opened) = &mut row.update {
+            let process = process_of(from.connection(), origin.flow)?;
+            let copied = process.map(|id| self.process(session, from.connection(), id));
+            opened.process_row = copied.transpose()?;
+        }
+        self.bytes += row.kept_bytes() + row.fact_bytes();
+        self.rows.push(row);
+        self.copied.entries += 1;
+        if self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// Copies the row of a process, its parents before it.
+    fn process(&mut self, session: usize, from: &Connection, id: i64) -> Result<i64, CopyError> {
+        let mut line = Vec::new();
+        let mut next = Some(id);
+        while let Some(id) = next.filter(|id| !self.processes.contains_key(&(session, *id))) {
+            let found = ProcessRow::read(from, id).map_err(ReadError::from)?;
+            // A parent is written before its child, so a circle can only be damage.
+            let Some(found) = found.filter(|row| row.parent.is_none_or(|parent| parent < id))
+            else {
+                return Err(CopyError::Damaged { entries: 1 });
+            };
+            next = found.parent;
+            line.push((id, found));
+        }
+        let mut parent = next.and_then(|id| self.processes.get(&(session, id)).copied());
+        for (id, row) in line.into_iter().rev() {
+            let copied = row.write(self.writer.connection(), parent).map_err(CopyError::write)?;
+            self.processes.insert((session, id), copied);
+            parent = Some(copied);
+        }
+        Ok(self.processes.get(&(session, id)).copied().unwrap_or_default())
+    }
+
+    fn write(&mut self) -> Result<(), CopyError> {
+        self.writer.write(&self.rows, 0).map_err(CopyError::write)?;
+        self.rows.clear();
+        self.bytes = 0;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Copied, CopyError> {
+        self.write()?;
+        self.writer.finish(writer::now()).map_err(CopyError::write)?;
+        Ok(self.copied)
+    }
+}
+
+/// The row of a process, as bytes.
+struct ProcessRow {
+    parent: Option<i64>,
+    pid: i64,
+    name: String,
+    path: Option<String>,
+    payload: Vec<u8>,
+}
+
+impl ProcessRow {
+    fn read(from: &Connection, id: i64) -> rusqlite::Result<Option<Self>> {
+        from.prepare_cached("SELECT parent, pid, name, path, payload FROM process WHERE id = ?1")?
+            .query_row([id], |row| {
+                let (parent, pid, name) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(Self { parent, pid, name, path: row.get(3)?, payload: row.get(4)? })
+            })
+            .optional()
+    }
+
+    fn write(&self, to: &Connection, parent: Option<i64>) -> rusqlite::Result<i64> {
+        let find = "SELECT id FROM process WHERE pid = ?1 AND parent IS ?2 AND payload = ?3";
+        let found = to
+            .prepare_cached(find)?
+            .query_row(params![self.pid, parent, self.payload], |row| row.get(0))
+            .optional()?;
+        if let Some(id) = found {
+            return Ok(id);
+        }
+        to.prepare_cached(
+            "INSERT INTO process (parent, pid, name, path, payload) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![parent, self.pid, self.name, self.path, self.payload])?;
+        Ok(to.last_insert_rowid())
+    }
+}
+
+fn process_of(from: &Connection, flow: FlowId) -> Result<Option<i64>, ReadError> {
+    let found = from
+        .prepare_cached("SELECT process FROM flow WHERE id = ?1")?
+        .query_row([flow.0.cast_signed()], |row| row.get::<_, Option<i64>>(0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
+/// Which programs wrote it, and what they lost, is told of the new session as well.
+fn copy_recordings(from: &Connection, to: &Connection) -> Result<(), CopyError> {
+    let mut recordings = from
+        .prepare("SELECT program, started, ended, lost FROM recording ORDER BY id")
+        .map_err(ReadError::from)?;
+    let mut rows = recordings.query([]).map_err(ReadError::from)?;
+    while let Some(row) = rows.next().map_err(ReadError::from)? {
+        let copy = || {
+            to.prepare_cached(
+                "INSERT INTO recording (program, started, ended, lost) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                row.get::<_, String>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, Option<i64>>(2)?,
+                row.get::<_, i64>(3)?
+            ])
+        };
+        copy().map_err(CopyError::write)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The file that a copy is written to: there when it is whole, and else not at all.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::{CopyError, CreateError};
+use crate::lock::{Lock, beside};
+use crate::schema;
+
+/// A session that is not there yet.
+#[derive(Debug)]
+pub(super) struct NewFile {
+    path: PathBuf,
+    kept: bool,
+    _lock: Lock,
+}
+
+impl NewFile {
+    /// Takes a path at which nothing is.
+    pub(super) fn create(path: &Path) -> Result<Self, CopyError> {
+        let io = |source| CreateError::Io { path: path.to_owned(), source };
+        let path = std::path::absolute(path).map_err(io)?;
+        let lock = Lock::take(&path).map_err(io)?;
+        let lock = lock.ok_or_else(|| CreateError::InUse { path: path.clone() })?;
+        if fs::symlink_metadata(&path).is_ok() {
+            return Err(CopyError::Exists { path });
+        }
+        Ok(Self { path, kept: false, _lock: lock })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes sure that it is on the disk.
+    pub(super) fn keep(mut self) -> Result<(), CopyError> {
+        sync(&self.path)?;
+        self.kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.kept {
+            remove(&self.path);
+        }
+    }
+}
+
+/// A session that is written anew in its own place.
+#[derive(Debug)]
+pub(super) struct InPlace {
+    path: PathBuf,
+    new: PathBuf,
+    _lock: Lock,
+}
+
+impl InPlace {
+    /// Keeps recordings away from a session, and makes it one file.
+    pub(super) fn begin(path: &Path) -> Result<Self, CopyError> {
+        let io = |source| CreateError::Io { path: path.to_owned(), source };
+        // A link is followed, so that what is replaced is the session.
+        let path = fs::canonicalize(path).map_err(io)?;
+        let lock = Lock::take(&path).map_err(io)?;
+        let lock = lock.ok_or_else(|| CreateError::InUse { path: path.clone() })?;
+        one_file(&path)?;
+        let new = beside(&path, "-new");
+        remove(&new);
+        Ok(Self { path, new, _lock: lock })
+    }
+
+    pub(super) fn new_path(&self) -> &Path {
+        &self.new
+    }
+
+    /// Puts what was written in the place of what was there, with the same rights.
+    pub(super) fn replace(self) -> Result<(), CopyError> {
+        let io = |source| CreateError::Io { path: self.path.clone(), source };
+        let rights = fs::metadata(&self.path).map_err(io)?.permissions();
+        fs::set_permissions(&self.new, rights).map_err(io)?;
+        sync(&self.new)?;
+        // Nobody may have opened the old one meanwhile with a log that would be taken for the
+        // new one's.
+        one_file(&self.path)?;
+        fs::rename(&self.new, &self.path).map_err(io)?;
+        Ok(())
+    }
+}
+
+impl Drop for InPlace {
+    fn drop(&mut self) {
+        remove(&self.new);
+    }
+}
+
+/// Takes the log into the session, which nobody else may have open.
+fn one_file(path: &Path) -> Result<(), CopyError> {
+    let refused = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+            CopyError::Read { path: path.to_owned() }
+        }
+        _ => CopyError::write(error),
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
+    if schema::recognize(&connection).is_err() {
+        // Whoever reads it says what it is.
+        return Ok(());
+    }
+    let journal: String = connection
+        .query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))
+        .map_err(refused)?;
+    if journal != "delete" || beside(path, "-wal").exists() {
+        return Err(CopyError::Read { path: path.to_owned() });
+    }
+    Ok(())
+}
+
+fn sync(path: &Path) -> Result<(), CopyError> {
+    let synced = File::open(path).and_then(|file| file.sync_all());
+    let folder = path.parent().map(File::open).transpose();
+    // Not every system lets a folder be synced.
+    drop(folder.map(|folder| folder.map(|folder| folder.sync_all())));
+    Ok(synced.map_err(|source| CreateError::Io { path: path.to_owned(), source })?)
+}
+
+/// Removes what is left of a session that came to nothing.
+fn remove(path: &Path) {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        match fs::remove_file(beside(path, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "a file that came to nothing is left: {}", path.display());
+            }
+            _ => {}
+        }
+    }
+}

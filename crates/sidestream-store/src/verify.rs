@@ -1,0 +1,164 @@
+//! Whether a session holds what it says.
+
+use std::io::{self, Write};
+
+use rusqlite::Connection;
+use sidestream_flow::ExchangeId;
+use sidestream_record::Part;
+
+use crate::error::ReadError;
+use crate::pack::unpack;
+use crate::reader::Reader;
+
+/// How many problems are told; the others are counted.
+const TOLD: usize = 100;
+
+/// What was found in a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// How many entries were read.
+    pub entries: u64,
+    /// How many of them only a newer version knows.
+    pub unknown: u64,
+    /// How many bodies were read.
+    pub bodies: u64,
+    /// How many chunks were unpacked and had the content that their hash says.
+    pub chunks: u64,
+    /// What is wrong, at most a hundred.
+    pub problems: Vec<String>,
+    /// How much else is wrong.
+    pub more_problems: u64,
+}
+
+impl Verified {
+    /// Returns whether nothing is wrong.
+    pub const fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    fn wrong(&mut self, problem: String) {
+        if self.problems.len() < TOLD {
+            self.problems.push(problem);
+        } else {
+            self.more_problems += 1;
+        }
+    }
+}
+
+impl Reader {
+    /// Reads all that is in the session: its tables, entries, chunks and bodies.
+    ///
+    /// What was dropped because a disk could not keep up was told so, and is nothing wrong.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read at all.
+    pub fn verify(&self) -> Result<Verified, ReadError> {
+        let mut verified = Verified::default();
+        let (connection, contents) = self.parts();
+        tables(connection, &mut verified)?;
+        let mut entries = self.entries(..);
+        for entry in entries.by_ref() {
+            match entry {
+                Ok(_) => verified.entries += 1,
+                Err(error) => verified.wrong(error.to_string()),
+            }
+        }
+        verified.unknown = entries.skipped();
+        if contents.has_chunks() {
+            chunks(connection, &mut verified)?;
+        }
+        self.bodies(&mut verified)?;
+        Ok(verified)
+    }
+
+    fn bodies(&self, verified: &mut Verified) -> Result<(), ReadError> {
+        let mut statement = self
+            .connection()
+            .prepare("SELECT id, request_bytes, response_bytes FROM exchange ORDER BY id")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let exchange = ExchangeId(row.get::<_, i64>(0)?.cast_unsigned());
+            for (column, part) in [(1, Part::Request), (2, Part::Response)] {
+                let said = row.get::<_, i64>(column)?.cast_unsigned();
+                if said > 0 {
+                    self.one_body(exchange, part, said, verified);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn one_body(&self, exchange: ExchangeId, part: Part, said: u64, verified: &mut Verified) {
+        let name = match part {
+            Part::Request => "request",
+            Part::Response => "response",
+        };
+        let mut body = self.body(exchange, part);
+        let mut found = Count(0);
+        verified.bodies += 1;
+        while let Err(error) = io::copy(&mut body, &mut found) {
+            let error = error.get_ref().and_then(|error| error.downcast_ref::<ReadError>());
+            match error {
+                Some(ReadError::Dropped { bytes, .. }) => found.0 += bytes,
+                Some(error @ ReadError::Missing { bytes, .. }) if *bytes > 0 => {
+                    found.0 += bytes;
+                    verified.wrong(format!("the {name} of exchange {exchange}: {error}"));
+                }
+                _ => {
+                    verified.wrong(format!("the {name} of exchange {exchange} cannot be read"));
+                    return;
+                }
+            }
+        }
+        let Count(found) = found;
+        if found != said {
+            let problem = format!(
+                "the {name} of exchange {exchange} has {found} bytes where {said} are said"
+            );
+            verified.wrong(problem);
+        }
+    }
+}
+
+/// Counts what is written to it.
+struct Count(u64);
+
+impl Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn tables(connection: &Connection, verified: &mut Verified) -> Result<(), ReadError> {
+    let mut statement = connection.prepare("PRAGMA integrity_check")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let line: String = row.get(0)?;
+        if line != "ok" {
+            verified.wrong(line);
+        }
+    }
+    Ok(())
+}
+
+fn chunks(connection: &Connection, verified: &mut Verified) -> Result<(), ReadError> {
+    let mut statement = connection.prepare("SELECT id, hash, size, data FROM chunk")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        let (hash, size) = (row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?.cast_unsigned());
+        match unpack(row.get(3)?, size) {
+            Some(data) if blake3::hash(&data).as_bytes()[..] == hash[..] => verified.chunks += 1,
+            Some(_) => verified.wrong(format!("chunk {id} has other content than its hash says")),
+            None => verified.wrong(format!("chunk {id} cannot be unpacked")),
+        }
+    }
+    Ok(())
+}
