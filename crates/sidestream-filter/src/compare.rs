@@ -95,7 +95,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 
 /// Writes a size in its largest unit without a rest.
 pub(crate) fn write_size(f: &mut fmt::Formatter<'_>, size: u64) -> fmt::Result {
-    let unit = SIZES.into_iter().find(|(_, factor)| size > 0 && size % factor == 0);
+    let unit = SIZES.into_iter().find(|(_, factor)| size > 0 && size.is_multiple_of(*factor));
     let (name, factor) = unit.unwrap_or(("", 1));
     write!(f, "{}{name}", size / factor)
 }
@@ -103,7 +103,8 @@ pub(crate) fn write_size(f: &mut fmt::Formatter<'_>, size: u64) -> fmt::Result {
 /// Writes a duration in its largest unit without a rest; parts of milliseconds are left out.
 pub(crate) fn write_duration(f: &mut fmt::Formatter<'_>, duration: Duration) -> fmt::Result {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let unit = DURATIONS.into_iter().find(|(_, factor)| millis > 0 && millis % factor == 0);
+    let unit =
+        DURATIONS.into_iter().find(|(_, factor)| millis > 0 && millis.is_multiple_of(*factor));
     let (name, factor) = unit.unwrap_or(("ms", 1));
     write!(f, "{}{name}", millis / factor)
 }

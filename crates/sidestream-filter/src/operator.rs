@@ -26,9 +26,9 @@ pub enum Flag {
     Request,
     /// `~s`: what has a response, or a message of the server's.
     Response,
-    /// `~tcp`: a TCP flow without exchanges.
+    /// `~tcp`: a TCP flow as a row of its own, or a stretch of its bytes.
     Tcp,
-    /// `~udp`: a UDP flow without exchanges.
+    /// `~udp`: a UDP flow as a row of its own, or one of its datagrams.
     Udp,
     /// `~websocket`: a WebSocket message, or the exchange that opened it.
     WebSocket,

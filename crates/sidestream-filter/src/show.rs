@@ -6,7 +6,7 @@ use crate::compare::{write_duration, write_size};
 use crate::parse::ends_word;
 use crate::{Expr, Since, Term, Who};
 
-impl fmt::Display for Expr {
+impl Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::And(all) => join(f, all, " & ", |it| matches!(it, Self::And(_) | Self::Or(_))),
@@ -33,7 +33,7 @@ fn join(
     Ok(())
 }
 
-impl fmt::Display for Term {
+impl Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "~{}", self.name())?;
         match self {

@@ -4,6 +4,7 @@ mod block;
 mod body;
 mod error;
 mod kind;
+mod list;
 mod lock;
 mod process;
 mod queue;
@@ -18,6 +19,7 @@ mod writer;
 
 pub use body::BodyReader;
 pub use error::{CreateError, OpenError, ReadError, StorageError, WriteError};
+pub use list::{Listed, Span};
 pub use reader::{Contents, Entries, Reader};
 pub use recorder::{Recorder, State};
 pub use schema::{SchemaVersion, Seq};

@@ -75,6 +75,10 @@ impl Reader {
         Ok(Self { connection, version, processes: Processes::default() })
     }
 
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Returns the version in which the session is written.
     pub const fn version(&self) -> SchemaVersion {
         self.version

@@ -65,6 +65,8 @@ fn length_depth_and_number_are_bounded() {
 fn a_long_text_is_cut_around_the_place() {
     let text = format!("{} ~x {}", "a ".repeat(40), " b".repeat(60));
     let error = text.parse::<Expr>().unwrap_err();
-    assert_snapshot!(error.render(&text), @r"
+    assert_snapshot!(error.render(&text), @"
+    … a a a a a a a a a a a a a a a a a  ~x  b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b …
+                                         ^^ ~x is not known: see docs/filter.md for all operators
     ");
 }

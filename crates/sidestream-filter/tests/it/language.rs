@@ -157,7 +157,7 @@ proptest! {
     #[test]
     fn what_is_printed_parses_to_the_same(expr in expr()) {
         let printed = expr.to_string();
-        prop_assert_eq!(printed.parse::<Expr>().as_ref(), Ok(&expr), "{}", printed);
+        prop_assert_eq!(printed.parse::<Expr>(), Ok(expr), "{}", printed);
     }
 
     #[test]
@@ -167,7 +167,7 @@ proptest! {
         match text.parse::<Expr>() {
             Ok(expr) => {
                 let printed = expr.to_string();
-                prop_assert_eq!(printed.parse::<Expr>().as_ref(), Ok(&expr), "{}", printed);
+                prop_assert_eq!(printed.parse::<Expr>(), Ok(expr), "{}", printed);
             }
             Err(error) => {
                 prop_assert!(text.get(error.span()).is_some(), "{}", error);
