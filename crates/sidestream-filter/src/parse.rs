@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::compare::{duration, size};
+use crate::show::depth;
 use crate::{Compare, Expr, Flag, Order, ParseFilterError, Pattern, Since, Term, Text, Who};
 
 /// Which operators are known, by their names.
@@ -20,6 +21,10 @@ pub(crate) fn parse(text: &str, known: Known<'_>) -> Result<Expr, ParseFilterErr
     let mut parser = Parser { text, at: 0, depth: 0, terms: 0, known };
     let expr = parser.sequence()?;
     match parser.peek() {
+        // What stands side by side is printed with parentheses, and is to be read again.
+        None if depth(&expr) > Expr::MAX_DEPTH => {
+            Err(ParseFilterError::TooDeep { limit: Expr::MAX_DEPTH, span: 0..0 })
+        }
         None => Ok(expr),
         Some(')') => Err(ParseFilterError::Unopened { span: parser.here() }),
         Some(_) => Err(ParseFilterError::End { span: parser.here() }),

@@ -18,6 +18,21 @@ impl Display for Expr {
     }
 }
 
+/// Returns how deep parentheses and `!` are nested where it is printed.
+pub(crate) fn depth(expr: &Expr) -> usize {
+    let most = |some: &[Expr], is_nested: fn(&Expr) -> bool| {
+        let depths = some.iter().map(|it| depth(it) + usize::from(is_nested(it)));
+        depths.max().unwrap_or_default()
+    };
+    match expr {
+        Expr::And(all) => most(all, |it| matches!(it, Expr::And(_) | Expr::Or(_))),
+        Expr::Or(any) => most(any, |it| matches!(it, Expr::Or(_))),
+        Expr::Not(it) if matches!(**it, Expr::And(_) | Expr::Or(_)) => depth(it) + 2,
+        Expr::Not(it) => depth(it) + 1,
+        Expr::Term(_) => 0,
+    }
+}
+
 fn join(
     f: &mut fmt::Formatter<'_>,
     some: &[Expr],

@@ -52,6 +52,11 @@ fn places_are_bytes_of_the_text() {
 fn length_depth_and_number_are_bounded() {
     check(&"(".repeat(10_000), 64..65);
     check(&"!".repeat(10_000), 64..65);
+    // Each level takes two where it is printed.
+    let nested =
+        |levels: usize| format!("{}~q{}", "~s ~e & (".repeat(levels), ") | ~a".repeat(levels));
+    assert!(nested(32).parse::<Expr>().is_ok());
+    check(&nested(33), 0..0);
     let limit = Expr::MAX_BYTES;
     let error = "x".repeat(limit + 1).parse::<Expr>().unwrap_err();
     assert_eq!(error, ParseFilterError::TooLong { limit });
