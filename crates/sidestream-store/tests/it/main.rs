@@ -3,6 +3,7 @@
 
 mod bounds;
 mod crash;
+mod filters;
 mod generate;
 mod listing;
 mod older;
