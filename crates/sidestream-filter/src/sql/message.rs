@@ -16,7 +16,7 @@ pub(super) fn bounds(term: &Term) -> Bounds {
         Term::Flag(Flag::All) => Bounds::exactly(Cond::Always),
         Term::Flag(Flag::Asset | Flag::Dns | Flag::Error) => Bounds::never(),
         Term::Flag(Flag::Tcp) => Bounds::at_most(is_tcp()),
-        Term::Flag(Flag::Udp) => Bounds::exactly(is_tcp().negated()),
+        Term::Flag(Flag::Udp) => Bounds::at_most(is_tcp().negated()),
         Term::Text(Text::Source, pattern) => Bounds::at_most(finds("flow.client", pattern)),
         Term::Text(
             Text::ContentType

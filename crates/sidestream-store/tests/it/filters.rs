@@ -330,7 +330,7 @@ fn judged(reader: &Reader, span: Span, filter: &Filter) -> (BTreeSet<String>, BT
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn the_tables_lose_no_match_and_are_exact_where_they_say_so(
