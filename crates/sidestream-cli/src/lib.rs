@@ -26,6 +26,7 @@ pub mod say;
 pub mod serve;
 pub mod session;
 pub mod settings;
+pub mod sieve;
 pub mod spec_file;
 pub mod stores;
 pub mod system_proxy;

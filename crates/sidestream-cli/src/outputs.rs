@@ -15,6 +15,7 @@ use crate::json::JsonWriter;
 use crate::print::{Detail, Printer, Style};
 use crate::say::say;
 use crate::settings::Settings;
+use crate::sieve::Sieve;
 
 /// Everything that records or shows flows, at work.
 #[derive(Debug)]
@@ -36,11 +37,13 @@ impl Outputs {
             let file = open_json(path)
                 .with_context(|| format!("cannot write JSON to {}", path.display()))?;
             let writer = JsonWriter::new(BufWriter::new(file), settings.json_redact());
-            Ok::<_, anyhow::Error>(Feed::start("json", writer)?)
+            let sieve = Sieve::new(writer, settings.filter.clone());
+            Ok::<_, anyhow::Error>(Feed::start("json", sieve)?)
         });
         let screen = (settings.detail > Detail::Quiet).then(|| {
             let redact = settings.screen_redact();
-            Feed::start("screen", Printer::new(io::stderr(), settings.detail, style, redact))
+            let printer = Printer::new(io::stderr(), settings.detail, style, redact);
+            Feed::start("screen", Sieve::new(printer, settings.filter.clone()))
         });
         Ok(Self { screen: screen.transpose()?, json: json.transpose()?, session })
     }

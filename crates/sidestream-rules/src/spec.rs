@@ -53,7 +53,7 @@ impl<'a> Spec<'a> {
 
     /// Reads the subject as a regular expression.
     pub(crate) fn regex(&self) -> Result<Regex, ParseRuleError> {
-        regex(self.whole, self.subject, false)
+        regex(self.whole, self.subject)
     }
 
     pub(crate) fn error(&self, part: Part<'_>, what: &str) -> ParseRuleError {
@@ -91,15 +91,8 @@ fn parse_filter(whole: &str, part: Part<'_>) -> Result<Filter, ParseRuleError> {
 }
 
 /// Compiles a part of a rule.
-pub(crate) fn regex(
-    whole: &str,
-    part: Part<'_>,
-    ignores_case: bool,
-) -> Result<Regex, ParseRuleError> {
-    let made = RegexBuilder::new(part.text)
-        .case_insensitive(ignores_case)
-        .dot_matches_new_line(true)
-        .build();
+fn regex(whole: &str, part: Part<'_>) -> Result<Regex, ParseRuleError> {
+    let made = RegexBuilder::new(part.text).dot_matches_new_line(true).build();
     made.map_err(|error| {
         let text = error.to_string();
         let line = text.lines().last().unwrap_or_default();

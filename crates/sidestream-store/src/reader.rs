@@ -87,13 +87,12 @@ impl Reader {
         Self { connection, version, processes: Processes::default(), contents }
     }
 
-    /// Gives the connection to whatever reads beside entries.
-    pub(crate) const fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
     pub(crate) const fn parts(&self) -> (&Connection, &content::Contents) {
         (&self.connection, &self.contents)
+    }
+
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Returns the version in which the session is written.

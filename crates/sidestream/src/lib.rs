@@ -17,6 +17,7 @@ pub use pings::Pings;
 pub use sidestream_ca as ca;
 pub use sidestream_capture as capture;
 pub use sidestream_explicit as explicit;
+pub use sidestream_filter as filter;
 pub use sidestream_flow as flow;
 pub use sidestream_ipc as ipc;
 pub use sidestream_journal as journal;

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use sidestream::filter::Expr;
+
 use crate::args::{Args, Command, GatewayCommand, SessionCommand, Traffic};
 use crate::say;
 use crate::settings::{self, Layer, Settings};
+use crate::sieve;
 
 /// Returns what holds, or `None` after saying what is wrong.
 pub(super) fn settle(args: &Args) -> Option<Settings> {
@@ -12,7 +15,8 @@ pub(super) fn settle(args: &Args) -> Option<Settings> {
         let env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let environment = settings::from_env(&env)?;
         let file = file(args.common.config.as_deref(), &env)?;
-        Ok(line(args).or(environment).or(file).into())
+        let settings = Settings::from(line(args).or(environment).or(file));
+        Ok(Settings { filter: sieve::filter(filter(args)), ..settings })
     };
     settled().inspect_err(say::error).ok()
 }
@@ -37,6 +41,19 @@ fn line(args: &Args) -> Layer {
         .or(args.traffic.clone().into())
         .or(args.shown.clone().into())
         .or(args.common.clone().into())
+}
+
+/// Returns which flows are shown.
+fn filter(args: &Args) -> Option<Expr> {
+    let given = match &args.command {
+        Some(Command::Run(run)) => &run.selected.filter,
+        Some(Command::Gateway(GatewayCommand::Up(up))) => &up.selected.filter,
+        Some(Command::Session(
+            SessionCommand::List { filter, .. } | SessionCommand::Show { filter, .. },
+        )) => filter,
+        _ => &None,
+    };
+    given.clone().or_else(|| args.selected.filter.clone())
 }
 
 fn file(

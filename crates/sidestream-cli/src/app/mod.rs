@@ -13,8 +13,6 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::{Args, Command, GatewayCommand, Run, SessionCommand, SpecCommand};
 use crate::exit::Exit;
 use crate::mode::{Kind, Mode};
@@ -29,7 +27,7 @@ use user::User;
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match usage::parse(std::env::args_os().collect()) {
         Ok(args) => args,
         Err(error) => return usage::end(error).into(),
     };
@@ -79,6 +77,9 @@ fn dispatch(args: Args) -> anyhow::Result<Exit> {
             Ok(Exit::Success)
         }
         Some(Command::Spec(SpecCommand::Explain(explain))) => Ok(explain::explain(&explain)?),
+        Some(Command::Session(SessionCommand::List { file, json, .. })) => {
+            session::list(&file, json, settings.filter.as_ref())
+        }
         Some(Command::Session(SessionCommand::Show { file, json, .. })) => {
             session::show(&file, json, &settings, style_of(&io::stdout()))
         }

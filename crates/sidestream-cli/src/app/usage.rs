@@ -1,11 +1,49 @@
 //! Command lines that make no sense.
 
-use clap::CommandFactory;
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser};
 
 use crate::args::{Args, Local};
 use crate::exit::Exit;
 use crate::mode::{Kind, Mode, check_clashes};
+
+/// Reads the command line. A word beside `--mode` that is no command is a filter.
+pub(super) fn parse(words: Vec<OsString>) -> Result<Args, clap::Error> {
+    let error = match Args::try_parse_from(&words) {
+        Ok(args) => return Ok(args),
+        Err(error) => error,
+    };
+    let Some(word) = unknown_word(&error) else { return Err(error) };
+    for (at, _) in words.iter().enumerate().skip(1).filter(|(_, it)| *it == &*word) {
+        let mut words = words.clone();
+        let mut option = OsString::from("--filter=");
+        option.push(&words[at]);
+        words[at] = option;
+        match Args::try_parse_from(&words) {
+            Ok(args) if !args.mode.is_empty() => return Ok(args),
+            Err(error) if error.kind() == ErrorKind::ValueValidation => {
+                let has_mode = words.iter().any(|it| it.to_string_lossy().starts_with("--mode"));
+                if has_mode {
+                    return Err(error);
+                }
+            }
+            _ => {}
+        }
+    }
+    Err(error)
+}
+
+/// Returns the word that should have been a command.
+fn unknown_word(error: &clap::Error) -> Option<String> {
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::InvalidSubcommand => {
+            Some(word.clone())
+        }
+        _ => None,
+    }
+}
 
 /// Prints what the parser says: help and version on standard output, all else on standard error.
 pub(super) fn end(error: clap::Error) -> Exit {
@@ -19,18 +57,16 @@ pub(super) fn end(error: clap::Error) -> Exit {
 
 /// Somebody who wrote a program's name meant to run it.
 fn tip(error: &clap::Error) -> Option<String> {
-    if error.kind() != ErrorKind::InvalidSubcommand {
-        return None;
-    }
-    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
-        return None;
-    };
+    let word = unknown_word(error)?;
     Some(format!("\nTo run a command and see its flows: sidestream run -- {word} …"))
 }
 
 /// Finds what the parser cannot know.
 pub(super) fn check(args: &Args) -> Option<String> {
     let modes = &args.mode[..];
+    if args.selected.filter.is_some() && modes.is_empty() {
+        return Some("--filter is for --mode, run and gateway up: write it behind those".into());
+    }
     if let (Some(_), [_, ..]) = (&args.command, modes) {
         return Some("--mode stands alone; to run a command, leave it out".into());
     }

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Shown, Traffic};
+use super::{Selected, Shown, Traffic};
 use crate::mode::{Kind, Listen, Mode};
 
 /// How traffic of other hosts is led to mode `transparent`.
@@ -45,6 +45,10 @@ pub struct Up {
     /// What is shown of them.
     #[command(flatten)]
     pub shown: Shown,
+
+    /// Which of them are shown.
+    #[command(flatten)]
+    pub selected: Selected,
 }
 
 impl Up {

@@ -12,15 +12,17 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use sidestream::filter::Expr;
 
 use crate::mode::{Mode, ParseModeError};
+use crate::sieve;
 
 pub use ca::{CaCommand, Export, Format, StoreKind, Which};
 pub use explain::Explain;
 pub use gateway::{Gateway, GatewayCommand, Up};
 pub use helper::{HelperCommand, Install};
 pub use options::{
-    Common, Local, Regular, Reverse, RuleOptions, Shown, Socks5, Tls, Traffic, Wireguard,
+    Common, Local, Regular, Reverse, RuleOptions, Selected, Shown, Socks5, Tls, Traffic, Wireguard,
 };
 pub use ps::Ps;
 pub use wireguard::WireguardCommand;
@@ -32,7 +34,7 @@ pub use wireguard::WireguardCommand;
     version,
     about = "Shows what programs say on the wire: runs a command, or a proxy, and prints its flows",
     after_help = "Try `sidestream demo`, then `sidestream run -- curl https://example.com`.",
-    override_usage = "sidestream <COMMAND>\n       sidestream --mode MODE... [OPTIONS]",
+    override_usage = "sidestream <COMMAND>\n       sidestream --mode MODE... [OPTIONS] [FILTER]",
     max_term_width = 100
 )]
 pub struct Args {
@@ -52,6 +54,10 @@ pub struct Args {
     /// What is shown of them.
     #[command(flatten)]
     pub shown: Shown,
+
+    /// Which of them are shown.
+    #[command(flatten)]
+    pub selected: Selected,
 
     /// Who is told of mode `regular`.
     #[command(flatten)]
@@ -150,6 +156,10 @@ pub struct Run {
     #[command(flatten)]
     pub shown: Shown,
 
+    /// Which of them are shown.
+    #[command(flatten)]
+    pub selected: Selected,
+
     /// The command and its arguments.
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
     #[arg(allow_hyphen_values = true)]
@@ -168,10 +178,24 @@ pub enum RunDriver {
 /// What to do with session files.
 #[derive(Debug, Subcommand)]
 pub enum SessionCommand {
+    /// List the exchanges of a session, and its flows that have none, a line each.
+    List {
+        /// The session.
+        file: PathBuf,
+        /// What to list, such as "~d example.com & ~c 404" (docs/filter.md has all operators).
+        #[arg(value_parser = sieve::parse)]
+        filter: Option<Expr>,
+        /// Print a JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print what a session holds, also while it is being recorded.
     Show {
         /// The session.
         file: PathBuf,
+        /// What to print, such as "~d example.com & ~c 404" (docs/filter.md has all operators).
+        #[arg(value_parser = sieve::parse)]
+        filter: Option<Expr>,
         /// Print JSON lines.
         #[arg(long)]
         json: bool,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use sidestream::explicit::socks::Credentials;
+use sidestream::filter::Filter;
 use sidestream::proxy::{Connections, HostPatterns, HttpVersions};
 use sidestream::upstream;
 
@@ -27,6 +28,8 @@ pub struct Settings {
     pub connect_addr: Option<IpAddr>,
     /// When servers are connected with, and for how many clients.
     pub connections: Connections,
+    /// What is shown; the command line alone says it.
+    pub filter: Option<Filter>,
     /// Which version of HTTP each side speaks.
     pub http: HttpVersions,
     /// Whether servers' certificates are not verified.
@@ -113,6 +116,7 @@ impl From<Layer> for Settings {
                 lazy: layer.connection_strategy == Some(Strategy::Lazy),
                 shared: layer.share_upstream.unwrap_or_default(),
             },
+            filter: None,
             http,
             insecure: layer.insecure.unwrap_or_default(),
             json: layer.json,

@@ -10,6 +10,7 @@ mod curl;
 mod detect;
 mod ends;
 mod fidelity;
+mod filter;
 mod git;
 mod go;
 mod harness;

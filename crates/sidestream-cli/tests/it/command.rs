@@ -27,6 +27,21 @@ fn check_error(args: &[&str], code: i32, expected: &str) {
 }
 
 #[test]
+fn bad_filters_exit_with_2_and_show_the_place() {
+    let shown = "not a filter:\n~d a & ~foo\n       ^^^^ ~foo is not known";
+    let filter = "~d a & ~foo";
+    check_error(&["run", "--filter", filter, "--", "true"], 2, shown);
+    check_error(&["--mode", "regular@127.0.0.1:0", filter], 2, shown);
+    check_error(&["--mode", "regular@127.0.0.1:0", "--filter", filter], 2, shown);
+    check_error(&["session", "show", "a.session", filter], 2, shown);
+    check_error(&["session", "list", "a.session", filter], 2, shown);
+    check_error(&["gateway", "up", "--interface", "none", "--filter", filter], 2, shown);
+    check_error(&["--filter", "~all"], 2, "--filter is for --mode, run and gateway up");
+    // Without a mode it was to be a command.
+    check_error(&["~all"], 2, "unrecognized subcommand '~all'");
+}
+
+#[test]
 fn bad_command_lines_exit_with_2_and_say_what_would_do() {
     check_error(&[], 2, "Usage: sidestream");
     check_error(&["curl"], 2, "To run a command and see its flows: sidestream run -- curl");

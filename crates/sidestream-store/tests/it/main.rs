@@ -5,6 +5,7 @@ mod bounds;
 mod content;
 mod copying;
 mod crash;
+mod filters;
 mod generate;
 mod listing;
 mod older;

@@ -1,35 +1,43 @@
-//! `session show`: prints what a session file holds.
+//! `session show` and `session list`: print what a session file holds.
+
+mod list;
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
+use sidestream::filter::Filter;
 use sidestream::record::{Book, Closed, Entry, Event, Finished};
-use sidestream::store::Reader;
+use sidestream::store::{Reader, Span};
 
 use crate::exit::Exit;
 use crate::json::JsonWriter;
 use crate::print::{Printer, Style};
 use crate::say::say;
 use crate::settings::Settings;
+use crate::sieve;
 
-/// Prints the flows of a session on standard output, as they would have been printed live.
+pub use list::list;
+
+/// Prints the flows of a session on standard output, as they would have been printed live: those
+/// that the filter of the settings selects.
 ///
 /// # Errors
 ///
 /// The file is not a session or is damaged; what could be read has been printed.
 pub fn show(path: &Path, json: bool, settings: &Settings, style: Style) -> anyhow::Result<Exit> {
     let reader = Reader::open(path)?;
+    let filter = settings.filter.as_ref();
     let out = BufWriter::new(io::stdout().lock());
     let shown = if json {
         let mut writer = JsonWriter::new(out, settings.json_redact());
-        let shown = each(&reader, 0, |finished| writer.write(finished));
+        let shown = selected(&reader, 0, filter, |finished| writer.write(finished));
         shown.and_then(|()| Ok(writer.flush()?))
     } else {
         let keep = settings.detail.body_bytes();
         let redact = settings.screen_redact();
         let mut printer = Printer::new(out, settings.detail, style, redact);
-        let shown = each(&reader, keep, |finished| printer.print(finished));
+        let shown = selected(&reader, keep, filter, |finished| printer.print(finished));
         shown.and_then(|()| Ok(printer.into_inner().flush()?))
     };
     match shown {
@@ -40,19 +48,40 @@ pub fn show(path: &Path, json: bool, settings: &Settings, style: Style) -> anyho
     Ok(Exit::Success)
 }
 
+/// Hands over what a filter selects, with so many bytes of each body.
+fn selected(
+    reader: &Reader,
+    keep: usize,
+    filter: Option<&Filter>,
+    mut see: impl FnMut(&Finished) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    let Some(filter) = filter else {
+        return each(reader, keep, Span::ALL, see);
+    };
+    let Some(span) = reader.span(&filter.selection())? else { return Ok(()) };
+    let seen = sieve::body_bytes(Some(filter)).max(keep);
+    each(reader, seen, span, |finished| {
+        if sieve::selects(filter, finished) { see(&sieve::cut(finished, keep)) } else { Ok(()) }
+    })
+}
+
 /// Reads on, and hands over what is finished. What never finished, as in the recording of a
 /// process that was killed, comes last.
 fn each(
     reader: &Reader,
     keep: usize,
+    span: Span,
     mut see: impl FnMut(&Finished) -> io::Result<()>,
 ) -> anyhow::Result<()> {
     let mut book = Book::keeping(keep);
     let mut last = SystemTime::UNIX_EPOCH;
-    for entry in reader.entries(..) {
+    for entry in reader.entries(span) {
         let entry = entry?;
         last = entry.at;
         book.apply(&entry).iter().try_for_each(&mut see)?;
+    }
+    if !span.is_to_the_end() {
+        return Ok(());
     }
     let mut open: Vec<_> = book.open_flows().map(|flow| (flow.id, flow.data_bytes)).collect();
     open.sort_unstable();

@@ -1,0 +1,87 @@
+//! What rows hold for sure, and what they may hold.
+
+use sidestream_record::Part;
+
+use super::cond::Cond;
+use crate::{Compare, Term, Who};
+
+/// The rows that match for sure, and those that can match at all.
+#[derive(Clone, Debug)]
+pub(super) struct Bounds {
+    pub(super) least: Cond,
+    pub(super) most: Cond,
+}
+
+impl Bounds {
+    /// The columns tell.
+    pub(super) fn exactly(cond: Cond) -> Self {
+        Self { least: cond.clone(), most: cond }
+    }
+
+    /// Only such rows can match.
+    pub(super) const fn at_most(most: Cond) -> Self {
+        Self { least: Cond::Never, most }
+    }
+
+    /// The columns tell nothing.
+    pub(super) const fn unknown() -> Self {
+        Self::at_most(Cond::Always)
+    }
+
+    /// No row matches.
+    pub(super) const fn never() -> Self {
+        Self { least: Cond::Never, most: Cond::Never }
+    }
+
+    pub(super) fn all(all: impl Iterator<Item = Self>) -> Self {
+        let (least, most): (Vec<_>, Vec<_>) = all.map(|it| (it.least, it.most)).unzip();
+        Self { least: Cond::all(least), most: Cond::all(most) }
+    }
+
+    pub(super) fn any(any: impl Iterator<Item = Self>) -> Self {
+        let (least, most): (Vec<_>, Vec<_>) = any.map(|it| (it.least, it.most)).unzip();
+        Self { least: Cond::any(least), most: Cond::any(most) }
+    }
+
+    pub(super) fn negated(self) -> Self {
+        Self { least: self.most.negated(), most: self.least.negated() }
+    }
+}
+
+/// Returns what the process of a flow says, if the operator is about that.
+pub(super) fn of_process(term: &Term) -> Option<Bounds> {
+    use crate::Text;
+    let has_process = || Bounds::at_most(Cond::is("(process.id IS NOT NULL)"));
+    Some(match term {
+        Term::Pid(pid) => Bounds::exactly(Cond::with("(process.pid IS ?)", i64::from(*pid))),
+        Term::Tree(Who::Id(_) | Who::Named(_)) | Term::User(_) | Term::Text(Text::Container, _) => {
+            has_process()
+        }
+        Term::Text(Text::Process, pattern) => {
+            let finds = |column| super::like::finds(column, pattern);
+            Bounds::at_most(Cond::any([finds("process.name"), finds("process.path")]))
+        }
+        _ => return None,
+    })
+}
+
+/// Writes a comparison of an expression with a value, which is NULL where the expression is.
+pub(super) fn compared<T>(expression: &str, compare: &Compare<T>) -> String {
+    format!("{expression} {} ?", compare.order.sign())
+}
+
+/// Returns the column that counts the bytes of a body.
+pub(super) const fn bytes_column(part: Part) -> &'static str {
+    match part {
+        Part::Request => "(exchange.request_bytes > 0)",
+        Part::Response => "(exchange.response_bytes > 0)",
+    }
+}
+
+/// Returns a time as the tables have it, in nanoseconds since 1970; `None` if they cannot.
+pub(super) fn nanoseconds(at: std::time::SystemTime) -> Option<i64> {
+    match at.duration_since(std::time::SystemTime::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_nanos()).ok(),
+        Err(before) => i64::try_from(before.duration().as_nanos()).ok().map(|it| -it),
+    }
+}

@@ -1,0 +1,33 @@
+//! What the list of flows tells of the messages in them.
+
+use super::bounds::{Bounds, of_process};
+use super::cond::Cond;
+use super::like::finds;
+use crate::{Flag, Term, Text};
+
+/// Returns what the columns of a flow tell of an operator on its messages.
+pub(super) fn bounds(term: &Term) -> Bounds {
+    if let Some(bounds) = of_process(term) {
+        return bounds;
+    }
+    let is_tcp = || Cond::is("(flow.transport = 'tcp')");
+    match term {
+        Term::Code(_) | Term::Time(_) => Bounds::never(),
+        Term::Flag(Flag::All) => Bounds::exactly(Cond::Always),
+        Term::Flag(Flag::Asset | Flag::Dns | Flag::Error) => Bounds::never(),
+        Term::Flag(Flag::Tcp) => Bounds::at_most(is_tcp()),
+        Term::Flag(Flag::Udp) => Bounds::at_most(is_tcp().negated()),
+        Term::Text(Text::Source, pattern) => Bounds::at_most(finds("flow.client", pattern)),
+        Term::Text(
+            Text::ContentType
+            | Text::ContentTypeRequest
+            | Text::ContentTypeResponse
+            | Text::Header
+            | Text::HeaderRequest
+            | Text::HeaderResponse
+            | Text::Method,
+            _,
+        ) => Bounds::never(),
+        _ => Bounds::unknown(),
+    }
+}
