@@ -77,6 +77,14 @@ fn dispatch(args: Args) -> anyhow::Result<Exit> {
             Ok(Exit::Success)
         }
         Some(Command::Spec(SpecCommand::Explain(explain))) => Ok(explain::explain(&explain)?),
+        Some(Command::Session(SessionCommand::Compact { file })) => session::compact(&file),
+        Some(Command::Session(SessionCommand::Merge { files, output })) => {
+            session::merge(&files, &output)
+        }
+        Some(Command::Session(SessionCommand::Trim { file, wanted })) => {
+            session::trim(&file, &wanted)
+        }
+        Some(Command::Session(SessionCommand::Verify { file })) => session::verify(&file),
         Some(Command::Session(SessionCommand::List { file, json, .. })) => {
             session::list(&file, json, settings.filter.as_ref())
         }

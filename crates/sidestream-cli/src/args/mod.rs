@@ -175,9 +175,29 @@ pub enum RunDriver {
     Seccomp,
 }
 
+/// What stays in a session.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = true)]
+pub struct Wanted {
+    /// Only what this filter selects stays.
+    #[arg(long, value_name = "EXPR", value_parser = sieve::parse)]
+    pub keep: Option<Expr>,
+    /// What this filter selects goes, such as "!~since 7d".
+    #[arg(long, value_name = "EXPR", value_parser = sieve::parse)]
+    pub drop: Option<Expr>,
+    /// Of what would stay, only so many of the newest exchanges do.
+    #[arg(long, value_name = "N")]
+    pub newest: Option<usize>,
+}
+
 /// What to do with session files.
 #[derive(Debug, Subcommand)]
 pub enum SessionCommand {
+    /// Write a session anew, so that what is the same in it is kept once.
+    Compact {
+        /// The session.
+        file: PathBuf,
+    },
     /// List the exchanges of a session, and its flows that have none, a line each.
     List {
         /// The session.
@@ -188,6 +208,15 @@ pub enum SessionCommand {
         /// Print a JSON object a line.
         #[arg(long)]
         json: bool,
+    },
+    /// Join sessions into a new one, by the times of what happened.
+    Merge {
+        /// The sessions.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The new session.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
     },
     /// Print what a session holds, also while it is being recorded.
     Show {
@@ -202,6 +231,19 @@ pub enum SessionCommand {
         /// What is shown of the flows.
         #[command(flatten)]
         shown: Shown,
+    },
+    /// Take out of a session what is not wanted.
+    Trim {
+        /// The session.
+        file: PathBuf,
+        /// What stays.
+        #[command(flatten)]
+        wanted: Wanted,
+    },
+    /// Read all of a session and say what is wrong with it. Exits 1 if something is.
+    Verify {
+        /// The session.
+        file: PathBuf,
     },
 }
 

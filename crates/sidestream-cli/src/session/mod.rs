@@ -1,6 +1,8 @@
-//! `session show` and `session list`: print what a session file holds.
+//! `session show` and its like: what a session file holds, and what is made of it.
 
+mod change;
 mod list;
+mod verify;
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -17,7 +19,9 @@ use crate::say::say;
 use crate::settings::Settings;
 use crate::sieve;
 
+pub use change::{compact, merge, trim};
 pub use list::list;
+pub use verify::verify;
 
 /// Prints the flows of a session on standard output, as they would have been printed live: those
 /// that the filter of the settings selects.
