@@ -47,6 +47,9 @@ pub enum ExportFormat {
     Httpie,
     /// JSON lines.
     Jsonl,
+    /// A dump file of mitmproxy (version 21).
+    #[value(alias = "dump")]
+    Mitmproxy,
     /// Programs of Python with requests.
     Python,
     /// Each request and its response, as HTTP/1.1 writes them.
@@ -62,7 +65,7 @@ pub enum ExportFormat {
 /// What is imported.
 #[derive(Debug, ClapArgs)]
 pub struct ImportArgs {
-    /// The file, known by its content: an HTTP archive (HAR).
+    /// The file, known by its content: an HTTP archive (HAR), or a dump file of mitmproxy.
     pub file: PathBuf,
 
     /// The session, which is made, or continued.

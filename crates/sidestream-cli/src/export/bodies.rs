@@ -38,6 +38,20 @@ impl Bodies<'_, '_> {
         Ok(Held { bytes, missing })
     }
 
+    /// Returns a body as it went by; what is missing of it is told.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the storage says.
+    pub(super) fn whole(&mut self, part: Part) -> anyhow::Result<Vec<u8>> {
+        let Held { bytes, missing } = self.held(part)?;
+        if missing > 0 {
+            let id = self.exchange.id;
+            self.state.lack(format_args!("exchange {id}: {missing} bytes of the body are missing"));
+        }
+        Ok(bytes)
+    }
+
     /// Returns a body without its content codings; what cannot be taken off, or is missing, is
     /// told, here and in the export.
     ///

@@ -14,6 +14,7 @@ use sidestream::record::{Book, Closed, Entry, Event, Finished, Part};
 use sidestream::store::Reader;
 
 use crate::args::{ExportArgs, ExportFormat};
+use crate::dump::Streams;
 use crate::exit::Exit;
 use crate::json::JsonWriter;
 use crate::outcome::outcome;
@@ -86,6 +87,7 @@ fn write(
                 _ => Ok(()),
             })
         }
+        ExportFormat::Mitmproxy => dump(state, selection, out),
         ExportFormat::Raw => raw(state, selection, &[Part::Request, Part::Response], out),
         ExportFormat::RawRequest => raw(state, selection, &[Part::Request], out),
         ExportFormat::RawResponse => raw(state, selection, &[Part::Response], out),
@@ -119,6 +121,37 @@ fn archive(state: &mut State<'_>, selection: &Selection, out: &mut Output) -> an
     })?;
     writer.finish()?;
     Ok(())
+}
+
+fn dump(state: &mut State<'_>, selection: &Selection, out: &mut Output) -> anyhow::Result<()> {
+    let mut gatherer = Gatherer::default();
+    let mut streams = Streams::default();
+    each(state, |state, finished| {
+        let whole = gatherer.take(finished);
+        for whole in whole.into_iter().filter(|it| selection.has(it.exchange.id)) {
+            let Gathered { flow, exchange, messages, left_out } = &whole;
+            let mut bodies = Bodies { state, exchange };
+            let request = bodies.whole(Part::Request)?;
+            let response = bodies.whole(Part::Response)?;
+            if *left_out > 0 {
+                state.lack(format_args!("exchange {}: {left_out} messages left out", exchange.id));
+            }
+            let failure = outcome(flow, exchange).map(ToString::to_string);
+            let bodies = [request, response];
+            let made = crate::dump::exchange(flow, exchange, failure, bodies, messages);
+            for lack in made.lacks {
+                state.lack(format_args!("exchange {}: {lack}", exchange.id));
+            }
+            made.flow.map_or(Ok(()), |flow| out.write_all(&sidestream::dump::write(&flow)))?;
+        }
+        if let Some((flow, left_out)) = streams.take(finished).filter(|_| selection.is_all()) {
+            if left_out > 0 {
+                state.lack(format_args!("{left_out} bytes of a stream left out"));
+            }
+            out.write_all(&sidestream::dump::write(&flow))?;
+        }
+        Ok(())
+    })
 }
 
 fn csv(

@@ -39,6 +39,11 @@ impl Selection {
         self.ids.as_ref().is_none_or(|ids| ids.iter().any(|range| range.contains(&id.0)))
     }
 
+    /// Returns whether no exchanges were chosen, so that all is exported.
+    pub(super) const fn is_all(&self) -> bool {
+        self.ids.is_none()
+    }
+
     /// Returns whether what is finished is exported: of flows and what belongs to no exchange
     /// nothing is, once exchanges are chosen.
     pub(super) fn takes(&self, finished: &Finished) -> bool {

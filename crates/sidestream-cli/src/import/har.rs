@@ -14,6 +14,7 @@ use sidestream::record::{
 };
 
 use super::place::Place;
+use super::url::{Authority, target};
 
 /// Imports an archive; each entry becomes a flow of its own.
 pub(super) fn import(file: File, place: &mut Place) -> anyhow::Result<()> {
@@ -198,39 +199,6 @@ fn known(process: har::Process) -> Process {
         Err(_) => User { uid: u32::MAX, name: Some(name) },
     });
     Process { pid, name, path: path.map(Into::into), user, ..Process::default() }
-}
-
-/// The host and the port of a URL.
-struct Authority {
-    host: Option<String>,
-    port: u16,
-}
-
-impl Authority {
-    fn of(url: &str) -> Self {
-        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let authority = rest[..end].rsplit('@').next().unwrap_or_default();
-        let usual = if matches!(scheme, "https" | "wss") { 443 } else { 80 };
-        // An address of IPv6 has colons of its own, and stands in brackets.
-        let colon = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
-        let (host, port) = match colon {
-            Some(at) => (&authority[..at], authority[at + 1..].parse().unwrap_or(usual)),
-            None => (authority, usual),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        Self { host: (!host.is_empty()).then(|| host.to_owned()), port }
-    }
-}
-
-/// Returns what of a URL stands in a request line.
-fn target(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let start = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[start..].split('#').next() {
-        Some("") | None => "/",
-        Some(target) => target,
-    }
 }
 
 const fn unspecified(like: IpAddr) -> IpAddr {

@@ -1,12 +1,15 @@
 //! `import`: makes sessions out of what other programs have recorded.
 
+mod dump;
 mod har;
 mod place;
+mod url;
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
 use anyhow::Context;
+use sidestream::dump::looks_like_dump;
 use sidestream::har::looks_like_har;
 
 use crate::args::ImportArgs;
@@ -14,6 +17,7 @@ use crate::exit::Exit;
 use crate::say::say;
 
 use place::Place;
+pub(crate) use url::{Authority, target};
 
 /// Imports a file, which is known by its content.
 ///
@@ -33,11 +37,18 @@ pub fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
             "{shown} is a session, or another database: copy it, nothing is to be imported"
         )
     }
-    if !looks_like_har(&beginning) {
-        anyhow::bail!("{shown} is of no kind that can be imported: an HTTP archive (HAR) is")
-    }
+    let read: fn(File, &mut Place) -> anyhow::Result<()> = if looks_like_har(&beginning) {
+        har::import
+    } else if looks_like_dump(&beginning) {
+        dump::import
+    } else {
+        anyhow::bail!(
+            "{shown} is of no kind that can be imported, which are HTTP archives (HAR) and \
+             mitmproxy's dump files"
+        )
+    };
     let mut place = Place::open(&args.session)?;
-    let imported = har::import(file, &mut place);
+    let imported = read(file, &mut place);
     let (flows, skipped, closed) = place.close();
     say(format_args!("{flows} flows imported into {}", args.session.display()));
     if skipped > 0 {
