@@ -121,11 +121,20 @@ impl Import<'_> {
         self.tell(at, Event::Request { exchange, url, head })?;
         let mut last = request.ended.unwrap_or(at);
         self.part(exchange, Part::Request, last, request.content, request.trailers)?;
+        let switched = response.as_ref().is_some_and(|response| response.status == 101);
         if let Some(response) = response {
             last = self.response(exchange, response)?;
         }
-        self.tell(last, Event::ExchangeEnded { exchange, failure })?;
-        socket.map_or(Ok(last), |socket| self.socket(exchange, last, socket))
+        let ended = Event::ExchangeEnded { exchange, failure };
+        // What switched is over by then; over HTTP/2, or where the response is not told, an
+        // exchange lasts as long as its WebSocket.
+        if switched {
+            self.tell(last, ended)?;
+            return socket.map_or(Ok(last), |socket| self.socket(exchange, last, socket));
+        }
+        let last = socket.map_or(Ok(last), |socket| self.socket(exchange, last, socket))?;
+        self.tell(last, ended)?;
+        Ok(last)
     }
 
     fn response(&self, exchange: ExchangeId, response: Response) -> anyhow::Result<SystemTime> {

@@ -70,7 +70,7 @@ fn one(entry: Entry, place: &Place) -> anyhow::Result<()> {
     if let Some(response) = response {
         flow.response(answered_at, ended_at, version, response)?;
     }
-    let failure = failure.map(|reason| Failure::Malformed { peer: Peer::Server(0), reason });
+    let failure = failure.map(|reason| Failure::Reported { reason });
     let ended = Event::ExchangeEnded { exchange: flow.exchange, failure: failure.clone() };
     let (before, after) = if switched { (Some(ended), None) } else { (None, Some(ended)) };
     before.map_or(Ok(()), |ended| flow.tell(ended_at, ended))?;
