@@ -68,8 +68,7 @@ impl Import<'_> {
         if let Some(host) = name(&server) {
             self.tell(created, Event::Named { host })?;
         }
-        let failure = failure
-            .map(|failure| Failure::Malformed { peer: Peer::Server(0), reason: failure.message });
+        let failure = failure.map(|failure| Failure::Reported { reason: failure.message });
         let ended = server.ended.or(client.ended);
         let (last, failure) = match content {
             Content::Http(http) => (self.http(*http, failure)?, None),

@@ -95,6 +95,7 @@ impl Flow<'_> {
     ) -> anyhow::Result<()> {
         let exchange = self.exchange;
         let har::Request { method, url, fields, body, .. } = request;
+        let url = of_http(url);
         let target = target(&url).to_owned();
         let (fields, uncoded) = plain(fields, body.content.as_deref());
         let head = RequestHead { method: method.into(), target: target.into(), version, fields };
@@ -199,6 +200,14 @@ fn known(process: har::Process) -> Process {
         Err(_) => User { uid: u32::MAX, name: Some(name) },
     });
     Process { pid, name, path: path.map(Into::into), user, ..Process::default() }
+}
+
+/// Returns the URL under which a WebSocket's opening is a request of HTTP (RFC 6455 §3).
+fn of_http(url: String) -> String {
+    match url.strip_prefix("ws") {
+        Some(rest) if rest.starts_with("://") || rest.starts_with("s://") => format!("http{rest}"),
+        _ => url,
+    }
 }
 
 const fn unspecified(like: IpAddr) -> IpAddr {

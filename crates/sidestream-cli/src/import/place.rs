@@ -1,5 +1,6 @@
 //! The session into which something is imported.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -24,6 +25,8 @@ pub(super) struct Place {
     pub(super) ids: Ids,
     flows: u64,
     skipped: u64,
+    /// How many bytes of content the file itself lacks.
+    absent: Cell<u64>,
 }
 
 impl Place {
@@ -31,7 +34,7 @@ impl Place {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let session = Session::create(path)?;
         let (recorder, ids) = (session.writer(), session.ids());
-        Ok(Self { session, recorder, ids, flows: 0, skipped: 0 })
+        Ok(Self { session, recorder, ids, flows: 0, skipped: 0, absent: Cell::new(0) })
     }
 
     /// Counts a flow.
@@ -56,6 +59,9 @@ impl Place {
                 anyhow::bail!("the session cannot be written: {reason}");
             }
             thread::sleep(Duration::from_millis(2));
+        }
+        if let Event::BodyDropped { bytes, .. } = &event {
+            self.absent.set(self.absent.get().saturating_add(*bytes));
         }
         match self.recorder.record(&Entry { at, flow, event }) {
             Recorded::Accepted => Ok(()),
@@ -85,9 +91,9 @@ impl Place {
 
     /// Ends the session. Returns how much was imported and left out, and whether all was written.
     pub(super) fn close(self) -> (u64, u64, bool) {
-        let Self { session, flows, skipped, .. } = self;
+        let Self { session, flows, skipped, absent, .. } = self;
         let closed = match session.close() {
-            Ok(summary) => summary.dropped_bytes == 0 && summary.lost_entries == 0,
+            Ok(summary) => summary.dropped_bytes <= absent.get() && summary.lost_entries == 0,
             Err(error) => {
                 say::error(&error.into());
                 false

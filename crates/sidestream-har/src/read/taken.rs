@@ -46,10 +46,10 @@ pub(super) fn entry(index: u64, shape: Shape) -> Result<Entry, EntryError> {
     };
     let process = match shape.process {
         Object::Is(process) => Some(taken_process(process)),
-        // Charles and Proxyman name the program alone.
+        // Others name the program alone, or with its id behind it.
         Object::Other(found) => {
             let name = found.into_text().or_else(|| shape.client_process.into_text());
-            name.map(|name| Process { name, ..Process::default() })
+            name.map(named)
         }
     };
     let failure = error
@@ -243,6 +243,14 @@ fn message(shape: shape::Message, started: SystemTime) -> Option<SocketMessage> 
     };
     let at = shape.time.number().and_then(epoch).unwrap_or(started);
     Some(SocketMessage { direction, at, opcode, data })
+}
+
+fn named(name: String) -> Process {
+    let parts = name.rsplit_once(':').and_then(|(name, pid)| Some((name, pid.parse().ok()?)));
+    match parts {
+        Some((name, pid)) => Process { name: name.to_owned(), pid, ..Process::default() },
+        None => Process { name, ..Process::default() },
+    }
 }
 
 fn taken_process(process: shape::Process) -> Process {
