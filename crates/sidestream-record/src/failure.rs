@@ -132,6 +132,11 @@ pub enum Failure {
         /// What is wrong with it.
         reason: String,
     },
+    /// What was imported ended so, in the words of the program that recorded it.
+    Reported {
+        /// Its words.
+        reason: String,
+    },
     /// A peer reset the connection.
     Reset(Peer),
     /// A peer ended one stream of a connection before its time (RFC 9113 §6.4).
@@ -186,7 +191,7 @@ impl Failure {
             | Self::TimedOut { peer, .. }
             | Self::Tls { peer, .. } => Blame::Peer(*peer),
             // What the system refused without asking the server.
-            Self::Dial(DialFailure::Other { .. }) => Blame::Machine,
+            Self::Dial(DialFailure::Other { .. }) | Self::Reported { .. } => Blame::Machine,
             Self::Dial(DialFailure::Proxy { failure: ProxyFailure::Unauthorized, .. }) => {
                 Blame::Caller
             }
@@ -288,6 +293,7 @@ impl fmt::Display for Failure {
             }
             Self::Limit { peer, what } => write!(f, "the {peer} exceeded a limit: {what}"),
             Self::Malformed { peer, reason } => write!(f, "malformed by the {peer}: {reason}"),
+            Self::Reported { reason } => f.write_str(reason),
             Self::Reset(peer) => write!(f, "reset by the {peer}"),
             Self::StreamReset { peer, code } => {
                 write!(f, "stream reset by the {peer}: {}", error_code(*code))

@@ -19,8 +19,8 @@ use crate::mode::{Kind, Mode};
 use crate::print::Style;
 use crate::settings::Settings;
 use crate::{
-    ca, demo, doctor, explain, folder, gateway, helper, ps, repair, say, session, system_proxy,
-    watcher, wireguard,
+    ca, demo, doctor, explain, export, folder, gateway, helper, import, ps, repair, say, session,
+    system_proxy, watcher, wireguard,
 };
 
 use user::User;
@@ -91,6 +91,8 @@ fn dispatch(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Session(SessionCommand::Show { file, json, .. })) => {
             session::show(&file, json, &settings, style_of(&io::stdout()))
         }
+        Some(Command::Export(args)) => export::export(&args, &settings),
+        Some(Command::Import(args)) => import::import(&args),
         Some(Command::Ca(command)) if command.is_about_stores() => {
             trust::stores(&command, &settings, user.as_ref())
         }

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod ca;
+mod exchange;
 mod explain;
 mod gateway;
 mod helper;
@@ -18,6 +19,7 @@ use crate::mode::{Mode, ParseModeError};
 use crate::sieve;
 
 pub use ca::{CaCommand, Export, Format, StoreKind, Which};
+pub use exchange::{ExportArgs, ExportFormat, ImportArgs};
 pub use explain::Explain;
 pub use gateway::{Gateway, GatewayCommand, Up};
 pub use helper::{HelperCommand, Install};
@@ -105,6 +107,10 @@ pub enum Command {
     /// Show, export, install or uninstall the root certificate.
     #[command(subcommand)]
     Ca(CaCommand),
+    /// Write what a session holds in a form that other programs read.
+    Export(ExportArgs),
+    /// Make a session out of what another program has recorded.
+    Import(ImportArgs),
     /// Take the traffic of hosts that this machine routes for, or end that.
     #[command(subcommand)]
     Gateway(GatewayCommand),

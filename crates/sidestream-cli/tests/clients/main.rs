@@ -9,6 +9,7 @@ mod connections;
 mod curl;
 mod detect;
 mod ends;
+mod exchange;
 mod fidelity;
 mod filter;
 mod git;

@@ -66,6 +66,7 @@ enum Kind {
     DialProxyTls = 34,
     DialProxyUnauthorized = 35,
     DialProxyUnreached = 36,
+    Reported = 38,
     Unauthorized = 37,
 }
 
@@ -107,6 +108,7 @@ impl From<&Failure> for WireFailure {
             }
             Failure::Limit { peer, what } => make(Kind::Limit, *peer, what),
             Failure::Malformed { peer, reason } => make(Kind::Malformed, *peer, reason),
+            Failure::Reported { reason } => make(Kind::Reported, Peer::Client, reason),
             Failure::Reset(peer) => make(Kind::Reset, *peer, ""),
             Failure::StreamReset { peer, code } => {
                 Self { code: *code, ..make(Kind::StreamReset, *peer, "") }
@@ -183,6 +185,7 @@ impl TryFrom<WireFailure> for Failure {
             Kind::GoneAway => Self::GoneAway { peer, code: failure.code },
             Kind::Limit => Self::Limit { peer, what },
             Kind::Malformed => Self::Malformed { peer, reason: what },
+            Kind::Reported => Self::Reported { reason: what },
             Kind::Reset => Self::Reset(peer),
             Kind::StreamReset => Self::StreamReset { peer, code: failure.code },
             Kind::Stopped => Self::Stopped,

@@ -1,0 +1,57 @@
+//! Where an export goes.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use anyhow::Context;
+
+/// A file, or standard output.
+#[derive(Debug)]
+pub(super) enum Output {
+    File(BufWriter<File>),
+    Stdout(BufWriter<io::Stdout>),
+}
+
+impl Output {
+    /// Opens the file anew, its owner's alone; standard output where there is none.
+    pub(super) fn open(path: Option<&Path>, force: bool) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(Self::Stdout(BufWriter::new(io::stdout()))) };
+        let mut options = OpenOptions::new();
+        options.write(true);
+        match force {
+            true => options.create(true).truncate(true),
+            false => options.create_new(true),
+        };
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match options.open(path) {
+            Ok(file) => Ok(Self::File(BufWriter::new(file))),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                anyhow::bail!("{} is there already; --force writes over it", path.display())
+            }
+            Err(error) => Err(error).with_context(|| format!("cannot write {}", path.display())),
+        }
+    }
+
+    /// Hands over what is held back.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.flush()
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::Stdout(stdout) => stdout.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Stdout(stdout) => stdout.flush(),
+        }
+    }
+}

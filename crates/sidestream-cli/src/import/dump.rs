@@ -1,0 +1,265 @@
+//! Makes flows out of those of mitmproxy's dump files.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::SystemTime;
+
+use sidestream::dump::{
+    Connection, Content, Endpoint, Flow, Http, Message, ReadError, Reader, Response, Socket,
+};
+use sidestream::flow::{ExchangeId, FlowId, FlowKey, Peer, Transport};
+use sidestream::record::{
+    Closed, Event, Failure, Fields, MessageChange, MessageEdit, Opened, Part, Protocol,
+    RequestHead, ResponseHead, Version, WebSocketKind, WebSocketMessage,
+};
+
+use super::place::Place;
+use crate::dump::dns::from_wire;
+
+/// Imports a dump.
+pub(super) fn import(file: File, place: &mut Place) -> anyhow::Result<()> {
+    for flow in Reader::new(BufReader::new(file)) {
+        match flow {
+            Ok(flow) => {
+                Import { place, id: place.ids.flow() }.flow(flow)?;
+                place.count();
+            }
+            Err(ReadError::Flow(error)) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+                place.skip(format_args!("{error}{}", cause.unwrap_or_default()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// A flow on its way into a session.
+struct Import<'a> {
+    place: &'a Place,
+    id: FlowId,
+}
+
+impl Import<'_> {
+    fn tell(&self, at: SystemTime, event: Event) -> anyhow::Result<()> {
+        self.place.tell(self.id, at, event)
+    }
+
+    fn flow(&self, flow: Flow) -> anyhow::Result<()> {
+        let Flow { created, client, server, failure, content, .. } = flow;
+        let is_udp = match &content {
+            Content::Udp(_) => true,
+            Content::Dns(_) => client.is_udp || server.is_udp,
+            _ => false,
+        };
+        let transport = if is_udp { Transport::Udp } else { Transport::Tcp };
+        let reached = addr(server.peer.as_ref());
+        let meant = reached.or_else(|| addr(server.address.as_ref()));
+        let port = server.address.as_ref().map_or(0, |address| address.port);
+        let meant = meant.unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
+        let from =
+            addr(client.peer.as_ref()).unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
+        let key = FlowKey { transport, client: from, server: meant };
+        self.tell(created, Event::Opened(Opened { key, process: None, via: "mitmproxy".into() }))?;
+        if let Some(addr) = reached {
+            self.tell(created, Event::Connected { server: 0, addr })?;
+        }
+        if let Some(host) = name(&server) {
+            self.tell(created, Event::Named { host })?;
+        }
+        let failure = failure.map(|failure| Failure::Reported { reason: failure.message });
+        let ended = server.ended.or(client.ended);
+        let (last, failure) = match content {
+            Content::Http(http) => (self.http(*http, failure)?, None),
+            Content::Tcp(messages) | Content::Udp(messages) => {
+                (self.messages(created, messages)?, failure)
+            }
+            Content::Dns(dns) => {
+                let exchange = self.place.ids.exchange();
+                self.tell(dns.query.at, Event::Dns { exchange, message: from_wire(&dns.query) })?;
+                let mut last = dns.query.at;
+                if let Some(answer) = dns.answer {
+                    last = answer.at;
+                    self.tell(last, Event::Dns { exchange, message: from_wire(&answer) })?;
+                }
+                self.tell(last, Event::ExchangeEnded { exchange, failure })?;
+                (last, None)
+            }
+            _ => (created, failure),
+        };
+        let at = ended.map_or(last, |ended| ended.max(last));
+        self.tell(at, Event::Closed(Closed { failure, ..Closed::default() }))
+    }
+
+    fn messages(&self, created: SystemTime, messages: Vec<Message>) -> anyhow::Result<SystemTime> {
+        let mut last = created;
+        for Message { from_client, data, at } in messages {
+            let from = if from_client { Peer::Client } else { Peer::Server(0) };
+            last = at;
+            let message = self.place.ids.message();
+            self.tell(at, Event::Data { message, from, data: data.into() })?;
+        }
+        Ok(last)
+    }
+
+    fn http(&self, http: Http, failure: Option<Failure>) -> anyhow::Result<SystemTime> {
+        let exchange = self.place.ids.exchange();
+        let Http { request, response, socket } = http;
+        let (url, target) = url(&request);
+        let version = version(&request.version);
+        let at = request.started;
+        let protocol = if version == Version::Http2 { Protocol::Http2 } else { Protocol::Http1 };
+        self.tell(at, Event::Recognized(protocol))?;
+        let head = RequestHead {
+            method: request.method.into(),
+            target: target.into(),
+            version,
+            fields: fields(request.fields),
+        };
+        self.tell(at, Event::Request { exchange, url, head })?;
+        let mut last = request.ended.unwrap_or(at);
+        self.part(exchange, Part::Request, last, request.content, request.trailers)?;
+        let switched = response.as_ref().is_some_and(|response| response.status == 101);
+        if let Some(response) = response {
+            last = self.response(exchange, response)?;
+        }
+        let ended = Event::ExchangeEnded { exchange, failure };
+        // What switched is over by then; over HTTP/2, or where the response is not told, an
+        // exchange lasts as long as its WebSocket.
+        if switched {
+            self.tell(last, ended)?;
+            return socket.map_or(Ok(last), |socket| self.socket(exchange, last, socket));
+        }
+        let last = socket.map_or(Ok(last), |socket| self.socket(exchange, last, socket))?;
+        self.tell(last, ended)?;
+        Ok(last)
+    }
+
+    fn response(&self, exchange: ExchangeId, response: Response) -> anyhow::Result<SystemTime> {
+        let head = ResponseHead {
+            version: version(&response.version),
+            status: response.status,
+            reason: response.reason.into(),
+            fields: fields(response.fields),
+        };
+        self.tell(response.started, Event::Response { exchange, head })?;
+        let ended = response.ended.unwrap_or(response.started);
+        self.part(exchange, Part::Response, ended, response.content, response.trailers)?;
+        Ok(ended)
+    }
+
+    fn part(
+        &self,
+        exchange: ExchangeId,
+        part: Part,
+        at: SystemTime,
+        content: Option<Vec<u8>>,
+        trailers: Option<sidestream::dump::Fields>,
+    ) -> anyhow::Result<()> {
+        let content = content.unwrap_or_default();
+        self.place.tell_body(self.id, at, content, |data| Event::Body { exchange, part, data })?;
+        if let Some(trailers) = trailers {
+            let fields = fields(trailers);
+            self.tell(at, Event::Trailers { exchange, part, fields })?;
+        }
+        self.tell(at, Event::PartEnded { exchange, part })
+    }
+
+    fn socket(
+        &self,
+        exchange: ExchangeId,
+        opened: SystemTime,
+        socket: Socket,
+    ) -> anyhow::Result<SystemTime> {
+        let mut last = opened;
+        let tell = |at, from_client, kind, data: Vec<u8>, dropped, injected| {
+            let message = self.place.ids.message();
+            let by = "mitmproxy".to_owned();
+            let edit = MessageEdit { of: message, by, change: MessageChange::Dropped };
+            let message = WebSocketMessage {
+                exchange,
+                message,
+                from: if from_client { Peer::Client } else { Peer::Server(0) },
+                kind,
+                data: data.into(),
+                dropped: 0,
+                fragments: 1,
+                compressed: false,
+                encoded: false,
+                ended: true,
+                injected,
+                edit: Some(Box::new(edit)).filter(|_| dropped),
+            };
+            self.tell(at, Event::WebSocket(Box::new(message)))
+        };
+        for message in socket.messages {
+            last = message.at;
+            let kind = match message.opcode {
+                1 => WebSocketKind::Text,
+                2 => WebSocketKind::Binary,
+                9 => WebSocketKind::Ping,
+                10 => WebSocketKind::Pong,
+                opcode => WebSocketKind::Reserved { opcode },
+            };
+            let (dropped, injected) = (message.dropped, message.injected);
+            tell(last, message.from_client, kind, message.data, dropped, injected)?;
+        }
+        if let Some(by_client) = socket.closed_by_client {
+            last = socket.ended.unwrap_or(last);
+            // 1005 stands for a close without a code, and is never sent.
+            let code = socket.close_code.filter(|code| *code != 1005);
+            let reason = socket.close_reason.unwrap_or_default().into_bytes();
+            tell(last, by_client, WebSocketKind::Close { code }, reason, false, false)?;
+        }
+        Ok(last)
+    }
+}
+
+fn addr(endpoint: Option<&Endpoint>) -> Option<SocketAddr> {
+    let Endpoint { host, port } = endpoint?;
+    // An address of IPv6 may carry a zone.
+    let ip: IpAddr = host.split('%').next()?.parse().ok()?;
+    Some(SocketAddr::new(ip, *port))
+}
+
+/// Returns the server's name, where one is known.
+fn name(server: &Connection) -> Option<String> {
+    let address = server.address.as_ref().map(|address| address.host.clone());
+    let named = server.sni.clone().or(address)?;
+    (named.parse::<IpAddr>().is_err() && !named.is_empty()).then_some(named)
+}
+
+fn version(text: &[u8]) -> Version {
+    match text {
+        b"HTTP/1.0" => Version::Http10,
+        b"HTTP/2" | b"HTTP/2.0" => Version::Http2,
+        b"HTTP/3" | b"HTTP/3.0" => Version::Http3,
+        _ => Version::Http11,
+    }
+}
+
+fn fields(fields: sidestream::dump::Fields) -> Fields {
+    let mut out = Fields::default();
+    fields.into_iter().for_each(|(name, value)| out.push(name, value));
+    out
+}
+
+/// Puts the URL together, and the request target.
+fn url(request: &sidestream::dump::Request) -> (String, Vec<u8>) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let host = if request.host.contains(':') {
+        format!("[{}]", request.host)
+    } else {
+        request.host.clone()
+    };
+    let scheme = text(&request.scheme);
+    if request.method == b"CONNECT" || scheme.is_empty() {
+        let authority = format!("{host}:{}", request.port);
+        return (authority.clone(), authority.into_bytes());
+    }
+    let usual = matches!((&*scheme, request.port), ("http", 80) | ("https", 443) | (_, 0));
+    let port = if usual { String::new() } else { format!(":{}", request.port) };
+    let path = text(&request.path);
+    (format!("{scheme}://{host}{port}{path}"), request.path.clone())
+}

@@ -1,0 +1,59 @@
+//! `import`: makes sessions out of what other programs have recorded.
+
+mod dump;
+mod har;
+mod place;
+mod url;
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+use anyhow::Context;
+use sidestream::dump::looks_like_dump;
+use sidestream::har::looks_like_har;
+
+use crate::args::ImportArgs;
+use crate::exit::Exit;
+use crate::say::say;
+
+use place::Place;
+pub(crate) use url::{Authority, target};
+
+/// Imports a file, which is known by its content.
+///
+/// # Errors
+///
+/// The file cannot be read or is of no kind that is known, or the session cannot be written. What
+/// is broken in the file is told, the rest imported, and the exit status is not that of success.
+pub fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
+    let shown = args.file.display();
+    let mut file = File::open(&args.file).with_context(|| format!("cannot read {shown}"))?;
+    let mut beginning = Vec::new();
+    let read = (&mut file).take(512).read_to_end(&mut beginning);
+    read.and_then(|_| file.seek(SeekFrom::Start(0)))
+        .with_context(|| format!("cannot read {shown}"))?;
+    if beginning.starts_with(b"SQLite format 3\0") {
+        anyhow::bail!(
+            "{shown} is a session, or another database: copy it, nothing is to be imported"
+        )
+    }
+    let read: fn(File, &mut Place) -> anyhow::Result<()> = if looks_like_har(&beginning) {
+        har::import
+    } else if looks_like_dump(&beginning) {
+        dump::import
+    } else {
+        anyhow::bail!(
+            "{shown} is of no kind that can be imported, which are HTTP archives (HAR) and \
+             mitmproxy's dump files"
+        )
+    };
+    let mut place = Place::open(&args.session)?;
+    let imported = read(file, &mut place);
+    let (flows, skipped, closed) = place.close();
+    say(format_args!("{flows} flows imported into {}", args.session.display()));
+    if skipped > 0 {
+        say(format_args!("{skipped} left out, as told above"));
+    }
+    imported.with_context(|| format!("{shown}"))?;
+    Ok(if skipped == 0 && closed { Exit::Success } else { Exit::Failure })
+}

@@ -1,0 +1,285 @@
+//! What is exported does again what was recorded, and is read by those whose form it is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use sidestream_testkit::{Origin, Request, skip};
+
+use crate::harness::{Bench, http, program};
+
+/// Where packages of others are installed, on first use.
+fn tools(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("exchange").join(name)
+}
+
+/// Installs, unless that was done, in a folder that appears when it is whole.
+fn installed(test: &str, name: &str, install: impl FnOnce(&Path) -> Option<()>) -> Option<PathBuf> {
+    let folder = tools(name);
+    if folder.join("installed").is_file() {
+        return Some(folder);
+    }
+    drop(fs::remove_dir_all(&folder));
+    fs::create_dir_all(&folder).unwrap();
+    if install(&folder).is_none() {
+        skip(test, &format!("{name} cannot be installed here"));
+        return None;
+    }
+    fs::write(folder.join("installed"), "").unwrap();
+    Some(folder)
+}
+
+fn succeeds(command: &mut Command) -> Option<()> {
+    let output = command.stdin(Stdio::null()).output().ok()?;
+    output.status.success().then_some(())
+}
+
+/// Gives a Python with these packages; mitmproxy 12 wants a newer one than some systems have.
+fn python(test: &str, name: &str, packages: &[&str], newer: bool) -> Option<PathBuf> {
+    let folder = installed(test, name, |folder| {
+        let python = pythons(newer).into_iter().find(|python| {
+            let venv = ["-m", "venv", "--clear"];
+            succeeds(Command::new(python).args(venv).arg(folder)).is_some()
+        })?;
+        drop(python);
+        let mut pip = Command::new(folder.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        succeeds(pip.args(packages))
+    })?;
+    Some(folder.join("bin/python"))
+}
+
+fn pythons(newer: bool) -> Vec<PathBuf> {
+    let home = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
+    let home = home.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".pyenv")));
+    let versions = home.and_then(|home| fs::read_dir(home.join("versions")).ok());
+    let versions = versions.into_iter().flatten().flatten().map(|it| it.path().join("bin/python"));
+    let system = ["/usr/bin/python3", "/usr/local/bin/python3"].into_iter().map(PathBuf::from);
+    let mut all: Vec<_> = system.chain(versions).filter(|path| path.is_file()).collect();
+    let check = "import sys; sys.exit(sys.version_info < (3, 12))";
+    all.retain(|python| !newer || succeeds(Command::new(python).args(["-c", check])).is_some());
+    all
+}
+
+/// Runs a script under us, and records it.
+fn record(bench: &Bench, script: &str) {
+    let mut command = bench.sidestream(["run", "--session", "a.session", "--", "sh", "-c", script]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Runs a command of ours that must succeed.
+#[track_caller]
+fn ours(bench: &Bench, args: &[&str]) -> Vec<u8> {
+    let output = bench.sidestream(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// Has a program read a text on its standard input.
+fn fed(command: &mut Command, text: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// Every byte of the requests that arrived.
+fn bytes(requests: &[Request]) -> Vec<String> {
+    let whole = |request: &Request| [request.head(), request.body()].concat();
+    requests.iter().map(|request| whole(request).escape_ascii().to_string()).collect()
+}
+
+/// Checks that what is exported, run by that program, sends what came to the origin before.
+#[track_caller]
+fn check_again(
+    bench: &Bench,
+    origin: &Origin,
+    format: &str,
+    program: &mut Command,
+    form: impl Fn(&[Request]) -> Vec<String>,
+) {
+    let before = origin.requests();
+    let text = ours(bench, &["export", format, "a.session"]);
+    let output = fed(program, &text);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{err}\n{}", String::from_utf8_lossy(&text));
+    let after = origin.requests();
+    assert!(!before.is_empty() && after.len() == 2 * before.len(), "{} {err}", after.len());
+    assert_eq!(form(&after[before.len()..]), form(&before), "{}", String::from_utf8_lossy(&text));
+}
+
+#[test]
+fn an_exported_command_of_curl_sends_every_byte_again() {
+    let test = "an_exported_command_of_curl_sends_every_byte_again";
+    let Some(_curl) = program(test, "curl") else { return };
+    let (bench, origin) = (Bench::new(), http());
+    let url = format!("http://localhost:{}", origin.port());
+    fs::write(bench.path("binary"), (0..70_000_u32).map(|it| (it * 7) as u8).collect::<Vec<_>>())
+        .unwrap();
+    let odd = r#"-H "X-Odd: it's \"odd\" \$HOME" -H 'X-Twice: 1' -H 'X-Twice: 2' -H 'X-Empty;'"#;
+    let script = format!(
+        "set -e; curl -sS '{url}/a?b={{c}}&d=%20' -g; curl -sS {odd} -d \"a='1'&b=@x\" {url}/form
+         printf 'X-Latin: caf\\351' | curl -sS -H @- {url}/latin
+         curl -sS -T binary {url}/binary; curl -sSI {url}/head
+         curl -sS -X DELETE -H 'User-Agent:' -H 'Accept:' --path-as-is {url}/x/../y"
+    );
+    record(&bench, &script);
+    check_again(&bench, &origin, "curl", Command::new("sh").arg("-e"), bytes);
+}
+
+#[test]
+fn an_exported_command_of_wget_sends_every_byte_again() {
+    let test = "an_exported_command_of_wget_sends_every_byte_again";
+    let Some(_wget) = program(test, "wget") else { return };
+    let (bench, origin) = (Bench::new(), http());
+    let url = format!("http://localhost:{}", origin.port());
+    let script = format!(
+        "set -e; wget -qO- '{url}/a?b'; wget -qO- --method PUT --body-data \"it's\" {url}/b"
+    );
+    record(&bench, &script);
+    // Wget keeps what it knows of servers in its user's home.
+    let mut sh = Command::new("sh");
+    check_again(&bench, &origin, "wget", sh.arg("-e").env("HOME", bench.folder.path()), bytes);
+}
+
+#[test]
+fn an_exported_program_of_python_sends_every_byte_again() {
+    let test = "an_exported_program_of_python_sends_every_byte_again";
+    let Some(_curl) = program(test, "curl") else { return };
+    let Some(python) = python(test, "requests", &["requests==2.32.5"], false) else { return };
+    let (bench, origin) = (Bench::new(), http());
+    let url = format!("http://localhost:{}", origin.port());
+    let script = format!(
+        "curl -sS -H \"X-Odd: it's \\\"odd\\\"\" --data-binary \"$(printf 'a\\377b')\" {url}/a?b"
+    );
+    record(&bench, &script);
+    check_again(&bench, &origin, "python", Command::new(python).arg("-"), bytes);
+}
+
+/// What a caller of `fetch` decides of a request.
+fn essence(requests: &[Request]) -> Vec<String> {
+    let one = |request: &Request| {
+        let own = |name: &str| matches!(name, "x-odd" | "content-type" | "user-agent");
+        let fields = request.headers().map(|(name, value)| (name.to_ascii_lowercase(), value));
+        let fields: BTreeMap<_, _> = fields.filter(|(name, _)| own(name)).collect();
+        let body = request.body().escape_ascii();
+        format!("{} {} {fields:?} {body}", request.method(), request.target())
+    };
+    requests.iter().map(one).collect()
+}
+
+#[test]
+fn an_exported_call_of_fetch_sends_the_same_again() {
+    let test = "an_exported_call_of_fetch_sends_the_same_again";
+    let Some(_curl) = program(test, "curl") else { return };
+    let Some(node) = program(test, "node") else { return };
+    let (bench, origin) = (Bench::new(), http());
+    let url = format!("http://localhost:{}", origin.port());
+    let script = format!(
+        "set -e; curl -sS -H \"X-Odd: it's \\\"odd\\\"\" --data-binary \"$(printf 'a\\377b')\" {url}/a?b
+         curl -sS -H 'Content-Type: text/plain' -d 'ünïcödé' {url}/text"
+    );
+    record(&bench, &script);
+    let mut node = Command::new(node);
+    check_again(&bench, &origin, "fetch", node.args(["--input-type=module", "-"]), essence);
+}
+
+#[test]
+fn an_exported_archive_is_valid_and_comes_back() {
+    let test = "an_exported_archive_is_valid_and_comes_back";
+    let Some(_curl) = program(test, "curl") else { return };
+    let Some((node, npm)) = program(test, "node").zip(program(test, "npm")) else { return };
+    let Some(packages) = installed(test, "har-validator", |folder| {
+        let mut npm = Command::new(npm);
+        npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]);
+        succeeds(npm.arg("har-validator@5.1.5").current_dir(folder))
+    }) else {
+        return;
+    };
+    let (bench, origin) = (Bench::new(), bench_origin());
+    let url = format!("http://localhost:{}", origin.port());
+    let script = format!(
+        "curl -sS '{url}/a?b=c' -b 'k=v' -d 'x=1&y=2'; curl -sS {url}/binary
+         curl -sS --data-binary \"$(printf '\\377')\" {url}/; curl -sS --max-time 9 {url}/cut; true"
+    );
+    record(&bench, &script);
+    ours(&bench, &["export", "har", "a.session", "-o", "a.har"]);
+    let refused = bench.sidestream(["export", "har", "a.session", "-o", "a.har"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let check = "const {har} = require('har-validator/lib/promise'); const fs = require('fs');
+        har(JSON.parse(fs.readFileSync(process.argv[1]))).then(
+            log => console.log(log.log.entries.length),
+            error => { console.error(error.errors); process.exit(1) })";
+    let valid = |file: &str| {
+        let mut command = Command::new(&node);
+        command.args(["-e", check]).arg(bench.path(file)).current_dir(&packages);
+        let output = command.output().unwrap();
+        assert_eq!(output.stdout, b"4\n", "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    valid("a.har");
+    ours(&bench, &["import", "a.har", "b.session"]);
+    ours(&bench, &["export", "har", "b.session", "-o", "b.har"]);
+    valid("b.har");
+    let entries = |file: &str| {
+        let text = fs::read(bench.path(file)).unwrap();
+        let archive: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let mut entries = archive["log"]["entries"].as_array().unwrap().clone();
+        for entry in &mut entries {
+            // Ids are new, and an archive has no address of a flow that was never connected.
+            let entry = entry.as_object_mut().unwrap();
+            for name in ["connection", "comment", "time", "timings"] {
+                entry.remove(name);
+            }
+        }
+        entries
+    };
+    assert_eq!(entries("b.har"), entries("a.har"));
+}
+
+/// An origin that answers with what is no text, and at times with less than it announces.
+fn bench_origin() -> Origin {
+    Origin::http(|request, wire| {
+        if request.target() == "/cut" {
+            return wire
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut")
+                .and_then(|()| wire.close());
+        }
+        let head = "HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Secure\r\nContent-Length: 4\r\n\r\n";
+        wire.write_all(head.as_bytes())?;
+        wire.write_all(if request.target() == "/binary" { b"\x00\xff\x01\xfe" } else { b"text" })
+    })
+}
+
+#[test]
+fn mitmproxy_reads_what_is_exported_and_what_it_wrote_is_imported() {
+    let test = "mitmproxy_reads_what_is_exported_and_what_it_wrote_is_imported";
+    let Some(_curl) = program(test, "curl") else { return };
+    let packages = ["mitmproxy==12.2.3"];
+    let Some(python) = python(test, "mitmproxy", &packages, true) else { return };
+    let (bench, origin) = (Bench::new(), http());
+    let url = format!("http://localhost:{}", origin.port());
+    record(&bench, &format!("curl -sS {url}/a?b; curl -sS -d \"$(printf '\\377')\" {url}/c"));
+    ours(&bench, &["export", "mitmproxy", "a.session", "-o", "a.flows"]);
+    let told = |file: &str, more: &[&str]| {
+        let mut command = Command::new(python.with_file_name("mitmdump"));
+        command.arg("-nr").arg(bench.path(file)).args(more).env("HOME", bench.folder.path());
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{err}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().filter_map(|line| line.split_once(": "));
+        lines.map(|(_, told)| told.to_owned()).collect::<Vec<_>>()
+    };
+    let again = bench.path("again.flows");
+    let expected = [format!("GET {url}/a?b"), format!("POST {url}/c")];
+    assert_eq!(told("a.flows", &["-w", again.to_str().unwrap()]), expected);
+    ours(&bench, &["import", "again.flows", "b.session"]);
+    let columns = ["export", "csv", "b.session", "--columns", "method,url,status,request_bytes"];
+    let rows = String::from_utf8(ours(&bench, &columns)).unwrap();
+    let expected =
+        format!("method,url,status,request_bytes\r\nGET,{url}/a?b,200,0\r\nPOST,{url}/c,200,1\r\n");
+    assert_eq!(rows, expected);
+}

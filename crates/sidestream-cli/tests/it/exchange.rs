@@ -1,0 +1,134 @@
+//! A session in each form, and files of other makes as sessions.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use insta::assert_snapshot;
+use sidestream::store::Reader;
+use sidestream_testkit::sidestream_binary;
+use tempfile::TempDir;
+
+fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(path)
+}
+
+struct Bench(TempDir);
+
+impl Bench {
+    /// A folder with the session of which there is one for each version.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.session");
+        std::fs::copy(fixture("sessions/2.1.session"), path).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs the command, and returns its exit status and what it printed.
+    fn run(&self, args: &[&str]) -> (Option<i32>, String, String) {
+        let mut command = Command::new(sidestream_binary());
+        command.args(args).current_dir(self.0.path()).env("TZ", "UTC").stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    }
+
+    #[track_caller]
+    fn export(&self, args: &[&str]) -> String {
+        let (code, out, err) = self.run(&[&["export"], args].concat());
+        assert_eq!((code, &*err), (Some(0), ""));
+        out
+    }
+}
+
+#[test]
+fn a_session_has_each_form() {
+    let bench = Bench::new();
+    for format in ["csv", "curl", "fetch", "httpie", "jsonl", "mitmproxy", "python", "wget"] {
+        assert_snapshot!(format!("export_{format}"), bench.export(&[format, "a.session"]));
+    }
+    let archive = bench.export(&["har", "a.session"]);
+    assert_snapshot!("export_har", archive.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+    let raw = bench.export(&["raw", "a.session", "1"]);
+    assert_snapshot!("export_raw", raw.escape_debug().to_string().replace("\\n", "\n"));
+}
+
+#[test]
+fn exchanges_and_columns_are_chosen() {
+    let bench = Bench::new();
+    let chosen = bench.export(&["csv", "a.session", "1,5-9", "--columns", "url,status"]);
+    assert_eq!(
+        chosen,
+        "url,status\r\nhttps://example.test/a?b,201\r\nhttps://example.test/chat,101\r\n"
+    );
+    let check = |args: &[&str], told: &str| {
+        let (code, out, err) = bench.run(&[&["export"], args].concat());
+        assert_eq!((code, &*out), (Some(2), ""), "{err}");
+        assert!(err.contains(told), "{err}");
+    };
+    check(&["csv", "a.session", "x"], "\"x\" is no number of an exchange");
+    check(&["csv", "a.session", "--columns", "x"], "there is no column \"x\", but client,");
+    check(&["har", "a.session", "--columns", "url"], "--columns is for csv");
+    check(&["har", "a.session", "--force"], "--output");
+}
+
+#[test]
+fn a_file_that_is_there_is_written_over_when_that_is_asked_for() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("out"), "precious").unwrap();
+    let (code, _, err) = bench.run(&["export", "har", "a.session", "-o", "out"]);
+    assert_eq!(code, Some(1));
+    assert_eq!(err, "sidestream: out is there already; --force writes over it\n");
+    assert_eq!(std::fs::read(bench.path("out")).unwrap(), b"precious");
+    bench.export(&["har", "a.session", "-o", "out", "--force"]);
+    assert!(std::fs::read(bench.path("out")).unwrap().starts_with(b"{\"log\""));
+}
+
+#[test]
+fn what_others_wrote_becomes_a_session() {
+    for name in ["chrome.har", "fiddler-bom.har", "firefox.har", "insomnia.har", "charles.har"] {
+        let bench = Bench::new();
+        let file = fixture("har").join(name);
+        let (code, out, err) = bench.run(&["import", file.to_str().unwrap(), "b.session"]);
+        assert_eq!((code, &*out), (Some(0), ""), "{name}: {err}");
+        let (_, shown, _) = bench.run(&["session", "show", "-v", "b.session"]);
+        assert_snapshot!(format!("import_{}", name.replace('.', "_")), shown);
+    }
+}
+
+#[test]
+fn what_is_broken_is_told_and_the_rest_imported() {
+    let bench = Bench::new();
+    let good = r#"{"startedDateTime":"2026-01-02","request":{"url":"http://a.test/"}}"#;
+    let text = format!(r#"{{"log":{{"entries":[{good},{{"request":{{}}}},{good}]}}}}"#);
+    std::fs::write(bench.path("a"), text).unwrap();
+    let (code, _, err) = bench.run(&["import", "a", "b.session"]);
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        err,
+        "sidestream: entry 1 has no startedDateTime\n\
+         sidestream: 2 flows imported into b.session\n\
+         sidestream: 1 left out, as told above\n"
+    );
+    assert_eq!(Reader::open(bench.path("b.session")).unwrap().contents().unwrap().exchanges, 2);
+    std::fs::write(bench.path("a"), "<html>").unwrap();
+    let (code, _, err) = bench.run(&["import", "a", "c.session"]);
+    assert!(code == Some(1) && err.contains("of no kind that can be imported"), "{err}");
+    assert!(!bench.path("c.session").exists());
+    let (code, _, err) = bench.run(&["import", "a.session", "c.session"]);
+    assert!(code == Some(1) && err.contains("is a session"), "{err}");
+}
+
+#[test]
+fn a_dump_comes_back_as_it_was() {
+    let bench = Bench::new();
+    let dump = bench.export(&["mitmproxy", "a.session", "-o", "a.dump"]);
+    assert_eq!(dump, "");
+    let (code, _, err) = bench.run(&["import", "a.dump", "b.session"]);
+    assert_eq!((code, &*err), (Some(0), "sidestream: 6 flows imported into b.session\n"));
+    let (_, shown, _) = bench.run(&["session", "show", "b.session"]);
+    assert_snapshot!("import_dump", shown);
+}
