@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use sidestream::export::Column;
 
+use crate::export::{self, Asked};
+
 /// What is exported, and how.
 #[derive(Debug, ClapArgs)]
 pub struct ExportArgs {
@@ -15,9 +17,10 @@ pub struct ExportArgs {
     /// The session.
     pub session: PathBuf,
 
-    /// Which exchanges, by their numbers: `7,9-12` (by itself all).
-    #[arg(value_name = "FILTER")]
-    pub filter: Option<String>,
+    /// Which exchanges: by their numbers, such as "7,9-12", or by a filter, such as "~d example.com
+    /// & ~c 404" (docs/filter.md has all operators); by itself all.
+    #[arg(value_name = "FILTER", value_parser = export::parse)]
+    pub filter: Option<Asked>,
 
     /// Write to this file, readable by you alone, in place of standard output.
     #[arg(short, long, value_name = "FILE")]

@@ -26,26 +26,21 @@ use forms::{Raw, Words};
 use gather::{Gathered, Gatherer};
 use output::Output;
 use select::Selection;
+pub use select::{Asked, parse};
 
 /// Exports what is asked for.
 ///
 /// # Errors
 ///
-/// The session cannot be opened, the output cannot be written, or the filter makes no sense. What
+/// The session cannot be opened, or the output cannot be written. What
 /// is damaged in a session is told, the rest exported, and the exit status is not that of success.
 pub fn export(args: &ExportArgs, settings: &Settings) -> anyhow::Result<Exit> {
     if !args.columns.is_empty() && args.format != ExportFormat::Csv {
         say("--columns is for csv");
         return Ok(Exit::Usage);
     }
-    let selection = match select::selection(args.filter.as_deref()) {
-        Ok(selection) => selection,
-        Err(error) => {
-            say(error);
-            return Ok(Exit::Usage);
-        }
-    };
     let reader = Reader::open(&args.session)?;
+    let selection = Selection::make(args.filter.as_ref(), &reader)?;
     let mut out = Output::open(args.output.as_deref(), args.force)?;
     let mut state = State { reader: &reader, complete: true };
     let written = write(&mut state, args, settings, &selection, &mut out);
@@ -144,7 +139,8 @@ fn dump(state: &mut State<'_>, selection: &Selection, out: &mut Output) -> anyho
             }
             made.flow.map_or(Ok(()), |flow| out.write_all(&sidestream::dump::write(&flow)))?;
         }
-        if let Some((flow, left_out)) = streams.take(finished).filter(|_| selection.is_all()) {
+        if let Some((flow, left_out)) = streams.take(finished).filter(|_| selection.takes(finished))
+        {
             if left_out > 0 {
                 state.lack(format_args!("{left_out} bytes of a stream left out"));
             }

@@ -1,57 +1,109 @@
 //! Which exchanges are exported.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
+use sidestream::filter::{Expr, Filter};
 use sidestream::flow::ExchangeId;
 use sidestream::record::Finished;
+use sidestream::store::Reader;
 
-/// Which exchanges are exported.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Selection {
-    /// Their numbers; none for all.
-    ids: Option<Vec<RangeInclusive<u64>>>,
+use crate::session::each;
+use crate::sieve;
+
+/// Which exchanges are asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asked {
+    /// Those of these numbers.
+    Numbers(Vec<RangeInclusive<u64>>),
+    /// Those that a filter selects.
+    Filter(Box<Expr>),
 }
 
-/// Why a filter makes no sense.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{part:?} is no number of an exchange and no range of them: write 7,9-12")]
-pub(super) struct ParseSelectionError {
-    part: String,
+/// Reads what is asked for on the command line: numbers, or else a filter.
+///
+/// # Errors
+///
+/// It is neither; the message shows where.
+pub fn parse(text: &str) -> Result<Asked, String> {
+    let is_number = |byte: u8| byte.is_ascii_digit() || b",- ".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_number) {
+        return numbers(text).map(Asked::Numbers);
+    }
+    sieve::parse(text).map(|expr| Asked::Filter(Box::new(expr)))
 }
 
-/// Makes a selection out of a filter: the one place that knows what filters are.
-pub(super) fn selection(filter: Option<&str>) -> Result<Selection, ParseSelectionError> {
-    let Some(filter) = filter else { return Ok(Selection::default()) };
+fn numbers(text: &str) -> Result<Vec<RangeInclusive<u64>>, String> {
     let range = |part: &str| {
         let part = part.trim();
         let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let error = || ParseSelectionError { part: part.to_owned() };
         let number = |text: &str| text.trim().parse::<u64>().ok();
-        let (first, last) = number(first).zip(number(last)).ok_or_else(error)?;
-        if first <= last { Ok(first..=last) } else { Err(error()) }
+        let range = number(first).zip(number(last)).filter(|(first, last)| first <= last);
+        let (first, last) = range.ok_or_else(|| {
+            format!("{part:?} is no number of an exchange and no range of them: write 7,9-12")
+        })?;
+        Ok(first..=last)
     };
-    Ok(Selection { ids: Some(filter.split(',').map(range).collect::<Result<_, _>>()?) })
+    text.split(',').map(range).collect()
+}
+
+/// Which exchanges are exported.
+#[derive(Debug, Default)]
+pub(super) enum Selection {
+    #[default]
+    All,
+    Numbers(Vec<RangeInclusive<u64>>),
+    Filter(Box<Filter>, HashSet<ExchangeId>),
 }
 
 impl Selection {
+    /// Finds what is asked for: a filter judges all that a session holds.
+    pub(super) fn make(asked: Option<&Asked>, reader: &Reader) -> anyhow::Result<Self> {
+        let expr = match asked {
+            None => return Ok(Self::All),
+            Some(Asked::Numbers(ranges)) => return Ok(Self::Numbers(ranges.clone())),
+            Some(Asked::Filter(expr)) => expr,
+        };
+        let Some(filter) = sieve::filter(Some((**expr).clone())) else { return Ok(Self::All) };
+        let mut exchanges = HashSet::new();
+        if let Some(span) = reader.span(&filter.selection())? {
+            each(reader, sieve::body_bytes(Some(&filter)), span, |finished| {
+                if sieve::selects(&filter, finished) {
+                    exchanges.extend(exchange_of(finished));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(Self::Filter(Box::new(filter), exchanges))
+    }
+
     /// Returns whether the exchange is exported.
     pub(super) fn has(&self, id: ExchangeId) -> bool {
-        self.ids.as_ref().is_none_or(|ids| ids.iter().any(|range| range.contains(&id.0)))
-    }
-
-    /// Returns whether no exchanges were chosen, so that all is exported.
-    pub(super) const fn is_all(&self) -> bool {
-        self.ids.is_none()
-    }
-
-    /// Returns whether what is finished is exported: of flows and what belongs to no exchange
-    /// nothing is, once exchanges are chosen.
-    pub(super) fn takes(&self, finished: &Finished) -> bool {
-        match finished {
-            Finished::Exchange(_, exchange) => self.has(exchange.id),
-            Finished::WebSocket { message, .. } => self.has(message.exchange),
-            _ => self.ids.is_none(),
+        match self {
+            Self::All => true,
+            Self::Numbers(ranges) => ranges.iter().any(|range| range.contains(&id.0)),
+            Self::Filter(_, exchanges) => exchanges.contains(&id),
         }
+    }
+
+    /// Returns whether what belongs to no exchange is exported, as a stream is: not where exchanges
+    /// were chosen by number.
+    pub(super) fn takes(&self, finished: &Finished) -> bool {
+        match (self, finished) {
+            (Self::All, _) => true,
+            (_, Finished::Exchange(_, exchange)) => self.has(exchange.id),
+            (_, Finished::WebSocket { message, .. }) => self.has(message.exchange),
+            (Self::Filter(filter, _), _) => sieve::selects(filter, finished),
+            (Self::Numbers(_), _) => false,
+        }
+    }
+}
+
+fn exchange_of(finished: &Finished) -> Option<ExchangeId> {
+    match finished {
+        Finished::Exchange(_, exchange) => Some(exchange.id),
+        Finished::WebSocket { message, .. } => Some(message.exchange),
+        _ => None,
     }
 }
 
@@ -61,12 +113,20 @@ mod tests {
 
     #[test]
     fn numbers_and_ranges_are_chosen() {
-        let chosen = selection(Some("7, 9-12")).unwrap();
+        let Ok(Asked::Numbers(ranges)) = parse("7, 9-12") else { panic!("no numbers") };
+        let chosen = Selection::Numbers(ranges);
         let ids: Vec<_> = (0..20).filter(|id| chosen.has(ExchangeId(*id))).collect();
         assert_eq!(ids, [7, 9, 10, 11, 12]);
-        for bad in ["", "x", "3-", "4-3", "1,,2"] {
-            assert!(selection(Some(bad)).is_err(), "{bad}");
+        for bad in ["3-", "4-3", "1,,2", " "] {
+            assert!(parse(bad).is_err(), "{bad}");
         }
-        assert!(selection(None).unwrap().has(ExchangeId(9)));
+        assert!(Selection::All.has(ExchangeId(9)));
+    }
+
+    #[test]
+    fn anything_else_is_a_filter() {
+        assert!(matches!(parse("~c 404"), Ok(Asked::Filter(_))));
+        assert!(matches!(parse("example.com"), Ok(Asked::Filter(_))));
+        assert!(parse("~").is_err());
     }
 }

@@ -71,7 +71,7 @@ fn selected(
 
 /// Reads on, and hands over what is finished. What never finished, as in the recording of a
 /// process that was killed, comes last.
-fn each(
+pub(crate) fn each(
     reader: &Reader,
     keep: usize,
     span: Span,

@@ -16,7 +16,11 @@ fn tools(name: &str) -> PathBuf {
 }
 
 /// Installs, unless that was done, in a folder that appears when it is whole.
-fn installed(test: &str, name: &str, install: impl FnOnce(&Path) -> Option<()>) -> Option<PathBuf> {
+pub(crate) fn installed(
+    test: &str,
+    name: &str,
+    install: impl FnOnce(&Path) -> Option<()>,
+) -> Option<PathBuf> {
     let folder = tools(name);
     if folder.join("installed").is_file() {
         return Some(folder);
@@ -31,13 +35,13 @@ fn installed(test: &str, name: &str, install: impl FnOnce(&Path) -> Option<()>) 
     Some(folder)
 }
 
-fn succeeds(command: &mut Command) -> Option<()> {
+pub(crate) fn succeeds(command: &mut Command) -> Option<()> {
     let output = command.stdin(Stdio::null()).output().ok()?;
     output.status.success().then_some(())
 }
 
 /// Gives a Python with these packages; mitmproxy 12 wants a newer one than some systems have.
-fn python(test: &str, name: &str, packages: &[&str], newer: bool) -> Option<PathBuf> {
+pub(crate) fn python(test: &str, name: &str, packages: &[&str], newer: bool) -> Option<PathBuf> {
     let folder = installed(test, name, |folder| {
         let python = pythons(newer).into_iter().find(|python| {
             let venv = ["-m", "venv", "--clear"];

@@ -32,6 +32,7 @@ mod reverse_auth;
 mod revocation;
 mod rules;
 mod seccomp;
+mod sessions;
 mod smuggling;
 mod socks5;
 mod system_proxy;
