@@ -7,6 +7,7 @@ mod gateway;
 mod helper;
 mod options;
 mod ps;
+mod selected;
 mod wireguard;
 
 use std::ffi::OsString;
@@ -24,9 +25,10 @@ pub use explain::Explain;
 pub use gateway::{Gateway, GatewayCommand, Up};
 pub use helper::{HelperCommand, Install};
 pub use options::{
-    Common, Local, Regular, Reverse, RuleOptions, Selected, Shown, Socks5, Tls, Traffic, Wireguard,
+    Common, Local, Regular, Reverse, RuleOptions, Shown, Socks5, Tls, Traffic, Wireguard,
 };
 pub use ps::Ps;
+pub use selected::Selected;
 pub use wireguard::WireguardCommand;
 
 /// Shows what programs say on the wire.

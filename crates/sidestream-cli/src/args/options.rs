@@ -5,12 +5,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 use sidestream::explicit::socks::{Credentials, ParseCredentialsError};
-use sidestream::filter::Expr;
 use sidestream::upstream;
 
 use crate::rules;
 use crate::settings::{Bound, Http, Layer, OwnCert, Strategy, SystemProxy, Udp};
-use crate::sieve;
 
 /// What every command takes.
 #[derive(Clone, Debug, Default, Args)]
@@ -282,15 +280,6 @@ pub struct Shown {
     /// Show authorization, cookies and other secrets on the screen.
     #[arg(long)]
     pub show_secrets: bool,
-}
-
-/// Which flows are shown as they are served.
-#[derive(Clone, Debug, Default, Args)]
-pub struct Selected {
-    /// Show what this filter selects, such as "~d example.com & ~c 404", on the screen and in
-    /// --json; --session records everything.
-    #[arg(long, value_name = "EXPR", value_parser = sieve::parse)]
-    pub filter: Option<Expr>,
 }
 
 impl From<Common> for Layer {

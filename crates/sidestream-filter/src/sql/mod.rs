@@ -9,7 +9,7 @@ mod message;
 
 use std::time::SystemTime;
 
-use crate::{Expr, Filter, Term};
+use crate::{Expr, Term};
 use bounds::Bounds;
 
 /// A value that is bound to a `?` of a condition.
@@ -53,13 +53,6 @@ pub struct Selection {
     pub flows: Condition,
     /// The flows of which messages can match, on `flow` and `process`.
     pub messages: Condition,
-}
-
-impl Selection {
-    /// Returns the selection of a filter.
-    pub fn of(filter: &Filter) -> Self {
-        filter.selection()
-    }
 }
 
 /// Returns which rows can match; times are counted back from `now`.

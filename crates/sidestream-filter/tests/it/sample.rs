@@ -75,28 +75,16 @@ fn question(response: bool) -> DnsMessage {
     DnsMessage { response, questions: vec![question], ..DnsMessage::default() }
 }
 
-/// Flow 1: two exchanges and a WebSocket. Flow 2: a DNS query. Flow 3: raw bytes, then a reset.
-fn entries() -> Vec<Entry> {
-    let one = ExchangeId(1);
-    let request = RequestHead {
-        method: "POST".into(),
-        target: "/page".into(),
-        version: Version::Http2,
-        fields: fields(&[("Content-Type", "text/plain"), ("X-One", "1")]),
-    };
-    let response = ResponseHead {
-        version: Version::Http2,
-        status: 404,
-        reason: Bytes::new(),
-        fields: fields(&[("Content-Type", "text/CSS"), ("Server", "s")]),
-    };
-    let get = RequestHead { method: "GET".into(), fields: Fields::default(), ..request.clone() };
-    let upgrade = ResponseHead {
-        status: 101,
-        fields: fields(&[("Upgrade", "websocket")]),
-        ..response.clone()
-    };
-    let message = WebSocketMessage {
+fn head(method: &'static str, fields: Fields) -> RequestHead {
+    RequestHead { method: method.into(), target: "/page".into(), version: Version::Http2, fields }
+}
+
+fn answer(status: u16, fields: Fields) -> ResponseHead {
+    ResponseHead { version: Version::Http2, status, reason: Bytes::new(), fields }
+}
+
+fn tick() -> Event {
+    Event::WebSocket(Box::new(WebSocketMessage {
         exchange: ExchangeId(2),
         message: MessageId(1),
         from: Peer::Server(0),
@@ -109,12 +97,20 @@ fn entries() -> Vec<Entry> {
         ended: true,
         injected: false,
         edit: None,
-    };
+    }))
+}
+
+/// Two exchanges, a WebSocket, and one that is cut off.
+fn http() -> Vec<Event> {
+    let [one, two, three] = [1, 2, 3].map(ExchangeId);
+    let request = head("POST", fields(&[("Content-Type", "text/plain"), ("X-One", "1")]));
+    let get = || head("GET", Fields::default());
+    let response = answer(404, fields(&[("Content-Type", "text/CSS"), ("Server", "s")]));
+    let upgrade = answer(101, fields(&[("Upgrade", "websocket")]));
     let url = |path: &str| format!("https://user@a.test:8443/{path}");
     let body = |part, data: &'static str| Event::Body { exchange: one, part, data: data.into() };
-    let curl = curl();
-    let flow_1 = [
-        opened(Transport::Tcp, &curl),
+    vec![
+        opened(Transport::Tcp, &curl()),
         tls(),
         Event::Recognized(Protocol::Http2),
         Event::Named { host: "a.test".into() },
@@ -123,45 +119,45 @@ fn entries() -> Vec<Entry> {
         Event::Response { exchange: one, head: response },
         body(Part::Response, "answer"),
         Event::ExchangeEnded { exchange: one, failure: None },
-        Event::Request { exchange: ExchangeId(2), url: url("socket"), head: get.clone() },
-        Event::Response { exchange: ExchangeId(2), head: upgrade },
-        Event::ExchangeEnded { exchange: ExchangeId(2), failure: None },
-        Event::WebSocket(Box::new(message)),
-        Event::Request { exchange: ExchangeId(3), url: url("cut"), head: get },
+        Event::Request { exchange: two, url: url("socket"), head: get() },
+        Event::Response { exchange: two, head: upgrade },
+        Event::ExchangeEnded { exchange: two, failure: None },
+        tick(),
+        Event::Request { exchange: three, url: url("cut"), head: get() },
         Event::Closed(Closed { received: 1, sent: 2, failure: Some(Failure::Stopped) }),
-    ];
-    let four = ExchangeId(4);
-    let flow_2 = [
-        opened(Transport::Udp, &curl),
-        Event::Dns { exchange: four, message: question(false) },
-        Event::Dns { exchange: four, message: question(true) },
-        Event::ExchangeEnded { exchange: four, failure: None },
+    ]
+}
+
+/// A DNS query.
+fn dns() -> Vec<Event> {
+    let exchange = ExchangeId(4);
+    vec![
+        opened(Transport::Udp, &curl()),
+        Event::Dns { exchange, message: question(false) },
+        Event::Dns { exchange, message: question(true) },
+        Event::ExchangeEnded { exchange, failure: None },
         Event::Closed(Closed { received: 1, sent: 2, failure: None }),
-    ];
-    let raw = Arc::new(Process { pid: 7, name: "ssh".into(), ..Process::default() });
-    let flow_3 = [
-        opened(Transport::Tcp, &raw),
+    ]
+}
+
+/// Raw bytes, then a reset.
+fn raw() -> Vec<Event> {
+    let process = Arc::new(Process { pid: 7, name: "ssh".into(), ..Process::default() });
+    let failure = Some(Failure::Reset(Peer::Server(0)));
+    vec![
+        opened(Transport::Tcp, &process),
         Event::Connected { server: 0, addr: ([192, 0, 2, 9], 22).into() },
         Event::Recognized(Protocol::Ssh),
         Event::Named { host: "b.test".into() },
         Event::Data { message: MessageId(2), from: Peer::Client, data: "SSH-2.0".into() },
-        Event::Closed(Closed {
-            received: 1 << 20,
-            sent: 0,
-            failure: Some(Failure::Reset(Peer::Server(0))),
-        }),
-    ];
-    let flows = [flow_1.to_vec(), flow_2.to_vec(), flow_3.to_vec()];
-    let flows = (1..)
-        .zip(flows)
-        .flat_map(|(id, events)| events.into_iter().map(move |event| (FlowId(id), event)));
-    // An event each second.
-    (0..)
-        .zip(flows)
-        .map(|(second, (flow, event))| Entry {
-            at: new_year() + Duration::from_secs(second),
-            flow,
-            event,
-        })
-        .collect()
+        Event::Closed(Closed { received: 1 << 20, sent: 0, failure }),
+    ]
+}
+
+/// Three flows, an event each second.
+fn entries() -> Vec<Entry> {
+    let flows = (1..).zip([http(), dns(), raw()]);
+    let events = flows.flat_map(|(id, events)| events.into_iter().map(move |it| (FlowId(id), it)));
+    let at = |second| new_year() + Duration::from_secs(second);
+    (0..).zip(events).map(|(n, (flow, event))| Entry { at: at(n), flow, event }).collect()
 }
