@@ -231,7 +231,8 @@ fn socket(value: &Value) -> Socket {
 /// somewhere before.
 fn old_socket(value: &Value, server: &Connection) -> Http {
     let at = server.address.clone().or_else(|| server.peer.clone());
-    let Endpoint { host, port } = at.unwrap_or(Endpoint { host: "unknown".into(), port: 80 });
+    let Endpoint { host, port } =
+        at.unwrap_or_else(|| Endpoint { host: "unknown".into(), port: 80 });
     let socket = socket(value);
     let first = socket.messages.first().map(|message| message.at);
     let request = Request {

@@ -57,9 +57,9 @@ impl Import<'_> {
         let reached = addr(server.peer.as_ref());
         let meant = reached.or_else(|| addr(server.address.as_ref()));
         let port = server.address.as_ref().map_or(0, |address| address.port);
-        let meant = meant.unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
-        let from =
-            addr(client.peer.as_ref()).unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
+        let meant = meant.unwrap_or_else(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
+        let from = addr(client.peer.as_ref())
+            .unwrap_or_else(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
         let key = FlowKey { transport, client: from, server: meant };
         self.tell(created, Event::Opened(Opened { key, process: None, via: "mitmproxy".into() }))?;
         if let Some(addr) = reached {

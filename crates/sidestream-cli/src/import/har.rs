@@ -43,7 +43,8 @@ fn one(entry: Entry, place: &Place) -> anyhow::Result<()> {
     let Entry { started, request, response, timings, server, messages, process, failure, .. } =
         entry;
     let authority = Authority::of(&request.url);
-    let server = SocketAddr::new(server.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), authority.port);
+    let server =
+        SocketAddr::new(server.unwrap_or_else(|| Ipv4Addr::UNSPECIFIED.into()), authority.port);
     let client = SocketAddr::new(unspecified(server.ip()), 0);
     let key = FlowKey { transport: Transport::Tcp, client, server };
     let process = process.map(|process| Arc::new(known(process)));

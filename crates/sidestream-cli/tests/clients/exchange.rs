@@ -26,12 +26,15 @@ pub(crate) fn installed(
         return Some(folder);
     }
     drop(fs::remove_dir_all(&folder));
-    fs::create_dir_all(&folder).unwrap();
-    if install(&folder).is_none() {
+    let made = || {
+        fs::create_dir_all(&folder).ok()?;
+        install(&folder)?;
+        fs::write(folder.join("installed"), "").ok()
+    };
+    if made().is_none() {
         skip(test, &format!("{name} cannot be installed here"));
         return None;
     }
-    fs::write(folder.join("installed"), "").unwrap();
     Some(folder)
 }
 
@@ -52,7 +55,13 @@ pub(crate) fn python(test: &str, name: &str, packages: &[&str], newer: bool) -> 
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
         succeeds(pip.args(packages))
     })?;
-    Some(folder.join("bin/python"))
+    // It may be one that another user installed, with a Python of that user's own.
+    let python = folder.join("bin/python");
+    if succeeds(Command::new(&python).arg("--version")).is_none() {
+        skip(test, &format!("the Python of {name} is another user's"));
+        return None;
+    }
+    Some(python)
 }
 
 fn pythons(newer: bool) -> Vec<PathBuf> {

@@ -1,5 +1,4 @@
 //! Dumps, written and read.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::{Duration, SystemTime};
 

@@ -1,5 +1,6 @@
 //! Requests in other words.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_types, reason = "a shell is asked what it reads")]
 
 use std::process::Command;
 

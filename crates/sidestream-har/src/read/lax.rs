@@ -48,7 +48,7 @@ impl Scalar {
     /// Returns it as a size, which is often -1, or a text, or null, where it is not known.
     pub(super) fn size(&self) -> Option<u64> {
         let value = self.number()?;
-        (value >= 0.0 && value <= 9e15).then_some(value as u64)
+        (0.0..=9e15).contains(&value).then_some(value as u64)
     }
 
     /// Shows it in an error.

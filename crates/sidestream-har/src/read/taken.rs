@@ -184,7 +184,7 @@ fn taken_response(index: u64, response: shape::Response) -> Result<Option<Respon
     let content = content(index, path, shape.text, is_base64(&shape.encoding))?;
     let media_type = shape.mime_type.into_text().unwrap_or_default();
     let body = Body {
-        bytes: shape.size.size().or(content.as_ref().map(|content| content.len() as u64)),
+        bytes: shape.size.size().or_else(|| content.as_ref().map(|content| content.len() as u64)),
         content,
         transferred: response.body_size.size().or_else(|| response.transfer_size.size()),
         media_type: if media_type == "x-unknown" { String::new() } else { media_type },

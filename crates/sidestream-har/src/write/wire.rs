@@ -301,7 +301,8 @@ impl<'a> Response<'a> {
 impl<'a> From<&'a Body> for Content<'a> {
     fn from(body: &'a Body) -> Self {
         let text = body.content.as_deref().map(Text::of);
-        let decoded = body.bytes.or(body.content.as_ref().map(|content| content.len() as u64));
+        let decoded =
+            body.bytes.or_else(|| body.content.as_ref().map(|content| content.len() as u64));
         let saved = |decoded: u64, transferred: u64| {
             let saved = i128::from(decoded) - i128::from(transferred);
             i64::try_from(saved).ok().filter(|saved| *saved > 0)
