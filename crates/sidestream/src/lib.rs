@@ -16,6 +16,7 @@ pub use listen::{Listening, listen, listen_reverse, listen_socks5};
 pub use pings::Pings;
 pub use sidestream_ca as ca;
 pub use sidestream_capture as capture;
+pub use sidestream_coding as coding;
 pub use sidestream_explicit as explicit;
 pub use sidestream_flow as flow;
 pub use sidestream_ipc as ipc;
