@@ -1,7 +1,5 @@
 //! Whole bodies.
 
-use std::fs;
-
 use sidestream_coding::{Coding, Codings, DecodeError, Limits, decode};
 
 use crate::encoders::{CODINGS, codings, encode, run, text};
@@ -67,12 +65,10 @@ fn members_and_frames_follow_each_other() {
 
 #[test]
 fn what_the_usual_encoder_of_zstd_makes_is_decoded() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/coding");
     let content = text(400_000);
-    for name in ["text-1.zst", "text-19.zst", "text-unchecked-piped.zst"] {
-        let body = fs::read(format!("{folder}/{name}")).unwrap();
-        check("zstd", &body, &content);
-    }
+    check("zstd", include_bytes!("../../../../fixtures/coding/text-1.zst"), &content);
+    check("zstd", include_bytes!("../../../../fixtures/coding/text-19.zst"), &content);
+    check("zstd", include_bytes!("../../../../fixtures/coding/text-unchecked-piped.zst"), &content);
 }
 
 #[test]

@@ -71,7 +71,7 @@ pub(crate) fn text(length: usize) -> Vec<u8> {
     while out.len() < length {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let random = seed >> 33;
-        if random % 16 == 0 {
+        if random.is_multiple_of(16) {
             out.extend_from_slice(random.to_string().as_bytes());
         } else {
             out.extend_from_slice(words[(random >> 8) as usize % words.len()].as_bytes());

@@ -1,0 +1,1 @@
+//! What views make of good, broken and cut content.
