@@ -5,6 +5,7 @@ pub mod args;
 pub mod ca;
 pub mod demo;
 pub mod doctor;
+pub mod exchange;
 pub mod exit;
 pub mod explain;
 pub mod feed;

@@ -178,8 +178,7 @@ impl Code {
             }
             _ => {}
         }
-        let words: [&[u8]; 9] =
-            [b"return", b"typeof", b"case", b"in", b"of", b"void", b"delete", b"throw", b"await"];
+        let words: [&[u8]; 6] = [b"return", b"typeof", b"case", b"void", b"delete", b"throw"];
         let before = self.before;
         let after_keyword = is_word(before) && words.contains(&&self.word[..]);
         let divides = self.css || before == b']' || (is_word(before) && !after_keyword);
@@ -187,8 +186,7 @@ impl Code {
             self.write(b'/', Style::Plain, out);
             self.state = State::Code;
             self.code(byte, out);
-        } else if matches!(before, b')' | b'}' | b'"' | b'\'' | b'`' | b'+' | b'-') || after_keyword
-        {
+        } else if matches!(before, b')' | b'}' | b'"' | b'\'' | b'`' | b'+' | b'-') {
             self.write(b'/', Style::Plain, out);
             self.state = State::AsSent;
             self.byte(byte, out);
@@ -298,7 +296,7 @@ impl Machine for Code {
         match self.state {
             State::Slash => out.byte(Style::Plain, b'/'),
             State::Code | State::LineComment | State::AsSent => {}
-            _ => out.note(Style::Error, "the code is cut short"),
+            _ => out.cut("the code is cut short"),
         }
     }
 }

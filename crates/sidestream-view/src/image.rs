@@ -26,7 +26,7 @@ pub(crate) fn describe(bytes: &[u8], more: u64, out: &mut Out<'_>) {
     };
     let total = bytes.len() as u64 + more;
     if known.is_none() {
-        out.note(Style::Error, "the image is cut short, or of a kind that is not known");
+        out.cut("the image is cut short, or of a kind that is not known");
         if more == 0 {
             return run(Hex::default(), bytes, out);
         }

@@ -254,7 +254,7 @@ impl Machine for Json {
             State::Broken => self.text.end(out),
             State::After if self.open.is_empty() => {}
             State::Scalar if self.open.is_empty() && is_scalar(&self.scalar) => {}
-            _ => out.note(Style::Error, "the JSON is cut short"),
+            _ => out.cut("the JSON is cut short"),
         }
     }
 }

@@ -242,13 +242,13 @@ impl Llm {
         }
     }
 
-    /// Writes what was said, if a model said it.
+    /// Returns whether it was a model.
+    pub(crate) const fn has_spoken(&self) -> bool {
+        self.known
+    }
+
+    /// Writes what was said.
     pub(crate) fn write(&self, out: &mut Out<'_>) {
-        if !self.known {
-            return;
-        }
-        out.fresh();
-        out.line();
         out.note(Style::Note, "joined:");
         if let Some(model) = &self.model {
             field(out, "model", model);
@@ -281,9 +281,9 @@ impl Part {
             Kind::Tool => "tool call",
         };
         out.text(Style::Key, &format!("{label}{of}"));
-        out.text(Style::Punctuation, ": ");
+        out.text(Style::Punctuation, ":");
         if let Some(name) = &self.name {
-            out.text(Style::Tag, name);
+            out.text(Style::Tag, &format!(" {name}"));
         }
         if let Some(id) = &self.id {
             out.text(Style::Note, &format!(" ({id})"));

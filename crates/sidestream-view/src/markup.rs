@@ -87,10 +87,7 @@ impl Markup {
 
     fn text(&mut self, byte: u8, out: &mut Out<'_>) {
         match byte {
-            b'<' => {
-                self.spaces.clear();
-                self.state = State::Open;
-            }
+            b'<' => self.state = State::Open,
             b'\n' => {
                 self.spaces.clear();
                 self.spaces.push(b'\n');
@@ -136,6 +133,11 @@ impl Markup {
 
     fn opened(&mut self, byte: u8, out: &mut Out<'_>) {
         self.tail.clear();
+        let begins = matches!(byte, b'!' | b'?' | b'/' | b'_' | b':' | 0x80..);
+        if begins || byte.is_ascii_alphabetic() {
+            self.spaces.clear();
+            self.self_closed = false;
+        }
         match byte {
             b'!' => {
                 self.place(out);
@@ -155,7 +157,6 @@ impl Markup {
                 self.place(out);
                 out.text(Style::Tag, "<");
                 self.name.clear();
-                self.self_closed = false;
                 self.state = State::Name { end: false };
                 self.byte(byte, out);
             }
@@ -373,10 +374,10 @@ impl Machine for Markup {
             _ => {}
         }
         if self.state != State::Text {
-            out.note(Style::Error, "the markup is cut short");
+            out.cut("the markup is cut short");
         } else if !self.html && !self.open.is_empty() {
             let open = self.open.len();
-            out.note(Style::Error, &format!("the markup is cut short: {open} elements are open"));
+            out.cut(&format!("the markup is cut short: {open} elements are open"));
         }
     }
 }

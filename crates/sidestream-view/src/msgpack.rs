@@ -8,6 +8,9 @@ use crate::view::run;
 /// How much is read.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
 
+/// How many bytes stand in the line at hand.
+const MAX_INLINE: usize = 32;
+
 /// The deepest nesting that is followed.
 const MAX_DEPTH: usize = 100;
 
@@ -16,8 +19,12 @@ pub(crate) fn values(bytes: &[u8], more: u64, out: &mut Out<'_>) {
     let mut reader = Reader { rest: bytes };
     while !reader.rest.is_empty() {
         if reader.value(0, out).is_none() {
-            out.note(Style::Error, "not MessagePack from here on:");
-            run(Hex::default(), reader.rest, out);
+            if reader.rest.is_empty() {
+                out.cut("the MessagePack is cut short");
+            } else {
+                out.note(Style::Error, "not MessagePack from here on:");
+                run(Hex::default(), reader.rest, out);
+            }
             break;
         }
         out.fresh();
@@ -131,7 +138,9 @@ impl<'a> Reader<'a> {
     fn binary(&mut self, count: usize, depth: usize, out: &mut Out<'_>) -> Option<()> {
         let bytes = self.take(count)?;
         out.text(Style::Note, &format!("{count} bytes"));
-        if !bytes.is_empty() {
+        if bytes.len() <= MAX_INLINE {
+            bytes.iter().for_each(|byte| out.text(Style::Number, &format!(" {byte:02x}")));
+        } else {
             out.line();
             run(Hex::default(), bytes, out);
             out.indent(depth);

@@ -251,7 +251,7 @@ impl Machine for Multipart {
         }
         self.end_part(out);
         if self.state != State::Epilogue {
-            out.note(Style::Error, "the parts are cut short");
+            out.cut("the parts are cut short");
         }
     }
 }

@@ -17,6 +17,10 @@ pub(crate) struct Writer {
     partial: Vec<u8>,
     partial_style: Style,
     in_line: bool,
+    /// Whether more follows that is not shown, so that it is no fault of the content's to end.
+    left: bool,
+    /// How far the next text stands to the right; a line without text has no indentation.
+    indent: usize,
 }
 
 /// A writer and where it writes to.
@@ -58,6 +62,7 @@ impl<'a> Out<'a> {
         self.flush();
         self.sink.end_line();
         self.writer.in_line = false;
+        self.writer.indent = 0;
     }
 
     /// Ends the line unless nothing stands in it.
@@ -66,14 +71,13 @@ impl<'a> Out<'a> {
         if self.writer.in_line {
             self.line();
         }
+        self.writer.indent = 0;
     }
 
     /// Begins a line, so far to the right.
     pub(crate) fn indent(&mut self, depth: usize) {
         self.fresh();
-        for _ in 0..depth.min(MAX_INDENT) {
-            self.text(Style::Plain, "  ");
-        }
+        self.writer.indent = depth.min(MAX_INDENT);
     }
 
     /// Says in a line of its own what the content does not say.
@@ -81,6 +85,20 @@ impl<'a> Out<'a> {
         self.fresh();
         self.text(style, text);
         self.line();
+    }
+
+    /// Says that the content ends too early, unless it goes on and is not shown.
+    pub(crate) fn cut(&mut self, text: &str) {
+        if self.writer.left {
+            self.fresh();
+        } else {
+            self.note(Style::Error, text);
+        }
+    }
+
+    /// Says that what follows is not shown.
+    pub(crate) const fn leave(&mut self) {
+        self.writer.left = true;
     }
 
     /// Writes what is left of a character that was begun, as bytes.
@@ -134,6 +152,12 @@ impl<'a> Out<'a> {
     }
 
     fn put(&mut self, style: Style, char: char) {
+        let indent = std::mem::take(&mut self.writer.indent);
+        if indent > 0 {
+            self.flush();
+            self.writer.style = Style::Plain;
+            self.writer.run.extend(std::iter::repeat_n("  ", indent));
+        }
         if style != self.writer.style || self.writer.run.len() >= RUN {
             self.flush();
             self.writer.style = style;

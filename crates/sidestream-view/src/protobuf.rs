@@ -243,9 +243,9 @@ impl Machine for Grpc {
         if self.head.len() == 5 {
             let left = self.left;
             self.write(out);
-            out.note(Style::Error, &format!("{left} bytes of the message are missing"));
+            out.cut(&format!("{left} bytes of the message are missing"));
         } else if !self.head.is_empty() {
-            out.note(Style::Error, "the frame is cut short:");
+            out.cut("the frame is cut short:");
             let head = std::mem::take(&mut self.head);
             run(Hex::default(), &head, out);
         }

@@ -20,6 +20,8 @@ pub(crate) struct EventStream {
     after_return: bool,
     data: Vec<u8>,
     too_long: bool,
+    /// Whether the last line was a blank one.
+    blank: bool,
     llm: Llm,
 }
 
@@ -28,6 +30,9 @@ impl EventStream {
         if self.field.is_empty() && !self.in_value {
             // A blank line ends the event.
             self.event();
+            out.fresh();
+            out.line();
+            self.blank = true;
             return;
         }
         if !self.in_value {
@@ -39,6 +44,7 @@ impl EventStream {
         if self.data.len() < MAX_DATA {
             self.data.push(b'\n');
         }
+        self.blank = false;
         out.line();
     }
 
@@ -108,6 +114,11 @@ impl Machine for EventStream {
         if !self.data.is_empty() {
             self.event();
         }
-        self.llm.write(out);
+        if self.llm.has_spoken() {
+            if !self.blank {
+                out.line();
+            }
+            self.llm.write(out);
+        }
     }
 }

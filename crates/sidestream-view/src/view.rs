@@ -25,6 +25,9 @@ pub trait View: fmt::Debug + Send {
 
     /// Says that the content is at its end.
     fn finish(&mut self, sink: &mut dyn Sink);
+
+    /// Says that nothing more will be shown of it, though it goes on.
+    fn leave(&mut self, sink: &mut dyn Sink);
 }
 
 /// A view, byte by byte.
@@ -78,6 +81,11 @@ impl<M: Machine> View for Streamed<M> {
         let mut out = Out::new(&mut self.writer, sink);
         self.machine.end(&mut out);
         out.fresh();
+    }
+
+    fn leave(&mut self, sink: &mut dyn Sink) {
+        Out::new(&mut self.writer, sink).leave();
+        self.finish(sink);
     }
 }
 

@@ -36,6 +36,7 @@ pub use sidestream_sysproxy as sysproxy;
 pub use sidestream_trust as trust;
 pub use sidestream_tunnel::Tally;
 pub use sidestream_upstream as upstream;
+pub use sidestream_view as view;
 pub use sidestream_wireguard as wireguard;
 pub use transparent::{Transparent, open_transparent};
 pub use tun::{Tunneled, open_tun};

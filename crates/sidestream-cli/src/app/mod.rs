@@ -79,6 +79,9 @@ fn dispatch(args: Args) -> anyhow::Result<Exit> {
             Ok(Exit::Success)
         }
         Some(Command::Spec(SpecCommand::Explain(explain))) => Ok(explain::explain(&explain)?),
+        Some(Command::Session(SessionCommand::Show {
+            file, what: Some(id), part, raw, ..
+        })) => exchange::show(&file, id, part, raw, &settings, style_of(&io::stdout())),
         Some(Command::Session(SessionCommand::Show { file, json, .. })) => {
             session::show(&file, json, &settings, style_of(&io::stdout()))
         }

@@ -172,13 +172,31 @@ pub enum SessionCommand {
     Show {
         /// The session.
         file: PathBuf,
+        /// An exchange alone, by the number that stands before it: all of it, bodies in whole.
+        #[arg(value_name = "NUMBER")]
+        what: Option<u64>,
         /// Print JSON lines.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "what")]
         json: bool,
+        /// Print this body of the exchange alone.
+        #[arg(long, value_name = "PART", value_enum, requires = "what")]
+        part: Option<BodyPart>,
+        /// Write the bytes of that body as they were sent, by itself the response's.
+        #[arg(long, requires = "what")]
+        raw: bool,
         /// What is shown of the flows.
         #[command(flatten)]
         shown: Shown,
     },
+}
+
+/// A body of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BodyPart {
+    /// The request's.
+    Request,
+    /// The response's.
+    Response,
 }
 
 /// What to do with specs.
