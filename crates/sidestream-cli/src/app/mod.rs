@@ -21,8 +21,8 @@ use crate::mode::{Kind, Mode};
 use crate::print::Style;
 use crate::settings::Settings;
 use crate::{
-    ca, demo, doctor, explain, folder, gateway, helper, ps, repair, say, session, system_proxy,
-    watcher, wireguard,
+    ca, demo, doctor, exchange, explain, folder, gateway, helper, ps, repair, say, session,
+    system_proxy, watcher, wireguard,
 };
 
 use user::User;

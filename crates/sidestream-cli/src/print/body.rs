@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use sidestream::coding::{Codings, DecodeError, Decoder, Limits};
 use sidestream::record::{Fields, wording};
-use sidestream::view::{choose, view};
+use sidestream::view::{View, choose, view};
 
 use super::{Color, Lines, Style};
 
@@ -98,7 +98,8 @@ pub fn write_whole(
         Err(error) => (None, Err(error)),
     };
     let mut lines = Lines::new(&mut *out, style, MARK, usize::MAX, usize::MAX);
-    let (mut beginning, mut shown) = (Vec::new(), None);
+    let mut beginning = Vec::new();
+    let mut shown: Option<Box<dyn View>> = None;
     let mut buffer = vec![0; 32 << 10];
     let mut read = Ok(1);
     while matches!(read, Ok(1..)) && !lines.is_full() {
@@ -107,7 +108,7 @@ pub fn write_whole(
         let is_end = bytes.is_empty();
         let mut see = |piece: &[u8]| match &mut shown {
             None => beginning.extend_from_slice(piece),
-            Some(view) => sidestream::view::View::push(&mut **view, piece, &mut lines),
+            Some(view) => view.push(piece, &mut lines),
         };
         match &mut decoder {
             Some(decoder) if end.is_ok() && is_end => end = decoder.finish(&mut see),
