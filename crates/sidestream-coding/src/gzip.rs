@@ -111,14 +111,7 @@ impl Gzip {
         }
         let next = match part {
             Part::Fixed => {
-                let right = match got.len() {
-                    1 => byte == 0x1f,
-                    2 => byte == 0x8b,
-                    3 => byte == 8,
-                    4 => byte & RESERVED == 0,
-                    _ => true,
-                };
-                if !right {
+                if !is_right(got.len(), byte) {
                     return Err(DecodeError::broken(CODING));
                 }
                 if got.len() < 10 {
@@ -156,13 +149,7 @@ impl Gzip {
             }
         };
         got.clear();
-        let parts = [
-            (HAS_EXTRA, Part::ExtraLength),
-            (HAS_NAME, Part::Name),
-            (HAS_COMMENT, Part::Comment),
-            (HAS_CRC, Part::Crc),
-        ];
-        match parts.iter().skip(next).find(|(flag, _)| *flags & flag != 0) {
+        match PARTS.iter().skip(next).find(|(flag, _)| *flags & flag != 0) {
             Some((_, follows)) => *part = *follows,
             None => {
                 self.crc.reset();
@@ -170,6 +157,25 @@ impl Gzip {
             }
         }
         Ok(())
+    }
+}
+
+/// The parts that may follow, in their order.
+const PARTS: [(u8, Part); 4] = [
+    (HAS_EXTRA, Part::ExtraLength),
+    (HAS_NAME, Part::Name),
+    (HAS_COMMENT, Part::Comment),
+    (HAS_CRC, Part::Crc),
+];
+
+/// Returns whether the byte at that place, from 1 on, may stand in a head.
+const fn is_right(place: usize, byte: u8) -> bool {
+    match place {
+        1 => byte == 0x1f,
+        2 => byte == 0x8b,
+        3 => byte == 8,
+        4 => byte & RESERVED == 0,
+        _ => true,
     }
 }
 

@@ -93,6 +93,7 @@ pub(crate) fn name_for(content_type: Option<&str>, first: &[u8]) -> &'static str
         None | Some("text") => by_content(first, named),
         // Many APIs say JSON and send something else when they fail.
         Some("json") if begins_with(first, b"<") => by_content(first, named),
+        Some("image") if !is_image(first) && kind != "image/svg+xml" => by_content(first, named),
         Some("json") if kind == "application/json" && begins_graphql(first) => "graphql",
         Some(name) => name,
     }
@@ -158,10 +159,15 @@ fn begins_graphql(first: &[u8]) -> bool {
     named && shapes.iter().any(|shape| plain.windows(shape.len()).any(|it| it == *shape))
 }
 
-fn by_content(first: &[u8], named: Option<&'static str>) -> &'static str {
-    let images: [&[u8]; 4] = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"\0\0\x01\0"];
+fn is_image(first: &[u8]) -> bool {
+    let known: [&[u8]; 5] =
+        [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"\0\0\x01\0", b"\0\0\x02\0"];
     let webp = first.starts_with(b"RIFF") && first.get(8..12) == Some(b"WEBP");
-    if webp || images.iter().any(|magic| first.starts_with(magic)) {
+    webp || known.iter().any(|magic| first.starts_with(magic))
+}
+
+fn by_content(first: &[u8], named: Option<&'static str>) -> &'static str {
+    if is_image(first) {
         return "image";
     }
     if !is_text(first) {

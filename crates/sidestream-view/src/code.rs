@@ -218,6 +218,25 @@ impl Code {
             _ => State::String { quote, escaped: false },
         };
     }
+
+    fn regex(&mut self, byte: u8, class: bool, escaped: bool, out: &mut Out<'_>) {
+        if byte == b'\n' {
+            self.state = State::Code;
+            self.due = Due::Line;
+            return;
+        }
+        out.byte(Style::String, byte);
+        self.state = match byte {
+            b'/' if !class && !escaped => {
+                self.before = b']';
+                State::Code
+            }
+            b'\\' => State::Regex { class, escaped: !escaped },
+            b'[' if !escaped => State::Regex { class: true, escaped: false },
+            b']' if !escaped => State::Regex { class: false, escaped: false },
+            _ => State::Regex { class, escaped: false },
+        };
+    }
 }
 
 const fn is_word(byte: u8) -> bool {
@@ -262,24 +281,7 @@ impl Machine for Code {
                     self.string(byte, b'`', false, out);
                 }
             }
-            State::Regex { class, escaped } => {
-                if byte == b'\n' {
-                    self.state = State::Code;
-                    self.due = Due::Line;
-                    return;
-                }
-                out.byte(Style::String, byte);
-                self.state = match byte {
-                    b'/' if !class && !escaped => {
-                        self.before = b']';
-                        State::Code
-                    }
-                    b'\\' => State::Regex { class, escaped: !escaped },
-                    b'[' if !escaped => State::Regex { class: true, escaped: false },
-                    b']' if !escaped => State::Regex { class: false, escaped: false },
-                    _ => State::Regex { class, escaped: false },
-                };
-            }
+            State::Regex { class, escaped } => self.regex(byte, class, escaped, out),
             State::AsSent if byte == b'\n' => {
                 self.state = State::Code;
                 self.due = Due::Line;

@@ -31,7 +31,9 @@ pub(crate) fn describe(bytes: &[u8], more: u64, out: &mut Out<'_>) {
             return run(Hex::default(), bytes, out);
         }
     }
-    field(out, "bytes", &total.to_string());
+    if !out.is_left() {
+        field(out, "bytes", &total.to_string());
+    }
 }
 
 fn field(out: &mut Out<'_>, name: &str, value: &str) {

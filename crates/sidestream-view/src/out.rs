@@ -96,6 +96,11 @@ impl<'a> Out<'a> {
         }
     }
 
+    /// Returns whether the content goes on and is not shown.
+    pub(crate) const fn is_left(&self) -> bool {
+        self.writer.left
+    }
+
     /// Says that what follows is not shown.
     pub(crate) const fn leave(&mut self) {
         self.writer.left = true;

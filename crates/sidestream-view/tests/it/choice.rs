@@ -48,6 +48,8 @@ fn content_tells_where_its_type_does_not() {
     check("text/plain", b"\xff\xff\0", "hex");
     check("", b"caf\xc3", "text");
     check("", b"", "text");
+    check("image/png", b"\0\x01\x02", "hex");
+    check("image/png", b"<html>", "html");
     check("application/json", b"<html>", "html");
     check("application/json", br#"{"query":"query { a }"}"#, "graphql");
     check("application/json", br#"{"query":"SELECT 1"}"#, "json");
