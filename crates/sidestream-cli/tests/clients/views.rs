@@ -61,7 +61,7 @@ fn answer(request: &Request, wire: &mut Wire) -> io::Result<()> {
 
 /// Runs a client with its traffic recorded, and bodies printed.
 fn run(bench: &Bench, detail: &str, words: &[&str]) -> Ran {
-    let _ = fs::remove_file(bench.path("a.session"));
+    fs::remove_file(bench.path("a.session")).ok();
     let mut command = bench.sidestream(["run", detail, "--session"]);
     command.arg(bench.path("a.session")).arg("--").args(words);
     let ran = bench.finish(&mut command);
