@@ -3,9 +3,11 @@
 pub mod app;
 pub mod args;
 pub mod ca;
+pub mod codings;
 pub mod demo;
 pub mod doctor;
 mod dump;
+pub mod exchange;
 pub mod exit;
 pub mod explain;
 pub mod export;

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::io;
 use std::time::SystemTime;
 
+use sidestream::coding::{self, Limits};
 use sidestream::filter::{Expr, Filter, Row};
 use sidestream::record::{Fields, Finished};
-use sidestream::rules;
 
+use crate::codings;
 use crate::feed::Watcher;
 
 /// How many bytes of each body, as it was sent, filters see: from its beginning.
@@ -41,8 +42,14 @@ pub fn selects(filter: &Filter, finished: &Finished) -> bool {
     Row::of(finished).is_none_or(|row| filter.matches(&row.decoding(&decode)))
 }
 
+/// Takes content codings off, as far as that goes: of a long body only the beginning is here.
 fn decode(fields: &Fields, body: &[u8]) -> Option<Vec<u8>> {
-    rules::decode(fields, body, DECODED_BYTES).ok().flatten()
+    let codings = codings::of(fields);
+    if codings.is_empty() {
+        return None;
+    }
+    let decoded = coding::decode(&codings, body, Limits::up_to(DECODED_BYTES as u64));
+    (!decoded.bytes.is_empty()).then_some(decoded.bytes)
 }
 
 /// Returns what is finished with no more than that many bytes of each body.

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod coding;
 mod error;
 mod filter;
 mod local;
@@ -8,7 +7,6 @@ mod replacement;
 mod rules;
 mod spec;
 
-pub use coding::{DecodeError, decode};
 pub use error::ParseRuleError;
 pub use filter::{Facts, Filter, Sender};
 pub use local::{LocalRule, content_type};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sidestream::filter::Expr;
 
-use crate::args::{Args, Command, GatewayCommand, SessionCommand, Traffic};
+use crate::args::{Args, Command, GatewayCommand, SessionCommand, Traffic, What};
 use crate::say;
 use crate::settings::{self, Layer, Settings};
 use crate::sieve;
@@ -48,9 +48,10 @@ fn filter(args: &Args) -> Option<Expr> {
     let given = match &args.command {
         Some(Command::Run(run)) => &run.selected.filter,
         Some(Command::Gateway(GatewayCommand::Up(up))) => &up.selected.filter,
-        Some(Command::Session(
-            SessionCommand::List { filter, .. } | SessionCommand::Show { filter, .. },
-        )) => filter,
+        Some(Command::Session(SessionCommand::List { filter, .. })) => filter,
+        Some(Command::Session(SessionCommand::Show {
+            what: Some(What::Filter(filter)), ..
+        })) => return Some((**filter).clone()),
         _ => &None,
     };
     given.clone().or_else(|| args.selected.filter.clone())

@@ -13,14 +13,14 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::args::{Args, Command, GatewayCommand, Run, SessionCommand, SpecCommand};
+use crate::args::{Args, Command, GatewayCommand, Run, SessionCommand, SpecCommand, What};
 use crate::exit::Exit;
 use crate::mode::{Kind, Mode};
 use crate::print::Style;
 use crate::settings::Settings;
 use crate::{
-    ca, demo, doctor, explain, export, folder, gateway, helper, import, ps, repair, say, session,
-    system_proxy, watcher, wireguard,
+    ca, demo, doctor, exchange, explain, export, folder, gateway, helper, import, ps, repair, say,
+    session, system_proxy, watcher, wireguard,
 };
 
 use user::User;
@@ -87,6 +87,20 @@ fn dispatch(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Session(SessionCommand::Verify { file })) => session::verify(&file),
         Some(Command::Session(SessionCommand::List { file, json, .. })) => {
             session::list(&file, json, settings.filter.as_ref())
+        }
+        Some(Command::Session(SessionCommand::Show {
+            file,
+            what: Some(What::Exchange(id)),
+            part,
+            raw,
+            json: false,
+            ..
+        })) => exchange::show(&file, id, part, raw, &settings, style_of(&io::stdout())),
+        Some(Command::Session(SessionCommand::Show { part: Some(_), .. }))
+        | Some(Command::Session(SessionCommand::Show { raw: true, .. }))
+        | Some(Command::Session(SessionCommand::Show { what: Some(What::Exchange(_)), .. })) => {
+            say::say("--part and --raw go with the number of an exchange, and --json without one");
+            Ok(Exit::Usage)
         }
         Some(Command::Session(SessionCommand::Show { file, json, .. })) => {
             session::show(&file, json, &settings, style_of(&io::stdout()))

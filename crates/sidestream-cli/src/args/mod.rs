@@ -230,12 +230,19 @@ pub enum SessionCommand {
     Show {
         /// The session.
         file: PathBuf,
-        /// What to print, such as "~d example.com & ~c 404" (docs/filter.md has all operators).
-        #[arg(value_parser = sieve::parse)]
-        filter: Option<Expr>,
+        /// An exchange alone, by the number that stands before it, with its bodies in whole; or a
+        /// filter, such as "~d example.com & ~c 404" (docs/filter.md has all operators).
+        #[arg(value_name = "NUMBER|FILTER", value_parser = parse_what)]
+        what: Option<What>,
         /// Print JSON lines.
         #[arg(long)]
         json: bool,
+        /// Print this body of the exchange alone.
+        #[arg(long, value_name = "PART", value_enum)]
+        part: Option<BodyPart>,
+        /// Write the bytes of that body as they were sent, by itself the response's.
+        #[arg(long)]
+        raw: bool,
         /// What is shown of the flows.
         #[command(flatten)]
         shown: Shown,
@@ -253,6 +260,31 @@ pub enum SessionCommand {
         /// The session.
         file: PathBuf,
     },
+}
+
+/// What of a session is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// An exchange.
+    Exchange(u64),
+    /// What a filter selects.
+    Filter(Box<Expr>),
+}
+
+fn parse_what(text: &str) -> Result<What, String> {
+    match text.parse() {
+        Ok(id) => Ok(What::Exchange(id)),
+        Err(_) => sieve::parse(text).map(|expr| What::Filter(Box::new(expr))),
+    }
+}
+
+/// A body of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BodyPart {
+    /// The request's.
+    Request,
+    /// The response's.
+    Response,
 }
 
 /// What to do with specs.

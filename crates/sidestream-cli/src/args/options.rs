@@ -22,7 +22,7 @@ pub struct Common {
     #[arg(long, value_name = "DIR", global = true)]
     pub confdir: Option<PathBuf>,
 
-    /// Print headers (-v) and bodies (-vv).
+    /// Print headers (-v), and bodies made readable (-vv) or as they were sent (-vvv).
     #[arg(short, long, action = ArgAction::Count, global = true)]
     pub verbose: u8,
 

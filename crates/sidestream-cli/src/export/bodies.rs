@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use sidestream::coding::{self, DecodeError, Limits};
 use sidestream::har::Recorded;
 use sidestream::record::{Alteration, Change, Exchange, Fields, Part, SentBody};
 use sidestream::store::ReadError;
@@ -89,11 +90,11 @@ impl Bodies<'_, '_> {
 }
 
 /// Takes content codings off: the one place that knows who does.
-fn decode(
-    fields: Option<&Fields>,
-    body: &[u8],
-) -> Result<Option<Vec<u8>>, sidestream::rules::DecodeError> {
-    fields.map_or(Ok(None), |fields| sidestream::rules::decode(fields, body, HELD_BYTES))
+fn decode(fields: Option<&Fields>, body: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
+    let Some(codings) = fields.map(crate::codings::of).filter(|codings| !codings.is_empty()) else {
+        return Ok(None);
+    };
+    coding::decode(&codings, body, Limits::up_to(HELD_BYTES as u64)).whole().map(Some)
 }
 
 /// Returns a body as a stream: that which a rule answered, or the recorded one without what was

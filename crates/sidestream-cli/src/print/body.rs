@@ -1,8 +1,13 @@
-//! The beginning of a body: text as text, anything else as bytes in hexadecimal.
+//! Bodies: freed from their content codings and made readable, or as they were sent.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
-use sidestream::record::wording;
+use sidestream::coding::{Codings, DecodeError, Decoder, Limits};
+use sidestream::record::{Fields, wording};
+use sidestream::view::{View, choose, view};
+
+use super::{Color, Lines, Style};
+use crate::codings;
 
 /// How many bytes of a body are printed at most.
 pub(super) const MAX_BYTES: usize = 4096;
@@ -12,8 +17,140 @@ const MAX_BINARY: usize = 256;
 
 const ROW: usize = 16;
 
-/// Writes how a body of `total` bytes begins.
-pub(super) fn write(out: &mut Vec<u8>, beginning: &[u8], total: u64) -> io::Result<()> {
+/// How many bytes are made of what is kept of a body, at most: what it decodes to may be long.
+const MAX_DECODED: u64 = 16 << 10;
+
+/// How many lines of a view are printed, and how many bytes in them.
+const MAX_LINES: usize = 400;
+const MAX_LINES_BYTES: usize = 16 << 10;
+
+/// How long a body that is printed whole may become.
+const MAX_WHOLE: u64 = 1 << 40;
+
+/// How much of it tells what it is.
+const TELLING: usize = 512;
+
+/// What stands before the lines of a body.
+const MARK: &str = "    | ";
+
+/// Writes how a body of `total` bytes begins, made readable; `fields` tell what it is.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    style: Style,
+    fields: Option<&Fields>,
+    beginning: &[u8],
+    total: u64,
+) {
+    let is_all = beginning.len() as u64 == total;
+    let (codings, kind) = fields.map(about).unwrap_or_default();
+    let mut decoded = Vec::new();
+    let limits = Limits { ratio: None, ..Limits::up_to(MAX_DECODED) };
+    let mut end = Decoder::new(&codings, limits).and_then(|mut decoder| {
+        decoder.push(beginning, &mut |piece| decoded.extend_from_slice(piece))?;
+        decoder.finish(&mut |piece| decoded.extend_from_slice(piece))
+    });
+    if !is_all && matches!(end, Err(DecodeError::Truncated { .. })) {
+        // It is ourselves who have cut it.
+        end = Ok(());
+    }
+    if matches!(end, Err(DecodeError::Unknown { .. } | DecodeError::TooMany { .. })) {
+        tell(out, style, &end);
+        return write_sent(out, beginning, total).unwrap_or_default();
+    }
+    let is_all = is_all && end.is_ok();
+    let name = choose(kind.as_deref(), &decoded);
+    let (mark, most) = if name == "hex" { ("    ", MAX_BINARY) } else { (MARK, decoded.len()) };
+    let shown = &decoded[..most.min(decoded.len())];
+    let is_all = is_all && shown.len() == decoded.len();
+    let mut lines = Lines::new(&mut *out, style, mark, MAX_LINES, MAX_LINES_BYTES);
+    let Some(mut view) = view(name, kind.as_deref()) else { return };
+    view.push(shown, &mut lines);
+    if is_all {
+        view.finish(&mut lines);
+    } else {
+        view.leave(&mut lines);
+    }
+    let full = lines.is_full();
+    lines.finish().unwrap_or_default();
+    tell(out, style, &end);
+    let left = match (is_all && !full, codings.is_empty() && !full) {
+        (true, _) => return,
+        (false, true) => format!("{} more", wording::bytes(total - shown.len() as u64)),
+        (false, false) => format!("the beginning of {}", wording::bytes(total)),
+    };
+    writeln!(out, "    … {left}").unwrap_or_default();
+}
+
+/// Writes a whole body, made readable, as it is read.
+///
+/// # Errors
+///
+/// It cannot be read, or the output takes no more; what could be read has been written.
+pub fn write_whole(
+    out: &mut impl Write,
+    style: Style,
+    fields: Option<&Fields>,
+    mut body: impl Read,
+) -> io::Result<()> {
+    let (codings, kind) = fields.map(about).unwrap_or_default();
+    let kind = kind.as_deref();
+    let (mut decoder, mut end) = match Decoder::new(&codings, Limits::up_to(MAX_WHOLE)) {
+        Ok(decoder) => (Some(decoder), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    let mut lines = Lines::new(&mut *out, style, MARK, usize::MAX, usize::MAX);
+    let mut beginning = Vec::new();
+    let mut shown: Option<Box<dyn View>> = None;
+    let mut buffer = vec![0; 32 << 10];
+    let mut read = Ok(1);
+    while matches!(read, Ok(1..)) && !lines.is_full() {
+        read = body.read(&mut buffer);
+        let bytes = &buffer[..*read.as_ref().unwrap_or(&0)];
+        let is_end = bytes.is_empty();
+        let mut see = |piece: &[u8]| match &mut shown {
+            None => beginning.extend_from_slice(piece),
+            Some(view) => view.push(piece, &mut lines),
+        };
+        match &mut decoder {
+            Some(decoder) if end.is_ok() && is_end => end = decoder.finish(&mut see),
+            Some(decoder) if end.is_ok() => end = decoder.push(bytes, &mut see),
+            Some(_) => {}
+            None => see(bytes),
+        }
+        if shown.is_none() && (is_end || beginning.len() >= TELLING) {
+            let known = if decoder.is_some() { choose(kind, &beginning) } else { "hex" };
+            if let Some(mut view) = view(known, kind) {
+                view.push(&beginning, &mut lines);
+                shown = Some(view);
+            }
+        }
+    }
+    if let Some(mut view) = shown {
+        view.finish(&mut lines);
+    }
+    lines.finish()?;
+    let mut told = Vec::new();
+    tell(&mut told, style, &end);
+    out.write_all(&told)?;
+    read.map(|_| ())
+}
+
+/// Returns the codings of a body, and what it is.
+fn about(fields: &Fields) -> (Codings, Option<String>) {
+    let codings = codings::of(fields);
+    let kind = fields.get_all("content-type").next();
+    (codings, kind.map(|value| String::from_utf8_lossy(value).into_owned()))
+}
+
+/// Says why a body is not decoded to its end.
+fn tell(out: &mut Vec<u8>, style: Style, end: &Result<(), DecodeError>) {
+    let Err(error) = end else { return };
+    let line = format!("! {}", wording::text(error.to_string().as_bytes()));
+    writeln!(out, "    {}", style.paint(Color::Yellow, &line)).unwrap_or_default();
+}
+
+/// Writes how a body of `total` bytes begins, as it was sent.
+pub(super) fn write_sent(out: &mut Vec<u8>, beginning: &[u8], total: u64) -> io::Result<()> {
     let shown = match text(beginning) {
         Some(text) => {
             write_text(out, text)?;

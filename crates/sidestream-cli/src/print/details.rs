@@ -34,12 +34,12 @@ pub(super) fn exchange(
     write_legs(out, how, flow)?;
     if let Some(head) = &exchange.request {
         how.request(out, head)?;
-        how.body(out, '>', &exchange.request_body)?;
+        how.body(out, '>', &head.fields, &exchange.request_body)?;
     }
     exchange.interim.iter().try_for_each(|head| how.response(out, head))?;
     if let Some(head) = &exchange.response {
         how.response(out, head)?;
-        how.body(out, '<', &exchange.response_body)?;
+        how.body(out, '<', &head.fields, &exchange.response_body)?;
     }
     for message in [&exchange.query, &exchange.answer].into_iter().flatten() {
         write_dns(out, message)?;
@@ -83,9 +83,13 @@ impl Details<'_> {
         Ok(())
     }
 
-    fn body(&self, out: &mut Vec<u8>, mark: char, body: &Body) -> io::Result<()> {
-        if self.detail >= Detail::Bodies && body.bytes > 0 {
-            body::write(out, &body.beginning, body.bytes)?;
+    fn body(&self, out: &mut Vec<u8>, mark: char, fields: &Fields, body: &Body) -> io::Result<()> {
+        match self.detail {
+            Detail::Bodies if body.bytes > 0 => {
+                body::write(out, self.style, Some(fields), &body.beginning, body.bytes);
+            }
+            Detail::Sent if body.bytes > 0 => body::write_sent(out, &body.beginning, body.bytes)?,
+            _ => {}
         }
         self.fields(out, mark, &body.trailers)
     }

@@ -1,7 +1,9 @@
-//! Prints flows for people: a line for each exchange, with `-v` its heads, with `-vv` its bodies.
+//! Prints flows for people: a line for each exchange, with `-v` its heads, with `-vv` its
+//! bodies.
 
 mod body;
 mod details;
+mod lines;
 mod style;
 
 use std::io::{self, Write};
@@ -12,6 +14,8 @@ use sidestream::record::{Exchange, Finished, Flow, Message, WebSocketKind, WebSo
 use crate::outcome::outcome;
 use crate::redact::Redact;
 
+pub use body::write_whole;
+pub use lines::Lines;
 pub use style::{Color, Style};
 
 /// How much is printed.
@@ -24,15 +28,17 @@ pub enum Detail {
     Lines,
     /// The heads of its messages as well.
     Heads,
-    /// The beginnings of the bodies as well.
+    /// The beginnings of the bodies as well, made readable.
     Bodies,
+    /// These as they were sent.
+    Sent,
 }
 
 impl Detail {
     /// Returns how many bytes of each body are printed.
     pub const fn body_bytes(self) -> usize {
         match self {
-            Self::Bodies => body::MAX_BYTES,
+            Self::Bodies | Self::Sent => body::MAX_BYTES,
             _ => 0,
         }
     }
@@ -46,6 +52,7 @@ pub struct Printer<W> {
     style: Style,
     redact: Redact,
     columns: Columns,
+    numbered: bool,
 }
 
 /// How wide the first columns are: as the widest cell so far, within reason.
@@ -63,7 +70,14 @@ const MAX_OBJECT: usize = 64;
 impl<W: Write> Printer<W> {
     /// Prints to `out`.
     pub fn new(out: W, detail: Detail, style: Style, redact: Redact) -> Self {
-        Self { out, detail, style, redact, columns: Columns::default() }
+        Self { out, detail, style, redact, columns: Columns::default(), numbered: false }
+    }
+
+    /// Puts the number of each exchange before its line.
+    #[must_use]
+    pub fn numbered(mut self) -> Self {
+        self.numbered = true;
+        self
     }
 
     /// Prints one finished thing, if it is of interest.
@@ -81,10 +95,12 @@ impl<W: Write> Printer<W> {
             Finished::Exchange(flow, exchange) if self.shows_exchange(exchange) => {
                 let mut told = exchange.clone();
                 told.failure = outcome(flow, exchange).cloned();
+                self.number(&mut text, Some(exchange.id.0))?;
                 self.line(&mut text, &wording::exchange(flow, &told))?;
                 details::exchange(&mut text, self.details(), flow, exchange)?;
             }
             Finished::Flow(flow) if self.shows_flow(flow) => {
+                self.number(&mut text, None)?;
                 self.line(&mut text, &wording::flow(flow))?;
                 details::flow(&mut text, self.details(), flow)?;
             }
@@ -92,10 +108,15 @@ impl<W: Write> Printer<W> {
                 self.message(&mut text, flow, message)?;
             }
             Finished::WebSocket { flow, url, message, at: _ } if self.shows_web_socket(message) => {
+                self.number(&mut text, Some(message.exchange.0))?;
                 self.line(&mut text, &wording::web_socket(flow, url, message))?;
                 if self.detail >= Detail::Bodies {
                     let shown = &message.data[..message.data.len().min(body::MAX_BYTES)];
-                    body::write(&mut text, shown, message.bytes())?;
+                    let encoded = self.detail == Detail::Sent || message.encoded;
+                    match encoded {
+                        true => body::write_sent(&mut text, shown, message.bytes())?,
+                        false => body::write(&mut text, self.style, None, shown, message.bytes()),
+                    }
                 }
             }
             _ => return Ok(()),
@@ -137,6 +158,16 @@ impl<W: Write> Printer<W> {
         self.detail >= Detail::Heads || !is_sign_of_life
     }
 
+    fn number(&self, text: &mut Vec<u8>, number: Option<u64>) -> io::Result<()> {
+        match number {
+            _ if !self.numbered => Ok(()),
+            Some(number) => {
+                write!(text, "{}  ", self.style.paint(Color::Dim, &format!("{number:>5}")))
+            }
+            None => write!(text, "{:>5}  ", ""),
+        }
+    }
+
     fn line(&mut self, text: &mut Vec<u8>, line: &Line) -> io::Result<()> {
         let Line { process, verb, object, outcome, failed, size, time } = line;
         let columns = &mut self.columns;
@@ -168,9 +199,10 @@ impl<W: Write> Printer<W> {
             size: wording::bytes(message.data.len() as u64),
             ..Line::default()
         };
+        self.number(text, None)?;
         self.line(text, &line)?;
         let shown = &message.data[..message.data.len().min(body::MAX_BYTES)];
-        body::write(text, shown, message.data.len() as u64)
+        body::write_sent(text, shown, message.data.len() as u64)
     }
 }
 

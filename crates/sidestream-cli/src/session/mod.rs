@@ -40,7 +40,7 @@ pub fn show(path: &Path, json: bool, settings: &Settings, style: Style) -> anyho
     } else {
         let keep = settings.detail.body_bytes();
         let redact = settings.screen_redact();
-        let mut printer = Printer::new(out, settings.detail, style, redact);
+        let mut printer = Printer::new(out, settings.detail, style, redact).numbered();
         let shown = selected(&reader, keep, filter, |finished| printer.print(finished));
         shown.and_then(|()| Ok(printer.into_inner().flush()?))
     };
@@ -96,7 +96,7 @@ pub(crate) fn each(
     Ok(())
 }
 
-fn tell_losses(reader: &Reader) -> anyhow::Result<()> {
+pub(crate) fn tell_losses(reader: &Reader) -> anyhow::Result<()> {
     let contents = reader.contents()?;
     if contents.lost_entries > 0 {
         say(format_args!("{} events were not recorded", contents.lost_entries));
@@ -111,7 +111,7 @@ fn tell_losses(reader: &Reader) -> anyhow::Result<()> {
 }
 
 /// Whoever closes the other end, as `head` does, has seen enough.
-fn is_gone(error: &anyhow::Error) -> bool {
+pub(crate) fn is_gone(error: &anyhow::Error) -> bool {
     let cause = error.downcast_ref::<io::Error>();
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -74,7 +74,8 @@ impl From<Layer> for Settings {
             (Some(true), _) => Detail::Quiet,
             (_, None | Some(0)) => Detail::Lines,
             (_, Some(1)) => Detail::Heads,
-            (_, Some(_)) => Detail::Bodies,
+            (_, Some(2)) => Detail::Bodies,
+            (_, Some(_)) => Detail::Sent,
         };
         let http = HttpVersions {
             client: layer.client_http.unwrap_or_default().into(),

@@ -41,6 +41,7 @@ mod transparent;
 mod truncated;
 mod trust;
 mod upstream;
+mod views;
 mod websocket;
 mod websocket_h2;
 mod websocket_rules;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sidestream_capture::BoxFuture;
+use sidestream_coding::{Codings, DecodeError, Limits as CodingLimits, decode};
 use sidestream_flow::Peer;
 use sidestream_proto::hooks::{
     Asked, Interest, Limits, MessageQuestion, MessageVerdict, MessageWant, Question, Verdict, Want,
 };
 use sidestream_record::{Fields, RequestHead, ResponseHead, Version};
-use sidestream_rules::{Facts, Reach, Replacement, Rules, Sender, content_type, decode};
+use sidestream_rules::{Facts, Reach, Replacement, Rules, Sender, content_type};
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
@@ -280,13 +281,22 @@ impl Message {
         }
     }
 
+    /// Takes the content codings off; `None` if there are none.
+    fn decoded(&self, body: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
+        let codings = Codings::parse(self.fields.get_all("content-encoding").map(|it| &it[..]));
+        if codings.is_empty() {
+            return Ok(None);
+        }
+        let limits = CodingLimits::up_to(Limits::default().body_bytes as u64);
+        decode(&codings, body, limits).whole().map(Some)
+    }
+
     async fn change_body(&mut self, rules: &Rules, facts: &Facts<'_>) {
         let Some(body) = self.body.take() else { return };
         let mut decoded: Option<Vec<u8>> = None;
-        let most = Limits::default().body_bytes;
         for (at, rule) in rules.bodies(facts).enumerate() {
             if at == 0 {
-                match decode(&self.fields, &body, most) {
+                match self.decoded(&body) {
                     Ok(content) => decoded = content,
                     Err(error) => return self.by.push(format!("{}, in vain: {error}", rule.text)),
                 }

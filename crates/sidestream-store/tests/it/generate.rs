@@ -130,6 +130,7 @@ fn failure() -> impl Strategy<Value = Failure> {
     let awaited = prop_oneof![Just("the response"), Just("the handshake")];
     prop_oneof![
         text().prop_map(|by| Failure::Blocked { by }),
+        text().prop_map(|reason| Failure::Reported { reason }),
         (peer(), option::of(any::<u64>()))
             .prop_map(|(peer, missing)| Failure::CutShort { peer, missing }),
         dial.prop_map(Failure::Dial),

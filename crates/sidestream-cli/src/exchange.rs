@@ -1,0 +1,152 @@
+//! `session show FILE NUMBER`: one exchange, its bodies in whole.
+
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::bail;
+use sidestream::flow::ExchangeId;
+use sidestream::record::{Exchange, Finished, Flow, Part};
+use sidestream::store::{ReadError, Reader, Span};
+
+use crate::args::BodyPart;
+use crate::exit::Exit;
+use crate::print::{Detail, Printer, Style, write_whole};
+use crate::say::say;
+use crate::session::{each, is_gone, tell_losses};
+use crate::settings::Settings;
+
+/// Prints an exchange on standard output, or one of its bodies.
+///
+/// # Errors
+///
+/// The file is not a session or is damaged, or the exchange is not in it; what could be read has
+/// been printed.
+pub fn show(
+    path: &Path,
+    id: u64,
+    part: Option<BodyPart>,
+    raw: bool,
+    settings: &Settings,
+    style: Style,
+) -> anyhow::Result<Exit> {
+    let reader = Reader::open(path)?;
+    let id = ExchangeId(id);
+    let mut out = BufWriter::new(io::stdout().lock());
+    let printed = if raw {
+        let part = part.unwrap_or(BodyPart::Response);
+        copy(&mut out, Body::new(&reader, id, part.into()))
+    } else {
+        print(&mut out, &reader, id, part, settings, style)
+    };
+    match printed.and_then(|()| Ok(out.flush()?)) {
+        Err(error) if is_gone(&error) => return Ok(Exit::Success),
+        printed => printed?,
+    }
+    tell_losses(&reader)?;
+    Ok(Exit::Success)
+}
+
+fn print(
+    out: &mut impl Write,
+    reader: &Reader,
+    id: ExchangeId,
+    part: Option<BodyPart>,
+    settings: &Settings,
+    style: Style,
+) -> anyhow::Result<()> {
+    let (flow, exchange, messages) = find(reader, id)?;
+    if part.is_none() {
+        let redact = settings.screen_redact();
+        let mut printer = Printer::new(&mut *out, Detail::Heads, style, redact).numbered();
+        printer.print(&Finished::Exchange(flow, Box::new(exchange.clone())))?;
+    }
+    let heads = [
+        (BodyPart::Request, exchange.request.as_ref().map(|head| &head.fields)),
+        (BodyPart::Response, exchange.response.as_ref().map(|head| &head.fields)),
+    ];
+    for (which, fields) in heads {
+        if part.is_some_and(|part| part != which) || exchange.body(which.into()).bytes == 0 {
+            continue;
+        }
+        if part.is_none() {
+            let of = if which == BodyPart::Request { "request" } else { "response" };
+            writeln!(out, "    * the body of the {of}:")?;
+        }
+        write_whole(out, style, fields, Body::new(reader, id, which.into()))?;
+    }
+    if part.is_none() && !messages.is_empty() {
+        let redact = settings.screen_redact();
+        let mut printer = Printer::new(&mut *out, Detail::Bodies, style, redact).numbered();
+        messages.iter().try_for_each(|message| printer.print(message))?;
+    }
+    Ok(())
+}
+
+/// Writes the bytes of a body as they were sent.
+fn copy(out: &mut impl Write, mut body: Body<'_>) -> anyhow::Result<()> {
+    io::copy(&mut body, out)?;
+    Ok(())
+}
+
+/// How many messages of a WebSocket are shown with its exchange.
+const MAX_MESSAGES: usize = 10_000;
+
+/// Looks for an exchange, and the messages of the WebSocket that it opened.
+fn find(reader: &Reader, id: ExchangeId) -> anyhow::Result<(Arc<Flow>, Exchange, Vec<Finished>)> {
+    let mut found = None;
+    let mut messages = Vec::new();
+    each(reader, 0, Span::ALL, |finished| {
+        match finished {
+            Finished::Exchange(flow, exchange) if exchange.id == id => {
+                found = Some((Arc::clone(flow), (**exchange).clone()));
+            }
+            Finished::WebSocket { message, .. }
+                if message.exchange == id && messages.len() < MAX_MESSAGES =>
+            {
+                messages.push(finished.clone());
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    match found {
+        Some((flow, exchange)) => Ok((flow, exchange, messages)),
+        None => bail!(
+            "no exchange has the number {}; `sidestream session show FILE` prints the number of each",
+            id.0
+        ),
+    }
+}
+
+/// A recorded body, of which stretches that were not recorded are told and passed over.
+struct Body<'a>(sidestream::store::BodyReader<'a>);
+
+impl<'a> Body<'a> {
+    const fn new(reader: &'a Reader, id: ExchangeId, part: Part) -> Self {
+        Self(reader.body(id, part))
+    }
+}
+
+impl Read for Body<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let error = match self.0.read(buffer) {
+                Ok(read) => return Ok(read),
+                Err(error) => error,
+            };
+            let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<ReadError>());
+            let Some(ReadError::Dropped { offset, bytes }) = cause else { return Err(error) };
+            say(format_args!("{bytes} bytes from {offset} on were not recorded"));
+        }
+    }
+}
+
+impl From<BodyPart> for Part {
+    fn from(part: BodyPart) -> Self {
+        match part {
+            BodyPart::Request => Self::Request,
+            BodyPart::Response => Self::Response,
+        }
+    }
+}
