@@ -1,5 +1,7 @@
 //! `deflate`: in zlib's wrapping (RFC 1950), or by mistake without it (RFC 1951).
 
+use std::fmt;
+
 use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::error::DecodeError;
@@ -79,15 +81,29 @@ fn is_wrapped(beginning: &[u8]) -> bool {
     is_zlib && !is_stored
 }
 
+/// How much input is given at once. What comes of it always finds room, for where it does not, the
+/// decoder keeps it back, and forgets it if the input turns out to be broken.
+const STEP: usize = 32;
+
+/// More than comes of a step and of the bits kept from the one before: 1,032 bytes of each byte
+/// (RFC 1951 §3.2.5: 258 bytes of two bits).
+const STEP_ROOM: usize = 2 * STEP * 1032;
+
 /// The stream of deflate itself, fed piece by piece.
-#[derive(Debug)]
 pub(crate) struct Inflate {
     inner: Decompress,
+    out: Vec<u8>,
+}
+
+impl fmt::Debug for Inflate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inflate").field("inner", &self.inner).finish_non_exhaustive()
+    }
 }
 
 impl Inflate {
     pub(crate) fn new(wrapped: bool) -> Self {
-        Self { inner: Decompress::new(wrapped) }
+        Self { inner: Decompress::new(wrapped), out: vec![0; PIECE + STEP_ROOM] }
     }
 
     /// Takes what it can of the input; returns whether the stream is at its end.
@@ -97,24 +113,35 @@ impl Inflate {
         coding: &str,
         sink: Sink<'_>,
     ) -> Result<bool, DecodeError> {
-        let mut out = vec![0; PIECE];
-        loop {
+        let mut filled = 0;
+        let ended = loop {
+            if input.is_empty() {
+                break Ok(false);
+            }
+            if filled >= PIECE {
+                give(&self.out[..filled], sink)?;
+                filled = 0;
+            }
             let (taken, made) = (self.inner.total_in(), self.inner.total_out());
-            let status = self.inner.decompress(input, &mut out, FlushDecompress::None);
+            let step = &input[..input.len().min(STEP)];
+            let out = &mut self.out[filled..];
+            let status = self.inner.decompress(step, out, FlushDecompress::None);
             let taken = (self.inner.total_in() - taken) as usize;
             let made = (self.inner.total_out() - made) as usize;
             *input = &input[taken..];
-            if made > 0 {
-                sink(&out[..made])?;
-            }
+            filled += made;
             match status {
-                Err(_broken) => return Err(DecodeError::broken(coding)),
-                Ok(Status::StreamEnd) => return Ok(true),
-                // Where the piece was filled, more may wait without further input.
-                Ok(_) if made == out.len() || (!input.is_empty() && taken + made > 0) => {}
-                Ok(_) if input.is_empty() => return Ok(false),
-                Ok(_) => return Err(DecodeError::broken(coding)),
+                Err(_broken) => break Err(DecodeError::broken(coding)),
+                Ok(Status::StreamEnd) => break Ok(true),
+                Ok(_) if taken + made == 0 => break Err(DecodeError::broken(coding)),
+                Ok(_) => {}
             }
-        }
+        };
+        give(&self.out[..filled], sink)?;
+        ended
     }
+}
+
+fn give(out: &[u8], sink: Sink<'_>) -> Result<(), DecodeError> {
+    out.chunks(PIECE).try_for_each(|piece| sink(piece))
 }

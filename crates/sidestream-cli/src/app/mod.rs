@@ -77,34 +77,7 @@ fn dispatch(args: Args) -> anyhow::Result<Exit> {
             Ok(Exit::Success)
         }
         Some(Command::Spec(SpecCommand::Explain(explain))) => Ok(explain::explain(&explain)?),
-        Some(Command::Session(SessionCommand::Compact { file })) => session::compact(&file),
-        Some(Command::Session(SessionCommand::Merge { files, output })) => {
-            session::merge(&files, &output)
-        }
-        Some(Command::Session(SessionCommand::Trim { file, wanted })) => {
-            session::trim(&file, &wanted)
-        }
-        Some(Command::Session(SessionCommand::Verify { file })) => session::verify(&file),
-        Some(Command::Session(SessionCommand::List { file, json, .. })) => {
-            session::list(&file, json, settings.filter.as_ref())
-        }
-        Some(Command::Session(SessionCommand::Show {
-            file,
-            what: Some(What::Exchange(id)),
-            part,
-            raw,
-            json: false,
-            ..
-        })) => exchange::show(&file, id, part, raw, &settings, style_of(&io::stdout())),
-        Some(Command::Session(SessionCommand::Show { part: Some(_), .. }))
-        | Some(Command::Session(SessionCommand::Show { raw: true, .. }))
-        | Some(Command::Session(SessionCommand::Show { what: Some(What::Exchange(_)), .. })) => {
-            say::say("--part and --raw go with the number of an exchange, and --json without one");
-            Ok(Exit::Usage)
-        }
-        Some(Command::Session(SessionCommand::Show { file, json, .. })) => {
-            session::show(&file, json, &settings, style_of(&io::stdout()))
-        }
+        Some(Command::Session(command)) => of_session(command, &settings),
         Some(Command::Export(args)) => export::export(&args, &settings),
         Some(Command::Import(args)) => import::import(&args),
         Some(Command::Ca(command)) if command.is_about_stores() => {
@@ -127,6 +100,31 @@ fn dispatch(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Wireguard(command)) => {
             wireguard::wireguard(command, confdir(&settings).as_deref(), &settings)
         }
+    }
+}
+
+fn of_session(command: SessionCommand, settings: &Settings) -> anyhow::Result<Exit> {
+    let style = style_of(&io::stdout());
+    match command {
+        SessionCommand::Compact { file } => session::compact(&file),
+        SessionCommand::List { file, json, .. } => {
+            session::list(&file, json, settings.filter.as_ref())
+        }
+        SessionCommand::Merge { files, output } => session::merge(&files, &output),
+        SessionCommand::Show { file, what, part, raw, json: false, .. }
+            if let Some(What::Exchange(id)) = what =>
+        {
+            exchange::show(&file, id, part, raw, settings, style)
+        }
+        SessionCommand::Show { what, part, raw, .. }
+            if part.is_some() || raw || matches!(what, Some(What::Exchange(_))) =>
+        {
+            say::say("--part and --raw go with the number of an exchange, and --json without one");
+            Ok(Exit::Usage)
+        }
+        SessionCommand::Show { file, json, .. } => session::show(&file, json, settings, style),
+        SessionCommand::Trim { file, wanted } => session::trim(&file, &wanted),
+        SessionCommand::Verify { file } => session::verify(&file),
     }
 }
 

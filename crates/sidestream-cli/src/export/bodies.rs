@@ -74,7 +74,8 @@ impl Bodies<'_, '_> {
             // Of a part no coding can be taken off, which is no news.
             Err(error) => {
                 let words = format!("{error}, so it stands here as it was transferred");
-                comment = Some(comment.map_or(words.clone(), |comment| comment + "; " + &words));
+                comment =
+                    Some(comment.map_or_else(|| words.clone(), |comment| comment + "; " + &words));
                 bytes
             }
         };

@@ -72,7 +72,7 @@ fn one(entry: Entry, place: &Place) -> anyhow::Result<()> {
         flow.response(answered_at, ended_at, version, response)?;
     }
     let failure = failure.map(|reason| Failure::Reported { reason });
-    let ended = Event::ExchangeEnded { exchange: flow.exchange, failure: failure.clone() };
+    let ended = Event::ExchangeEnded { exchange: flow.exchange, failure };
     let (before, after) = if switched { (Some(ended), None) } else { (None, Some(ended)) };
     before.map_or(Ok(()), |ended| flow.tell(ended_at, ended))?;
     let last = messages.iter().map(|message| message.at).max();

@@ -25,8 +25,9 @@ fn lines(origin: &Origin, paths: &[&str]) -> String {
 
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    out.into_owned()
 }
 
 fn messages() -> PathBuf {
@@ -87,9 +88,12 @@ fn typescript_reads_a_session_by_its_published_messages() {
     };
     let form = ["--target", "static-module", "--wrap", "es6", "--es6", "--out", "session.js"];
     run(tool("pbjs").args(form).arg(messages().join(MESSAGES)));
-    // What it makes names a folder of a package as if that were a file.
+    // What it makes takes a CommonJS module for one of ECMAScript.
     let module = fs::read_to_string(made("session.js")).unwrap();
-    let module = module.replace("\"protobufjs/minimal\"", "\"protobufjs/minimal.js\"");
+    let module = module.replace(
+        "* as $protobuf from \"protobufjs/minimal\"",
+        "$protobuf from \"protobufjs/minimal.js\"",
+    );
     fs::write(made("session.js"), module).unwrap();
     run(tool("pbts").args(["--out", "session.d.ts", "session.js"]));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/urls.ts");

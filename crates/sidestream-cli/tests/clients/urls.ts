@@ -16,7 +16,7 @@ for (const [stored, size] of blocks.values) {
   }
   for (const entry of Block.decode(payload).entries) {
     const request = entry.request;
-    if (entry.event === "request" && request) {
+    if (request) {
       console.log(Buffer.from(request.method ?? []).toString(), request.url);
     }
   }
