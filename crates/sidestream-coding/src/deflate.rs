@@ -143,5 +143,5 @@ impl Inflate {
 }
 
 fn give(out: &[u8], sink: Sink<'_>) -> Result<(), DecodeError> {
-    out.chunks(PIECE).try_for_each(|piece| sink(piece))
+    out.chunks(PIECE).try_for_each(sink)
 }
