@@ -69,7 +69,7 @@ fn exchanges_and_columns_are_chosen() {
         assert_eq!((code, &*out), (Some(2), ""), "{err}");
         assert!(err.contains(told), "{err}");
     };
-    check(&["csv", "a.session", "x"], "\"x\" is no number of an exchange");
+    check(&["csv", "a.session", "3-"], "\"3-\" is no number of an exchange");
     check(&["csv", "a.session", "--columns", "x"], "there is no column \"x\", but client,");
     check(&["har", "a.session", "--columns", "url"], "--columns is for csv");
     check(&["har", "a.session", "--force"], "--output");
