@@ -138,7 +138,7 @@ fn sessions_are_joined_cut_down_and_written_anew() {
     says(&ours(&bench, &["session", "trim", "c", "--drop", "~u two$"]), 0, "taken out");
     assert_eq!(listed(&bench, "c"), ["one", "three", "four"]);
     says(
-        &ours(&bench, &["session", "trim", "c", "--keep", "~u (one|four)$", "--newest", "2"]),
+        &ours(&bench, &["session", "trim", "c", "--keep", "~u '(one|four)$'", "--newest", "2"]),
         0,
         "",
     );
