@@ -111,11 +111,14 @@ fn of_session(command: SessionCommand, settings: &Settings) -> anyhow::Result<Ex
             session::list(&file, json, settings.filter.as_ref())
         }
         SessionCommand::Merge { files, output } => session::merge(&files, &output),
-        SessionCommand::Show { file, what, part, raw, json: false, .. }
-            if let Some(What::Exchange(id)) = what =>
-        {
-            exchange::show(&file, id, part, raw, settings, style)
-        }
+        SessionCommand::Show {
+            file,
+            what: Some(What::Exchange(id)),
+            part,
+            raw,
+            json: false,
+            ..
+        } => exchange::show(&file, id, part, raw, settings, style),
         SessionCommand::Show { what, part, raw, .. }
             if part.is_some() || raw || matches!(what, Some(What::Exchange(_))) =>
         {
