@@ -78,12 +78,15 @@ fn typescript_reads_a_session_by_its_published_messages() {
     };
     let (bench, origin) = (Bench::new(), http());
     record(&bench, &origin, "a.session", &["/one", "/two?b=c"]);
-    // Beside the packages, or they are not found.
-    let work = tempfile::tempdir_in(&folder).unwrap();
-    let made = |name: &str| work.path().join(name);
+    // Where anybody may write; packages are found beside what asks for them.
+    let work = bench.path("typescript");
+    let made = |name: &str| work.join(name);
+    fs::create_dir(&work).unwrap();
+    fs::copy(folder.join("package.json"), made("package.json")).unwrap();
+    std::os::unix::fs::symlink(folder.join("node_modules"), made("node_modules")).unwrap();
     let tool = |name: &str| {
         let mut command = Command::new(&node);
-        command.arg(folder.join("node_modules/.bin").join(name)).current_dir(work.path());
+        command.arg(folder.join("node_modules/.bin").join(name)).current_dir(&work);
         command
     };
     let form = ["--target", "static-module", "--wrap", "es6", "--es6", "--out", "session.js"];
