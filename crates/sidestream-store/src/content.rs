@@ -15,7 +15,7 @@ use crate::pack::unpack;
 use crate::process::ProcessError;
 use crate::schema::{SchemaVersion, Seq};
 use crate::wire::{self, DecodeError, FieldReader, Value};
-use crate::writer::part_name;
+use crate::writer::{INLINE_ENTRIES, part_name};
 
 /// How many chunks, and blocks, are kept unpacked: what is read next is mostly near.
 const KEPT: usize = 4;
@@ -47,6 +47,9 @@ impl Kept {
         kept.push_back((id, data.clone()));
     }
 }
+
+/// No body is longer: what says so is damaged.
+const MOST_BYTES: u64 = i64::MAX.cast_unsigned();
 
 /// Content of an entry, and how much of it was dropped if it was.
 pub(crate) type Found = (Bytes, Option<u64>);
@@ -243,6 +246,10 @@ impl Contents {
         part: Part,
         offset: u64,
     ) -> Result<Option<Stretch>, ProcessError> {
+        // Nothing begins so far back or beyond but what a damaged session says.
+        if i64::try_from(offset).is_err() {
+            return Ok(None);
+        }
         let queries: &[&str] = match (self.has_chunks, self.has_old) {
             (true, false) => &[STRETCH],
             (true, true) => &[STRETCH, OLD_STRETCH],
@@ -263,7 +270,12 @@ impl Contents {
                     },
                 )
                 .optional()?;
-            let Some((offset, size, data, chunk)) = found else { continue };
+            let Some((begin, size, data, chunk)) = found else { continue };
+            // What ends before it begins would be found again and again.
+            if begin.checked_add(size).is_none_or(|end| end <= offset || end > MOST_BYTES) {
+                return Ok(None);
+            }
+            let offset = begin;
             let data = match (data, chunk) {
                 (Some(data), _) => Ok(Bytes::from(data)),
                 (None, Some(chunk)) => self.chunk(from, chunk),
@@ -295,7 +307,9 @@ impl Contents {
             .prepare_cached("SELECT first_seq, inline_seq FROM exchange WHERE id = ?1")?
             .query_row([exchange.0.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        Ok(range.and_then(|(first, last)| Some((first, last?))))
+        // A damaged session may say more than is ever written.
+        let bounded = |first: i64, last: i64| last.min(first.saturating_add(INLINE_ENTRIES));
+        Ok(range.and_then(|(first, last)| Some((first, bounded(first, last?)))))
     }
 
     /// Returns the stretches of a body that stand in blocks, in their order.
@@ -320,7 +334,8 @@ impl Contents {
                 Some(kept) => kept,
                 None => self.block(first, row.get(1)?, size),
             };
-            for (seq, entry) in (first..).zip(cut(payload)) {
+            for (place, entry) in (0_i64..).zip(cut(payload)) {
+                let seq = i64::saturating_add(first, place);
                 let damaged = |error: DecodeError| ReadError::Damaged {
                     seq: Seq(seq.cast_unsigned()),
                     what: error.to_string(),
@@ -342,10 +357,11 @@ impl Contents {
 }
 
 const STRETCH: &str = "SELECT offset, size, data, chunk FROM stretch
-    WHERE exchange = ?1 AND part = ?2
+    WHERE exchange = ?1 AND part = ?2 AND size > 0
     AND offset >= coalesce(
         (SELECT max(offset) FROM stretch
-         WHERE exchange = ?1 AND part = ?2 AND offset <= ?3 AND offset + size > ?3), ?3)
+         WHERE exchange = ?1 AND part = ?2 AND offset BETWEEN 0 AND ?3 AND offset + size > ?3),
+        ?3)
     ORDER BY offset LIMIT 1";
 
 /// The same in a session before 3.0.

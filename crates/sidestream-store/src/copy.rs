@@ -64,7 +64,7 @@ pub fn merge(
     mut keep: impl FnMut(Origin) -> bool,
 ) -> Result<Copied, CopyError> {
     let file = NewFile::create(to.as_ref())?;
-    let copied = copy(sessions, file.path(), &mut keep)?;
+    let copied = copy(sessions, file.new_path(), &mut keep)?;
     file.keep()?;
     Ok(copied)
 }

@@ -92,6 +92,7 @@ pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_BYTES};
          BEGIN IMMEDIATE;
+         {CHUNKS}
          {TABLES}
          PRAGMA application_id = {APPLICATION_ID};
          PRAGMA user_version = {version};
@@ -118,9 +119,9 @@ pub(crate) fn recognize(connection: &Connection) -> Result<SchemaVersion, Refusa
 /// may be.
 pub(crate) fn raise(connection: &Connection, found: SchemaVersion) -> rusqlite::Result<()> {
     let version = SchemaVersion::CURRENT.number();
-    let tables = if found.has_chunks() { "" } else { RAISE };
+    let [chunks, columns] = if found.has_chunks() { ["", ""] } else { [CHUNKS, RAISE] };
     let raised = connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {tables} PRAGMA user_version = {version}; COMMIT;"
+        "BEGIN IMMEDIATE; {chunks} {columns} PRAGMA user_version = {version}; COMMIT;"
     ));
     if raised.is_err() && !connection.is_autocommit() {
         drop(connection.execute_batch("ROLLBACK"));
@@ -142,5 +143,7 @@ pub(crate) fn is_cut(connection: &Connection, path: &Path) -> Result<bool, Refus
 }
 
 const TABLES: &str = include_str!("schema.sql");
+
+const CHUNKS: &str = include_str!("chunks.sql");
 
 const RAISE: &str = include_str!("raise.sql");

@@ -29,7 +29,7 @@ const INLINE_BYTES: u64 = 16 * 1024;
 
 /// How many entries after the first of its exchange content may stand in a block: that many a
 /// reader of the body has to go through.
-const INLINE_ENTRIES: i64 = 4096;
+pub(crate) const INLINE_ENTRIES: i64 = 4096;
 
 /// Writes rows over the one connection that may.
 #[derive(Debug)]

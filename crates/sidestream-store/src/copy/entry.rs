@@ -91,8 +91,10 @@ impl Entry {
             };
         }
         match &mut update {
-            Update::Body { exchange, .. } => exchange.0 += shift.exchange,
-            Update::Data { message, .. } => *message += shift.message,
+            Update::Body { exchange, .. } => {
+                exchange.0 = exchange.0.saturating_add(shift.exchange);
+            }
+            Update::Data { message, .. } => *message = message.saturating_add(shift.message),
             _ => {}
         }
         let BlockEntry { kind, flow, exchange, payload, .. } = entry;

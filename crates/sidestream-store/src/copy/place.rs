@@ -10,11 +10,14 @@ use crate::error::{CopyError, CreateError};
 use crate::lock::{Lock, beside};
 use crate::schema;
 
+/// What a copy is called until it is whole. One that a killed process left is written over.
+const NEW: &str = "-new";
+
 /// A session that is not there yet.
 #[derive(Debug)]
 pub(super) struct NewFile {
     path: PathBuf,
-    kept: bool,
+    new: PathBuf,
     _lock: Lock,
 }
 
@@ -28,26 +31,31 @@ impl NewFile {
         if fs::symlink_metadata(&path).is_ok() {
             return Err(CopyError::Exists { path });
         }
-        Ok(Self { path, kept: false, _lock: lock })
+        let new = beside(&path, NEW);
+        remove(&new);
+        Ok(Self { path, new, _lock: lock })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Where it is written: whoever is killed meanwhile leaves no half of a session under its name.
+    pub(super) fn new_path(&self) -> &Path {
+        &self.new
     }
 
-    /// Makes sure that it is on the disk.
-    pub(super) fn keep(mut self) -> Result<(), CopyError> {
-        sync(&self.path)?;
-        self.kept = true;
+    /// Gives it its name once it is on the disk, unless something has that by now.
+    pub(super) fn keep(self) -> Result<(), CopyError> {
+        sync(&self.new)?;
+        if fs::symlink_metadata(&self.path).is_ok() {
+            return Err(CopyError::Exists { path: self.path.clone() });
+        }
+        let io = |source| CreateError::Io { path: self.path.clone(), source };
+        fs::rename(&self.new, &self.path).map_err(io)?;
         Ok(())
     }
 }
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        if !self.kept {
-            remove(&self.path);
-        }
+        remove(&self.new);
     }
 }
 
@@ -68,7 +76,7 @@ impl InPlace {
         let lock = Lock::take(&path).map_err(io)?;
         let lock = lock.ok_or_else(|| CreateError::InUse { path: path.clone() })?;
         one_file(&path)?;
-        let new = beside(&path, "-new");
+        let new = beside(&path, NEW);
         remove(&new);
         Ok(Self { path, new, _lock: lock })
     }

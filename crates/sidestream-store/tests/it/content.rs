@@ -199,3 +199,33 @@ fn what_is_read_while_it_is_written_goes_on_without_a_gap() {
     }
     drop(session);
 }
+
+#[test]
+fn stretches_that_no_writer_makes_have_an_end() {
+    let (_folder, path) = place();
+    let whole = noise(9, 100_000);
+    record(&path, [opened(), request(EXCHANGE), body(EXCHANGE, whole), ended(EXCHANGE)]);
+    let max = i64::MAX;
+    for (offset, size) in
+        [(0, 0), (0, -1), (-5, 100), (-5, max), (max, 1), (max, max), (65_536, 0), (1, 7), (5, max)]
+    {
+        for keeps in ["DELETE FROM stretch", ""] {
+            let copy = path.with_extension("copy");
+            std::fs::copy(&path, &copy).unwrap();
+            let connection = rusqlite::Connection::open(&copy).unwrap();
+            let insert = "INSERT INTO stretch (exchange, part, offset, size, dropped, data) VALUES";
+            let hostile = format!("{insert} (1, 'response', {offset}, {size}, {size}, NULL)");
+            let range = format!("UPDATE exchange SET inline_seq = {max}, first_seq = -{max}");
+            connection.execute_batch(&format!("{keeps}; {hostile}; {range}")).unwrap();
+            connection.close().unwrap();
+            let reader = Reader::open(&copy).unwrap();
+            let mut stream = reader.body(EXCHANGE, Part::Response);
+            let mut errors = 0;
+            while stream.read_to_end(&mut Vec::new()).is_err() {
+                errors += 1;
+                assert!(errors < 10, "{offset}+{size} has no end");
+            }
+            drop(reader.verify());
+        }
+    }
+}

@@ -330,3 +330,21 @@ fn what_is_wrong_with_a_session_is_told() {
     let read = Reader::open(&path).unwrap();
     assert!(read.entries(..).all(|entry| !matches!(entry, Err(ReadError::Damaged { .. }))));
 }
+
+#[test]
+fn ids_that_cannot_grow_stay_and_a_half_copy_has_no_name() {
+    let (folder, path) = place();
+    let largest = ExchangeId(i64::MAX.cast_unsigned());
+    record(&path, &[entry(0, opened()), entry(1, body(largest, "x")), entry(2, closed())]);
+    // What a killed copy leaves is in nobody's way.
+    let together = beside(&path, "c.session");
+    fs::write(beside(&path, "c.session-new"), "half").unwrap();
+    let sessions = [&path, &path, &path].map(|path| Reader::open(path).unwrap());
+    merge(&sessions, &together, |origin| {
+        assert!(!together.exists(), "it has its name before it is whole");
+        origin.session < 3
+    })
+    .unwrap();
+    assert_eq!(read_all(&Reader::open(&together).unwrap()).len(), 9);
+    assert_eq!(folder.path().read_dir().unwrap().count(), 2);
+}
