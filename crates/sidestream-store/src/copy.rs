@@ -26,6 +26,9 @@ const BATCH_ROWS: usize = 1000;
 /// How much content makes a transaction, but for its last piece.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
+/// How much may, where a body would be cut in the middle of a chunk.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
 /// Where an entry comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -184,10 +187,12 @@ impl Target {
             let copied = process.map(|id| self.process(session, from.connection(), id));
             opened.process_row = copied.transpose()?;
         }
+        let is_body = matches!(row.update, Update::Body { .. });
         self.bytes += row.kept_bytes() + row.fact_bytes();
         self.rows.push(row);
         self.copied.entries += 1;
-        if self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
+        let is_full = self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES;
+        if (is_full && !is_body) || self.bytes >= MOST_BYTES {
             self.write()?;
         }
         Ok(())

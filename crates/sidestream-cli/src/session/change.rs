@@ -52,12 +52,19 @@ pub fn trim(file: &Path, wanted: &Wanted) -> anyhow::Result<Exit> {
 }
 
 fn rewrite(file: &Path, keep: impl FnMut(Origin) -> bool) -> anyhow::Result<Exit> {
-    let size = |file| std::fs::metadata(file).map(|metadata| metadata.len());
-    let before = size(file)?;
+    let size = |file: &Path| std::fs::metadata(file).map(|metadata| metadata.len());
+    let before = size(file)? + size(&log_of(file)).unwrap_or_default();
     let Copied { left_out, .. } = store::rewrite(file, keep)?;
     let after = size(file).context("look at what was written")?;
     say(format_args!("{left_out} events taken out; {before} bytes before, {after} now"));
     Ok(Exit::Success)
+}
+
+/// Where what was written last may stand, as a killed recording leaves it.
+fn log_of(file: &Path) -> PathBuf {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
 }
 
 /// Which flows and exchanges stay.

@@ -348,3 +348,22 @@ fn ids_that_cannot_grow_stay_and_a_half_copy_has_no_name() {
     assert_eq!(read_all(&Reader::open(&together).unwrap()).len(), 9);
     assert_eq!(folder.path().read_dir().unwrap().count(), 2);
 }
+
+#[test]
+fn a_body_that_is_written_anew_is_not_cut_where_a_transaction_ends() {
+    let (_folder, path) = place();
+    let whole: Vec<u8> = (0..262_144_u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
+    let mut entries = Vec::new();
+    for number in 1..=20 {
+        let exchange = ExchangeId(number);
+        entries.push(entry(0, request(exchange)));
+        entries.extend(whole.chunks(10_000).map(|piece| entry(0, body(exchange, piece.to_vec()))));
+        entries.push(entry(0, ended(exchange)));
+    }
+    record(&path, &entries);
+    rewrite(&path, all).unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let stored: i64 =
+        connection.query_row("SELECT sum(size) FROM chunk", [], |row| row.get(0)).unwrap();
+    assert_eq!(stored, 1024 * 1024);
+}
