@@ -36,7 +36,7 @@ pub struct SchemaVersion {
 
 impl SchemaVersion {
     /// The version that this crate writes.
-    pub const CURRENT: Self = Self { major: 3, minor: 0 };
+    pub const CURRENT: Self = Self { major: 3, minor: 1 };
 
     /// The oldest version that is still read.
     const OLDEST: Self = Self { major: 2, minor: 0 };
@@ -44,6 +44,11 @@ impl SchemaVersion {
     /// Returns what stands in `user_version`: 300 for 3.0.
     const fn number(self) -> i32 {
         self.major as i32 * 100 + self.minor as i32
+    }
+
+    /// Returns whether there are tables of the text of bodies, as there are from 3.1 on.
+    pub(crate) const fn has_text(self) -> bool {
+        self.major > 3 || self.major == 3 && self.minor >= 1
     }
 
     /// Returns whether content stands in blocks, stretches and chunks, as it does from 3.0 on.
@@ -93,6 +98,7 @@ pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
         "PRAGMA page_size = {PAGE_BYTES};
          BEGIN IMMEDIATE;
          {CHUNKS}
+         {TEXT}
          {TABLES}
          PRAGMA application_id = {APPLICATION_ID};
          PRAGMA user_version = {version};
@@ -121,7 +127,8 @@ pub(crate) fn raise(connection: &Connection, found: SchemaVersion) -> rusqlite::
     let version = SchemaVersion::CURRENT.number();
     let [chunks, columns] = if found.has_chunks() { ["", ""] } else { [CHUNKS, RAISE] };
     let raised = connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {chunks} {columns} PRAGMA user_version = {version}; COMMIT;"
+        "BEGIN IMMEDIATE; {chunks} {columns} {TEXT} {RAISE_3_0} PRAGMA user_version = {version};
+         COMMIT;"
     ));
     if raised.is_err() && !connection.is_autocommit() {
         drop(connection.execute_batch("ROLLBACK"));
@@ -146,4 +153,11 @@ const TABLES: &str = include_str!("schema.sql");
 
 const CHUNKS: &str = include_str!("chunks.sql");
 
+/// What 3.1 added in tables of its own: where text stands in bodies.
+const TEXT: &str = include_str!("text.sql");
+
+/// Makes the tables of a session of 2.x those of one of 3.0, together with [`CHUNKS`].
 const RAISE: &str = include_str!("raise.sql");
+
+/// Makes the tables of a session of 3.0 those of one of 3.1, together with [`TEXT`].
+const RAISE_3_0: &str = include_str!("raise-3.0.sql");

@@ -94,11 +94,11 @@ fn a_newer_and_an_older_format_are_told_apart() {
     };
     assert_snapshot!(set(405), @r"
     FILE is a session of version 4.5, and only version 3.x is known here; update to read it
-    FILE is a session of version 4.5, and version 3.0 is written here; choose another file
+    FILE is a session of version 4.5, and version 3.1 is written here; choose another file
     ");
     assert_snapshot!(set(100), @r"
     FILE is a session of version 1.0; read it with the version that wrote it
-    FILE is a session of version 1.0, and version 3.0 is written here; choose another file
+    FILE is a session of version 1.0, and version 3.1 is written here; choose another file
     ");
 }
 

@@ -1,0 +1,1 @@
+-- Makes a session of 3.0 one of 3.1.
