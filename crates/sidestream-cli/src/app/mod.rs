@@ -107,6 +107,10 @@ fn of_session(command: SessionCommand, settings: &Settings) -> anyhow::Result<Ex
     let style = style_of(&io::stdout());
     match command {
         SessionCommand::Compact { file } => session::compact(&file),
+        SessionCommand::Grep { file, pattern, filter, list } => {
+            session::grep(&file, &pattern, filter, list, style)
+        }
+        SessionCommand::Index { file } => session::index(&file),
         SessionCommand::List { file, json, .. } => {
             session::list(&file, json, settings.filter.as_ref())
         }

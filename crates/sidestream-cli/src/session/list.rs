@@ -12,7 +12,7 @@ use sidestream::flow::{ExchangeId, FlowId};
 use sidestream::record::{Finished, wording};
 use sidestream::store::{Listed, Reader};
 
-use super::{each, is_gone, tell_losses};
+use super::{each_wanted, is_gone, tell_losses};
 use crate::exit::Exit;
 use crate::sieve;
 
@@ -56,7 +56,7 @@ fn judged(
     }
     let mut judged = Judged::default();
     let Some(span) = reader.span_of_lines(selection)? else { return Ok(Some(judged)) };
-    each(reader, sieve::body_bytes(Some(filter)), span, |finished| {
+    each_wanted(reader, sieve::body_bytes(Some(filter)), span, Some(filter), |finished| {
         if sieve::selects(filter, finished) {
             match finished {
                 Finished::Exchange(_, exchange) => _ = judged.exchanges.insert(exchange.id),

@@ -1,6 +1,7 @@
 //! `session show` and its like: what a session file holds, and what is made of it.
 
 mod change;
+mod grep;
 mod list;
 mod verify;
 
@@ -19,7 +20,8 @@ use crate::say::say;
 use crate::settings::Settings;
 use crate::sieve;
 
-pub use change::{compact, merge, trim};
+pub use change::{compact, index, merge, trim};
+pub use grep::grep;
 pub use list::list;
 pub use verify::verify;
 
@@ -64,7 +66,7 @@ fn selected(
     };
     let Some(span) = reader.span(&filter.selection())? else { return Ok(()) };
     let seen = sieve::body_bytes(Some(filter)).max(keep);
-    each(reader, seen, span, |finished| {
+    each_wanted(reader, seen, span, Some(filter), |finished| {
         if sieve::selects(filter, finished) { see(&sieve::cut(finished, keep)) } else { Ok(()) }
     })
 }
@@ -75,11 +77,27 @@ pub(crate) fn each(
     reader: &Reader,
     keep: usize,
     span: Span,
+    see: impl FnMut(&Finished) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    each_wanted(reader, keep, span, None, see)
+}
+
+/// Does the same, and leaves out what a filter does not select as far as that can be looked up.
+pub(crate) fn each_wanted(
+    reader: &Reader,
+    keep: usize,
+    span: Span,
+    filter: Option<&Filter>,
     mut see: impl FnMut(&Finished) -> io::Result<()>,
 ) -> anyhow::Result<()> {
     let mut book = Book::keeping(keep);
     let mut last = SystemTime::UNIX_EPOCH;
-    for entry in reader.entries(span) {
+    let wanted = filter.map(|filter| reader.wanted(filter)).transpose()?.flatten();
+    let entries = match &wanted {
+        Some(wanted) => reader.wanted_entries(span, wanted),
+        None => reader.entries(span),
+    };
+    for entry in entries {
         let entry = entry?;
         last = entry.at;
         book.apply(&entry).iter().try_for_each(&mut see)?;

@@ -14,3 +14,4 @@ mod play;
 mod published;
 mod roundtrip;
 mod space;
+mod text;
