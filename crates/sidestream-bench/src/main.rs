@@ -16,6 +16,7 @@ use sidestream_bench::{
 const USAGE: &str = "\
 Usage: sidestream-bench compare --sidestream PROGRAM [UNIT…] [OPTIONS]
        sidestream-bench soak --sidestream PROGRAM [--connections N]
+       sidestream-bench search [--exchanges N] [--bytes N]
        sidestream-bench store [--exchanges N [--body text|noise|same] [--bytes N]]
 
   --quick         little of everything, within a minute
@@ -47,6 +48,7 @@ fn run() -> anyhow::Result<ExitCode> {
     match verb.to_str() {
         Some("compare") => return compare::run(words),
         Some("soak") => return soak::run(words),
+        Some("search") => return store::run_search(&words),
         Some("store") => return store::run(&words),
         Some("dial") => {
             let numbers: Vec<u32> = numbers(&words[..words.len().min(3)])?;

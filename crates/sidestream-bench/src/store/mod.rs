@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a chore talks to the terminal")]
 
 mod entries;
+mod search;
 
 use std::env;
 use std::ffi::OsString;
@@ -16,6 +17,8 @@ use sidestream_store::{Reader, Session};
 
 use self::entries::{Body, Exchanges};
 use crate::sys;
+
+pub use search::run_search;
 
 /// How much may wait before the bench waits for the disk: as little as drops nothing.
 const BACKLOG_BYTES: usize = 16 * 1024 * 1024;

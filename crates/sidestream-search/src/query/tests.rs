@@ -1,3 +1,5 @@
+//! What is found is named, and what has none of it is left out.
+
 use std::convert::Infallible;
 
 use proptest::prelude::*;

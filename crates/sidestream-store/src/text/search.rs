@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::OptionalExtension;
 use sidestream_filter::{Filter, Texts};
 use sidestream_search::{Columns, PAGES, Page, Query};
 
 use super::members::Members;
 use crate::pack::unpack;
-use crate::{ReadError, Reader};
+use crate::{ReadError, Reader, Seq, kind, wire};
 
 /// The exchanges and flows in which a text may stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,12 +76,11 @@ impl Reader {
         Ok(unpack(data, size.cast_unsigned()).map_or_else(Page::full, |data| Page(data.into())))
     }
 
-    /// Adds what is in no column: what came later, or began before its flow was seen.
+    /// Adds what is in no column: what came later, or belongs to a flow of which not all was seen.
     fn uncovered(&self, found: &mut Found) -> Result<(), ReadError> {
-        let mut statement = self.connection().prepare(
-            "SELECT exchange.id, flow, flow.last_seq IS NULL OR flow.last_seq > ?1
-             FROM exchange LEFT JOIN flow ON flow.id = flow",
-        )?;
+        let mut statement = self
+            .connection()
+            .prepare("SELECT id, flow, ended IS NULL OR last_seq > ?1 FROM exchange")?;
         let mut rows = statement.query([found.last])?;
         while let Some(row) = rows.next()? {
             let (id, flow, is_later): (i64, i64, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -90,15 +89,19 @@ impl Reader {
                 found.wanted.exchanges.insert(id);
             }
         }
-        let mut statement = self
-            .connection()
-            .prepare("SELECT id FROM flow WHERE last_seq IS NULL OR last_seq > ?1")?;
-        let mut rows = statement.query(params![found.last])?;
-        while let Some(row) = rows.next()? {
-            found.wanted.flows.insert(row.get::<_, i64>(0)?.cast_unsigned());
-        }
         found.wanted.flows.extend(&found.unseen);
-
+        // Messages may have come to what had ended, or is in a column by an earlier one.
+        let mut later = self.without_bodies(Seq(found.last.cast_unsigned().saturating_add(1))..);
+        while let Some(stored) = later.stored()? {
+            let Ok(entry) = stored.entry else { continue };
+            match kind::name(entry.kind) {
+                Some("data") => _ = found.wanted.flows.insert(entry.flow),
+                Some("websocket") => {
+                    found.wanted.exchanges.extend(wire::web_socket_exchange(&entry.payload));
+                }
+                _ => {}
+            }
+        }
         Ok(())
     }
 }
