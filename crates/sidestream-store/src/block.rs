@@ -19,6 +19,9 @@ pub(crate) const BLOCK_ENTRIES: usize = 1024;
 /// `Block.entries`, the only field: its number and that it has a length.
 const ENTRIES: u8 = 1 << 3 | 2;
 
+/// What stands in the place of an entry that was taken out.
+pub(crate) const BLANK: [u8; 2] = [ENTRIES, 0];
+
 /// Fields of `Entry`.
 mod field {
     /// Of sessions before 3.0, as [`PAYLOAD`] is.
@@ -45,6 +48,11 @@ pub(crate) struct BlockEntry {
 }
 
 impl BlockEntry {
+    /// Returns whether it was taken out.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.kind == 0 && self.flow == 0 && self.payload.is_empty()
+    }
+
     fn decode(entry: Bytes) -> Result<Self, DecodeError> {
         let mut decoded = Self::default();
         for field in FieldReader::new(entry) {
@@ -138,6 +146,19 @@ pub(crate) fn cut(mut block: Bytes) -> Vec<Result<BlockEntry, DecodeError>> {
         && entries.len() < BLOCK_ENTRIES
     {
         entries.push(BlockEntry::decode(entry));
+    }
+    entries
+}
+
+/// Does the same, and returns with each entry the bytes that stand for it in the block.
+pub(crate) fn cut_with_bytes(mut block: Bytes) -> Vec<(Bytes, Result<BlockEntry, DecodeError>)> {
+    let mut entries = Vec::new();
+    let mut rest = block.clone();
+    while let Some(entry) = cut_one(&mut block)
+        && entries.len() < BLOCK_ENTRIES
+    {
+        let bytes = rest.split_to(rest.len() - block.len());
+        entries.push((bytes, BlockEntry::decode(entry)));
     }
     entries
 }

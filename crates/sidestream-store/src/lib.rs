@@ -13,6 +13,7 @@ mod process;
 mod queue;
 mod reader;
 mod recorder;
+mod retention;
 mod row;
 mod schema;
 mod session;
@@ -28,6 +29,7 @@ pub use error::{CopyError, CreateError, OpenError, ReadError, StorageError, Writ
 pub use list::{Listed, Span};
 pub use reader::{Contents, Entries, Reader};
 pub use recorder::{Recorder, State};
+pub use retention::Retention;
 pub use schema::{SchemaVersion, Seq};
 pub use session::{Session, Summary};
 pub use text::{Indexed, TEXT_BYTES, Wanted, decode, index};

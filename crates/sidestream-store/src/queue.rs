@@ -101,17 +101,29 @@ impl Queue {
         recorded
     }
 
-    /// Waits for rows and takes up to a transaction of them; takes none when all is done.
-    pub(crate) fn take(&self) -> Batch {
+    /// Waits for rows, for so long if that is said, and takes up to a transaction of them; `None`
+    /// when all is done.
+    pub(crate) fn take(&self, within: Option<Duration>) -> Option<Batch> {
         let waiting = |inner: &mut Inner| inner.rows.is_empty() && inner.phase == Phase::Open;
         let inner = self.lock();
-        let inner = self.changed.wait_while(inner, waiting).unwrap_or_else(PoisonError::into_inner);
+        let inner = match within {
+            None => self.changed.wait_while(inner, waiting).unwrap_or_else(PoisonError::into_inner),
+            Some(within) => {
+                self.changed
+                    .wait_timeout_while(inner, within, waiting)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
+        };
+        if inner.rows.is_empty() {
+            return (inner.phase == Phase::Open).then(Batch::default);
+        }
         let few = |inner: &mut Inner| !inner.is_transaction() && inner.phase == Phase::Open;
         let (mut inner, _) = self
             .changed
             .wait_timeout_while(inner, BATCH_DELAY, few)
             .unwrap_or_else(PoisonError::into_inner);
-        inner.take()
+        Some(inner.take())
     }
 
     /// Waits for so long, or until the recording is to end.

@@ -377,8 +377,11 @@ impl Entries<'_> {
             };
             self.block = Some(block.first);
             let wanted = self.next..=self.last;
-            let page: Vec<_> =
-                block.into_entries().filter(|stored| wanted.contains(&stored.seq)).collect();
+            let is_there = |stored: &Stored| {
+                let is_blank = stored.entry.as_ref().is_ok_and(BlockEntry::is_blank);
+                !is_blank && wanted.contains(&stored.seq)
+            };
+            let page: Vec<_> = block.into_entries().filter(is_there).collect();
             self.page = page.into_iter();
         }
         Ok(self.page.next())

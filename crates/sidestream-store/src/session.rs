@@ -14,6 +14,7 @@ use crate::error::{CreateError, WriteError};
 use crate::lock::Lock;
 use crate::queue::{Batch, Queue};
 use crate::recorder::Recorder;
+use crate::retention::{Keeper, Retention};
 use crate::schema::{self, Refusal, SchemaVersion};
 use crate::sys;
 use crate::text;
@@ -67,6 +68,18 @@ impl Session {
     /// When the file is something else, is damaged, is being recorded to, was written in another
     /// version, or cannot be written; it is then left as it is. The message says what to do.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, CreateError> {
+        Self::create_keeping(path, Retention::ALL)
+    }
+
+    /// Does the same, and takes out again what is not to be kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create).
+    pub fn create_keeping(
+        path: impl AsRef<Path>,
+        retention: Retention,
+    ) -> Result<Self, CreateError> {
         let path = path.as_ref();
         let io = |source| CreateError::Io { path: path.to_owned(), source };
         // The folder may change before the session is closed.
@@ -92,7 +105,7 @@ impl Session {
             .name("session".into())
             .spawn({
                 let queue = Arc::clone(&queue);
-                move || run(writer, &queue, text)
+                move || run(writer, &queue, Keeper::new(retention), text)
             })
             .inspect_err(|_| queue.close())
             .map_err(io)?;
@@ -228,12 +241,17 @@ fn make_live(connection: &Connection, path: &Path) -> Result<(), CreateError> {
 }
 
 /// Writes until the session is closed.
-fn run(mut writer: Writer, queue: &Queue, text: JoinHandle<()>) -> Result<Summary, WriteError> {
+fn run(
+    mut writer: Writer,
+    queue: &Queue,
+    mut keeper: Keeper,
+    text: JoinHandle<()>,
+) -> Result<Summary, WriteError> {
     let mut entries = 0;
-    loop {
-        let mut batch = queue.take();
+    while let Some(mut batch) = queue.take(keeper.within()) {
         if batch.rows.is_empty() {
-            break;
+            keeper.keep(&mut writer);
+            continue;
         }
         if let Err(source) = write(&mut writer, queue, &mut batch) {
             let counts = queue.end(batch.rows.len() as u64);
@@ -241,7 +259,9 @@ fn run(mut writer: Writer, queue: &Queue, text: JoinHandle<()>) -> Result<Summar
             return Err(WriteError::Unwritten { lost_entries, source: source.into() });
         }
         entries += batch.rows.len() as u64;
+        keeper.keep(&mut writer);
     }
+    keeper.finish(&mut writer);
     let counts = queue.end(0);
     // It reads the session, which else could not be made one file.
     if text.join().is_err() {

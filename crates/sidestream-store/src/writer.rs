@@ -6,6 +6,7 @@ mod exchange;
 mod flow;
 mod insert;
 mod process;
+mod retain;
 
 use std::collections::HashMap;
 
@@ -23,6 +24,7 @@ use exchange::{Ends, Exchanges};
 use flow::Flows;
 use insert::Insert;
 use process::Processes;
+use retain::Progress;
 
 /// Up to this size a body, or a message, stands in the block of its entry.
 const INLINE_BYTES: u64 = 16 * 1024;
@@ -42,6 +44,7 @@ pub(crate) struct Writer {
     processes: Processes,
     inserts: Inserts,
     chunks: Chunks,
+    progress: Progress,
 }
 
 /// How far a session goes.
@@ -108,7 +111,8 @@ impl Writer {
         };
         let (ends, processes) = (Ends::default(), Processes::default());
         let chunks = Chunks::new();
-        Ok(Self { connection, recording, place, ends, processes, inserts, chunks })
+        let progress = Progress::default();
+        Ok(Self { connection, recording, place, ends, processes, inserts, chunks, progress })
     }
 
     /// Returns the largest ids in the session.
@@ -127,7 +131,7 @@ impl Writer {
     }
 
     fn try_write(&mut self, rows: &[Row], lost: u64) -> rusqlite::Result<()> {
-        let Self { connection, recording, place, ends, processes, inserts, chunks } = self;
+        let Self { connection, recording, place, ends, processes, inserts, chunks, .. } = self;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut change = Change::new(*place, rows);
         for row in rows {

@@ -12,6 +12,7 @@ mod older;
 mod opening;
 mod play;
 mod published;
+mod retention;
 mod roundtrip;
 mod space;
 mod text;
