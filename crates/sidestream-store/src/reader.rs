@@ -185,6 +185,20 @@ impl Reader {
         Ok(dropped.unwrap_or_default().cast_unsigned())
     }
 
+    /// Returns the name of a flow's server, as it was known in the end.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn host(&self, flow: FlowId) -> Result<Option<String>, ReadError> {
+        let host = self
+            .connection
+            .prepare_cached("SELECT host FROM flow WHERE id = ?1")?
+            .query_row([flow.0.cast_signed()], |row| row.get(0))
+            .optional()?;
+        Ok(host.flatten())
+    }
+
     /// Counts what is in the session.
     ///
     /// # Errors
@@ -252,7 +266,7 @@ impl Reader {
                 let flow = entry.flow.cast_signed();
                 cx.process = self.processes.of_flow(&self.connection, flow)?;
             }
-            "body" | "data" | "websocket" => {
+            "body" | "data" | "websocket" | "wire" => {
                 let content = self.contents.of_entry(&self.connection, seq, kind, &entry)?;
                 (cx.content, cx.dropped) = content;
             }
