@@ -59,6 +59,7 @@ fn the_environment_says_what_options_say() {
         ("SIDESTREAM_UPSTREAM_UDP", "refuse"),
         ("SIDESTREAM_VERBOSE", "2"),
         ("SIDESTREAM_WIREGUARD_ENDPOINT", "vpn.test:9"),
+        ("SIDESTREAM_WIRE", "1"),
     ];
     let layer = settings::from_env(&env(&vars)).unwrap();
     let expected = Layer {
@@ -106,6 +107,7 @@ fn the_environment_says_what_options_say() {
         upstream_cert: Some(false),
         upstream_udp: Some(Udp::Refuse),
         verbose: Some(2),
+        wire: Some(true),
         wireguard_endpoint: Some("vpn.test:9".into()),
     };
     assert_eq!(layer, expected);
