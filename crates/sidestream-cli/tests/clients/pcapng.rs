@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::process::Command;
 
-use sidestream_testkit::{DnsOrigin, Origin};
+use sidestream_testkit::{DnsOrigin, Origin, Service, skip};
 
 use crate::harness::{ANSWER, Bench, answer, http, program};
 use crate::modern::Modern;
@@ -152,6 +153,32 @@ fn https_is_decrypted_on_both_legs() {
 }
 
 #[test]
+fn tls_1_2_is_decrypted_on_both_legs_over_ipv6() {
+    let test = "tls_1_2_is_decrypted_on_both_legs_over_ipv6";
+    let programs = ["curl", "tshark"].map(|name| program(test, name));
+    if programs.iter().any(Option::is_none) {
+        return;
+    }
+    let bench = Bench::new();
+    let service = Service::http(answer).over_tls(bench.ca.server_config(&["six.test"]));
+    let Ok(origin) = Origin::listen(SocketAddr::from((Ipv6Addr::LOCALHOST, 0)), service) else {
+        return skip(test, "no IPv6 here");
+    };
+    let url = format!("https://six.test:{}/", origin.port());
+    let resolve = format!("six.test:{}:[::1]", origin.port());
+    captured(&bench, &[], &["curl", "-sS6", "--tls-max", "1.2", "--resolve", &resolve, &url]);
+    for leg in ["client", "server"] {
+        let version = "tls.handshake.type == 2 && tls.handshake.version == 0x0303 && ipv6";
+        let names = ["tls.handshake.extensions.supported_version"];
+        assert_eq!(fields(&bench, "a.pcapng", leg, version, &names), "\n", "{leg}");
+        let asked = fields(&bench, "a.pcapng", leg, "http.request", &["http.request.full_uri"]);
+        assert_eq!(asked.lines().collect::<Vec<_>>(), [url.as_str()], "{leg}");
+    }
+    check_comments(&bench, "curl", "six.test");
+    check_sound(&bench, "a.pcapng");
+}
+
+#[test]
 fn http2_is_decrypted_on_both_legs() {
     let test = "http2_is_decrypted_on_both_legs";
     let programs = ["curl", "tshark", "editcap"].map(|name| program(test, name));
@@ -257,13 +284,97 @@ fn the_flows_that_are_selected_are_in_the_capture_whole() {
     ours(&bench, &["session", "verify", "a.session"]);
     let left = fs::read(bench.path("a.session")).unwrap();
     assert!(!left.windows(8).any(|window| window == b"GET /one"));
-    let said = refused(&bench, &["export", "pcapng", "a.session", "-o", "left.pcapng"]);
-    assert!(said.contains("record with --wire"), "{said}");
+    ours(&bench, &["export", "pcapng", "a.session", "-o", "left.pcapng"]);
     assert_eq!(asked("left.pcapng"), "/three ");
+    let said = fields(&bench, "left.pcapng", "content", "http.request", &["http.request.uri"]);
+    assert_eq!(said, "/two\n");
     ours(&bench, &["session", "merge", "a.session", "a.session", "-o", "b.session"]);
-    let said = refused(&bench, &["export", "pcapng", "b.session", "-o", "both.pcapng"]);
-    assert!(said.contains("2 flows are missing"), "{said}");
+    ours(&bench, &["export", "pcapng", "b.session", "-o", "both.pcapng"]);
     assert_eq!(asked("both.pcapng"), "/three /three ");
+}
+
+#[test]
+fn what_was_said_without_the_wire_is_shown_in_the_clear_and_marked() {
+    let test = "what_was_said_without_the_wire_is_shown_in_the_clear_and_marked";
+    let programs = ["curl", "dig", "tshark"].map(|name| program(test, name));
+    if programs.iter().any(Option::is_none) {
+        return;
+    }
+    let (bench, secure) = (Bench::new(), Bench::new());
+    let Some(modern) = Modern::https(test, &secure) else { return };
+    let plain = Origin::http(|request, wire| match request.target() {
+        "/large" => {
+            let body = large();
+            write!(wire, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        }
+        _ => answer(request, wire),
+    });
+    let names = DnsOrigin::serve(&[("a.test", [192, 0, 2, 7].into())]);
+    let urls = [modern.url("https", "echo"), format!("http://localhost:{}/large", plain.port())];
+    let port = names.addr().port();
+    let script = format!(
+        "set -e; curl -sS --http2 -d 'a remarkable word' {}; curl -sS {}
+         dig +tries=1 @127.0.0.1 -p {port} a.test +short",
+        urls[0], urls[1]
+    );
+    let run = ["run", "--session", "a.session", "--", "sh", "-c", &script];
+    let output = bench.sidestream(run).env("SIDESTREAM_CA", secure.ca.pem_path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let export = ["export", "pcapng", "a.session", "-o", "a.pcapng"];
+    let output = bench.sidestream(export).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("3 exchanges and streams were recorded without --wire"), "{told}");
+    let at = |filter: &str, names: &[&str]| fields(&bench, "a.pcapng", "content", filter, names);
+    let asked = ["http.request.method", "http.request.uri", "http.file_data"];
+    let expected = "POST\t/echo\ta remarkable word\nGET\t/large\t\n";
+    assert_eq!(at("http.request", &asked), expected);
+    let said = at("http.response", &["http.response.code", "http.file_data"]);
+    assert!(said.starts_with("200\tPOST /echo by HTTP/2.0, 17 bytes"), "{said}");
+    assert!(said.contains(&large()));
+    let as_dns = format!("udp.port=={port},dns");
+    let shown = ["-d", &as_dns, "-Y", "dns", "-T", "fields", "-e", "dns.qry.name", "-e", "dns.a"];
+    assert_eq!(tshark(&bench, "a.pcapng", &shown), "a.test\t\na.test\t192.0.2.7\n");
+    let comments = at("frame.comment", &["frame.comment"]);
+    assert_eq!(comments.matches("these bytes were not on the wire so").count(), 3, "{comments}");
+    assert_eq!(comments.matches("curl[").count(), 2, "{comments}");
+    for leg in ["client", "server"] {
+        assert_eq!(fields(&bench, "a.pcapng", leg, "ip", &["ip.src"]), "", "{leg}");
+    }
+    check_sound(&bench, "a.pcapng");
+}
+
+#[test]
+fn a_websocket_without_the_wire_is_shown_in_frames() {
+    let test = "a_websocket_without_the_wire_is_shown_in_frames";
+    let programs = ["node", "tshark"].map(|name| program(test, name));
+    if programs.iter().any(Option::is_none) {
+        return;
+    }
+    let bench = Bench::new();
+    let Some(origin) = Modern::https(test, &bench) else { return };
+    let script = format!(
+        "const crypto = require('node:crypto');
+         const key = crypto.randomBytes(16).toString('base64');
+         const options = {{ headers: {{ Connection: 'Upgrade', Upgrade: 'websocket',
+             'Sec-WebSocket-Key': key, 'Sec-WebSocket-Version': '13' }} }};
+         require('node:https').get('{}', options).on('upgrade', (_, socket) => {{
+             const frame = (first, text) => socket.write(Buffer.concat([
+                 Buffer.from([first, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text, 'latin1')]));
+             let answers = 0;
+             socket.on('data', () => {{ if ((answers += 1) === 1) frame(0x88, '\\x03\\xe8'); }});
+             frame(0x81, 'remarkable');
+         }});",
+        origin.url("https", "socket")
+    );
+    let script = bench.write("client.js", &script);
+    let script = script.display().to_string();
+    ours(&bench, &["run", "--session", "a.session", "--", "node", &script]);
+    ours(&bench, &["export", "pcapng", "a.session", "-o", "a.pcapng"]);
+    let frames = fields(&bench, "a.pcapng", "content", "websocket", &["websocket.payload.text"]);
+    assert_eq!(frames.matches("remarkable").count(), 2, "{frames}");
+    check_sound(&bench, "a.pcapng");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rustls::KeyLog;
 use sidestream_flow::Redacted;
 
 /// Takes note of keys, as lines of a key log (RFC 9850), and hands them on.
-pub(crate) struct KeyTap {
+struct KeyTap {
     first: Arc<Note>,
     on: Arc<dyn KeyLog>,
 }
@@ -20,12 +20,11 @@ struct Note(OnceLock<(String, Arc<Self>)>);
 /// The lines that are not told yet.
 pub(crate) struct Keys(Arc<Note>);
 
-impl KeyTap {
-    /// Makes one, beside whoever is told the keys anyway, and what it notes.
-    pub(crate) fn new(on: Arc<dyn KeyLog>) -> (Arc<dyn KeyLog>, Keys) {
-        let first = Arc::new(Note::default());
-        (Arc::new(Self { first: Arc::clone(&first), on }), Keys(first))
-    }
+/// Has the keys of a connection noted, beside whoever is told them anyway.
+pub(crate) fn tap(key_log: &mut Arc<dyn KeyLog>) -> Keys {
+    let first = Arc::new(Note::default());
+    *key_log = Arc::new(KeyTap { first: Arc::clone(&first), on: Arc::clone(key_log) });
+    Keys(first)
 }
 
 impl Keys {

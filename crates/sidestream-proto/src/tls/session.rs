@@ -9,15 +9,14 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::UnbufferedServerConnection;
 use rustls::{
-    AlertDescription, ClientConfig, CommonState, HandshakeKind, KeyLog, ProtocolVersion,
-    ServerConfig,
+    AlertDescription, ClientConfig, CommonState, HandshakeKind, ProtocolVersion, ServerConfig,
 };
 use sidestream_flow::{Peer, Redacted};
 use sidestream_record::{ClientCertificate, HelloDifference, Tls, TlsVersion};
 
 use super::hello::{ClientHello, HelloReader};
 use super::ja4::{self, ja4};
-use super::keys::{KeyTap, Keys};
+use super::keys::{Keys, tap};
 use super::turn::{Fed, Waiting, turn};
 use super::{Asked, Chosen, differences, names, subject};
 
@@ -284,13 +283,6 @@ impl Session {
 /// Says why a client goes away that wanted its hello to be read encrypted (RFC 9849 §6.1.6).
 const REFUSED_ECH: &str = "its encrypted ClientHello cannot be read here; it was told that the \
                            server has none, so that it tries without";
-
-/// Has the keys of a connection noted, beside whoever is told them anyway.
-fn tap(key_log: &mut Arc<dyn KeyLog>) -> Keys {
-    let (tap, keys) = KeyTap::new(Arc::clone(key_log));
-    *key_log = tap;
-    keys
-}
 
 /// Says that a server wanted a certificate, and what the user can do.
 pub(crate) fn lacking(alert: AlertDescription) -> String {

@@ -20,7 +20,7 @@ use super::passed::WirePassed;
 use super::peer::{Addr, Key};
 use super::tls::WireTls;
 use super::websocket::WireWebSocket;
-use super::wire::{WireSecrets, WireWire};
+use super::wired::{WireSecrets, WireWire};
 use super::{DecodeError, message, peer_from, peer_to, required};
 
 /// What stands beside the payload of an entry, in columns and tables of its own.

@@ -12,7 +12,7 @@ mod peer;
 mod process;
 mod tls;
 mod websocket;
-mod wire;
+mod wired;
 
 use std::time::{Duration, SystemTime};
 

@@ -103,8 +103,12 @@ impl Leg {
         })
     }
 
-    /// Opens it as far as it has to be, with all that is known of it.
-    fn begin<W: Write>(&mut self, host: Option<&str>, to: &mut Writer<W>) -> io::Result<()> {
+    /// Opens it, unless that was done, with all that is known of it.
+    pub(super) fn begin<W: Write>(
+        &mut self,
+        host: Option<&str>,
+        to: &mut Writer<W>,
+    ) -> io::Result<()> {
         if std::mem::replace(&mut self.is_begun, true) {
             return Ok(());
         }
@@ -177,7 +181,7 @@ impl Leg {
 }
 
 /// Returns the numbers with which a connection begins: others for each, since ports come again.
-fn numbers(flow: FlowId, peer: Peer) -> [u32; 2] {
+pub(super) fn numbers(flow: FlowId, peer: Peer) -> [u32; 2] {
     let leg = match peer {
         Peer::Client => 0,
         Peer::Server(number) => u64::from(number) + 1,

@@ -1,10 +1,13 @@
 //! `export pcapng`: captures of what went over each leg, with comments, names and keys.
 
+mod dns;
 mod leg;
 mod names;
+mod said;
 mod words;
 
 use std::collections::HashMap;
+use std::io;
 use std::time::SystemTime;
 
 use sidestream::flow::{FlowId, Peer, Transport};
@@ -14,13 +17,19 @@ use sidestream::record::{Closed, DialFailure, Entry, Event, Failure, Opened, Wir
 use super::State;
 use super::output::Output;
 use super::select::Selection;
+use crate::say::say;
 use leg::Leg;
 use names::Names;
+use said::Said;
 
 /// Where packets were seen: a place for each leg.
-const INTERFACES: [Interface<'_>; 2] = [
+const INTERFACES: [Interface<'_>; 3] = [
     Interface { name: "client", description: "between clients and Sidestream" },
     Interface { name: "server", description: "between Sidestream and servers" },
+    Interface {
+        name: "content",
+        description: "made from what was recorded of the content: it was not on the wire so",
+    },
 ];
 
 /// The ports that stand for those of ours, which are not recorded.
@@ -36,24 +45,30 @@ pub(super) fn export(
     let application = concat!("Sidestream ", env!("CARGO_PKG_VERSION"));
     let writer = Writer::new(out, application, &INTERFACES)?;
     let port = PORTS.cycle();
-    let mut capture =
-        Capture { writer, names: Names::default(), port, flows: HashMap::new(), unseen: 0 };
+    let mut capture = Capture { writer, names: Names::default(), port, flows: HashMap::new() };
     capture.names.own(&mut capture.writer)?;
+    let mut said = Said::new();
     for entry in state.reader.entries(..) {
         match entry {
             Ok(entry) if flows.as_ref().is_none_or(|flows| flows.contains(&entry.flow)) => {
+                let is_seen = capture.is_seen(entry.flow)
+                    || matches!(entry.event, Event::Wire(_) | Event::Secrets(_));
+                said.see(state, selection, &entry, is_seen, &mut capture.writer)?;
                 capture.see(state, entry)?;
             }
             Ok(_) => {}
             Err(error) => state.lack(error),
         }
     }
-    let Capture { writer, unseen, .. } = capture;
+    let Capture { mut writer, flows, .. } = capture;
+    let is_seen = |flow| flows.get(&flow).is_some_and(|flow| flow.is_seen);
+    said.end(state, selection, is_seen, &mut writer)?;
     writer.finish()?;
-    if unseen > 0 {
-        state.lack(format_args!(
-            "{unseen} flows are missing: what went over the wire was not recorded; record with \
-             --wire"
+    if said.count > 0 {
+        say(format_args!(
+            "{} exchanges and streams were recorded without --wire: they are in the capture in \
+             the clear, on the interface content, and were not on the wire so",
+            said.count
         ));
     }
     Ok(())
@@ -66,8 +81,6 @@ struct Capture<W> {
     /// Gives each leg to a server a port of ours.
     port: std::iter::Cycle<std::ops::RangeInclusive<u16>>,
     flows: HashMap<FlowId, Flow>,
-    /// How many flows had content of which nothing was seen on the wire.
-    unseen: u64,
 }
 
 /// A flow under way.
@@ -79,8 +92,6 @@ struct Flow {
     servers: HashMap<u32, Leg>,
     /// Something of it was on the wire.
     is_seen: bool,
-    /// Something of its content was recorded.
-    has_content: bool,
 }
 
 impl Flow {
@@ -91,13 +102,27 @@ impl Flow {
         }
     }
 
+    /// Opens the legs that are there, now that it is known that something goes over them.
+    fn begin<W: io::Write>(&mut self, to: &mut Writer<W>) -> io::Result<()> {
+        let host = self.host.as_deref();
+        self.client.begin(host, to)?;
+        let mut servers: Vec<_> = self.servers.iter_mut().collect();
+        servers.sort_unstable_by_key(|(number, _)| **number);
+        servers.into_iter().try_for_each(|(_, leg)| leg.begin(host, to))
+    }
+
     /// Returns whether its client speaks to us, and so to no server's address.
     fn is_named(&self) -> bool {
         matches!(&*self.opened.via, "regular" | "upstream")
     }
 }
 
-impl<W: std::io::Write> Capture<W> {
+impl<W: io::Write> Capture<W> {
+    /// Returns whether something of a flow under way was on the wire.
+    fn is_seen(&self, flow: FlowId) -> bool {
+        self.flows.get(&flow).is_some_and(|flow| flow.is_seen)
+    }
+
     fn see(&mut self, state: &mut State<'_>, entry: Entry) -> anyhow::Result<()> {
         let Entry { at, flow: id, event } = entry;
         if let Event::Opened(opened) = event {
@@ -110,16 +135,22 @@ impl<W: std::io::Write> Capture<W> {
                 if let Some(host) = &flow.host {
                     self.names.name(addr.ip(), host, &mut self.writer)?;
                 }
-                let leg = Leg::server(id, server, (&flow.opened, addr), at, next(&mut self.port));
+                let port = next(&mut self.port);
+                let mut leg = Leg::server(id, server, (&flow.opened, addr), at, port);
+                if flow.is_seen {
+                    leg.begin(flow.host.as_deref(), &mut self.writer)?;
+                }
                 flow.servers.insert(server, leg);
             }
             Event::Secrets(secrets) => self.writer.secrets(&secrets.lines.0)?,
             Event::Wire(wire) => {
-                flow.is_seen = true;
+                if !std::mem::replace(&mut flow.is_seen, true) {
+                    flow.begin(&mut self.writer)?;
+                }
                 self.wire(state, id, at, &wire)?;
             }
             Event::Closed(closed) => self.close(id, at, &closed)?,
-            event => flow.has_content |= event.content_bytes() > 0 || event.exchange().is_some(),
+            _ => {}
         }
         Ok(())
     }
@@ -132,15 +163,8 @@ impl<W: std::io::Write> Capture<W> {
         opened: Opened,
     ) -> anyhow::Result<()> {
         let client = Leg::client(id, &opened, at);
-        let mut flow = Flow {
-            opened,
-            at,
-            host: None,
-            client,
-            servers: HashMap::new(),
-            is_seen: false,
-            has_content: false,
-        };
+        let mut flow =
+            Flow { opened, at, host: None, client, servers: HashMap::new(), is_seen: false };
         if !flow.is_named() {
             // Its first packets are to have the name too that is known only later.
             flow.host = state.reader.host(id)?;
@@ -176,7 +200,7 @@ impl<W: std::io::Write> Capture<W> {
                 .lack(format_args!("flow {id}: {bytes} bytes of what was on the wire are missing"));
         }
         if let Err(error) = leg.take(wire, at, host.as_deref(), &mut self.writer) {
-            if error.kind() != std::io::ErrorKind::InvalidInput {
+            if error.kind() != io::ErrorKind::InvalidInput {
                 return Err(error.into());
             }
             state.lack(format_args!("flow {id}: {error}"));
@@ -195,10 +219,6 @@ impl<W: std::io::Write> Capture<W> {
             let server = (&flow.opened, flow.opened.key.server);
             let mut leg = Leg::server(id, 0, server, flow.at, next(&mut self.port));
             leg.refuse(flow.host.as_deref(), &mut self.writer)?;
-        }
-        if !flow.is_seen {
-            self.unseen += u64::from(flow.has_content);
-            return Ok(());
         }
         let broken = match &closed.failure {
             Some(Failure::Reset(peer)) => Some(*peer),

@@ -1,7 +1,11 @@
 //! What is told of a leg beside its first packet.
 
 use sidestream::flow::{FlowId, Peer, Process, Transport};
-use sidestream::record::Opened;
+use sidestream::record::{Exchange, Flow, Opened};
+
+/// What is no evidence of what was on the wire says so.
+const MADE_UP: &str =
+    "made from what was recorded of the content: these bytes were not on the wire so";
 
 /// Returns the comments on the first packet of a leg.
 pub(super) fn comments(
@@ -22,6 +26,27 @@ pub(super) fn comments(
         .chain(process)
         .chain([made_up(peer, key.transport).to_owned()])
         .collect()
+}
+
+/// Returns the comments on an exchange that is made from what was recorded of its content.
+pub(super) fn said_in_exchange(flow: &Flow, exchange: &Exchange) -> Vec<String> {
+    let what = match &exchange.request {
+        Some(head) => format!(", {} {}", String::from_utf8_lossy(&head.method), exchange.url),
+        None => String::new(),
+    };
+    said(flow, format!("exchange {} of flow {}{what}", exchange.id, flow.id))
+}
+
+/// Returns the comments on a stream that is made from what was recorded of its content.
+pub(super) fn said_of_stream(flow: &Flow) -> Vec<String> {
+    let host = flow.host.as_ref().map(|host| format!(", for {host}")).unwrap_or_default();
+    said(flow, format!("flow {}{host}", flow.id))
+}
+
+fn said(flow: &Flow, what: String) -> Vec<String> {
+    let process = flow.process.as_deref().map(words).into_iter();
+    let first = format!("{what}, captured by mode {}", flow.via);
+    [first].into_iter().chain(process).chain([MADE_UP.to_owned()]).collect()
 }
 
 /// Tells who opened a flow.
