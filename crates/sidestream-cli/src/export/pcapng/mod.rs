@@ -64,6 +64,9 @@ pub(super) fn export(
     let is_seen = |flow| flows.get(&flow).is_some_and(|flow| flow.is_seen);
     said.end(state, selection, is_seen, &mut writer)?;
     writer.finish()?;
+    let mut open: Vec<_> = flows.iter().collect();
+    open.sort_unstable_by_key(|(id, _)| **id);
+    open.into_iter().for_each(|(id, flow)| flow.tell_missing(*id, state));
     if said.count > 0 {
         say(format_args!(
             "{} exchanges and streams were recorded without --wire: they are in the capture in \
@@ -92,6 +95,8 @@ struct Flow {
     servers: HashMap<u32, Leg>,
     /// Something of it was on the wire.
     is_seen: bool,
+    /// How many bytes of that were not recorded.
+    missing: u64,
 }
 
 impl Flow {
@@ -109,6 +114,15 @@ impl Flow {
         let mut servers: Vec<_> = self.servers.iter_mut().collect();
         servers.sort_unstable_by_key(|(number, _)| **number);
         servers.into_iter().try_for_each(|(_, leg)| leg.begin(host, to))
+    }
+
+    /// Tells how much of it is missing.
+    fn tell_missing(&self, id: FlowId, state: &mut State<'_>) {
+        if self.missing > 0 {
+            let bytes = self.missing;
+            state
+                .lack(format_args!("flow {id}: {bytes} bytes of what was on the wire are missing"));
+        }
     }
 
     /// Returns whether its client speaks to us, and so to no server's address.
@@ -149,7 +163,7 @@ impl<W: io::Write> Capture<W> {
                 }
                 self.wire(state, id, at, &wire)?;
             }
-            Event::Closed(closed) => self.close(id, at, &closed)?,
+            Event::Closed(closed) => self.close(state, id, at, &closed)?,
             _ => {}
         }
         Ok(())
@@ -163,8 +177,15 @@ impl<W: io::Write> Capture<W> {
         opened: Opened,
     ) -> anyhow::Result<()> {
         let client = Leg::client(id, &opened, at);
-        let mut flow =
-            Flow { opened, at, host: None, client, servers: HashMap::new(), is_seen: false };
+        let mut flow = Flow {
+            opened,
+            at,
+            host: None,
+            client,
+            servers: HashMap::new(),
+            is_seen: false,
+            missing: 0,
+        };
         if !flow.is_named() {
             // Its first packets are to have the name too that is known only later.
             flow.host = state.reader.host(id)?;
@@ -192,13 +213,9 @@ impl<W: io::Write> Capture<W> {
             let leg = Leg::server(id, number, server, at, next(&mut self.port));
             flow.servers.insert(number, leg);
         }
+        flow.missing = flow.missing.saturating_add(wire.dropped);
         let host = flow.host.clone();
         let Some(leg) = flow.leg(wire.peer) else { return Ok(()) };
-        if wire.dropped > 0 {
-            let bytes = wire.dropped;
-            state
-                .lack(format_args!("flow {id}: {bytes} bytes of what was on the wire are missing"));
-        }
         if let Err(error) = leg.take(wire, at, host.as_deref(), &mut self.writer) {
             if error.kind() != io::ErrorKind::InvalidInput {
                 return Err(error.into());
@@ -208,8 +225,15 @@ impl<W: io::Write> Capture<W> {
         Ok(())
     }
 
-    fn close(&mut self, id: FlowId, at: SystemTime, closed: &Closed) -> anyhow::Result<()> {
+    fn close(
+        &mut self,
+        state: &mut State<'_>,
+        id: FlowId,
+        at: SystemTime,
+        closed: &Closed,
+    ) -> anyhow::Result<()> {
         let Some(mut flow) = self.flows.remove(&id) else { return Ok(()) };
+        flow.tell_missing(id, state);
         let is_tcp = flow.opened.key.transport == Transport::Tcp;
         if let Some(Failure::Dial(DialFailure::Refused)) = &closed.failure
             && is_tcp
