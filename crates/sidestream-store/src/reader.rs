@@ -155,7 +155,13 @@ impl Reader {
         Entries { choice: Choice::Wanted(wanted), ..self.entries(range) }
     }
 
-    /// Iterates over entries without the stretches of bodies.
+    /// Iterates over entries without what was on the wire and how that is decrypted, which tells
+    /// nothing of what was said that the others do not.
+    pub fn without_wire(&self, range: impl RangeBounds<Seq>) -> Entries<'_> {
+        Entries { choice: Choice::NoWire, ..self.entries(range) }
+    }
+
+    /// Iterates over entries without the stretches of bodies, and without what was on the wire.
     pub(crate) fn without_bodies(&self, range: impl RangeBounds<Seq>) -> Entries<'_> {
         Entries { choice: Choice::NoBodies, ..self.entries(range) }
     }
@@ -346,7 +352,10 @@ pub struct Entries<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Choice<'a> {
     All,
+    /// All but the stretches of bodies, and what was on the wire.
     NoBodies,
+    /// All but what was on the wire.
+    NoWire,
     Wanted(&'a Wanted),
 }
 
@@ -354,7 +363,8 @@ impl Choice<'_> {
     fn passes(self, entry: &BlockEntry) -> bool {
         match self {
             Self::All => true,
-            Self::NoBodies => kind::name(entry.kind) != Some("body"),
+            Self::NoBodies => !matches!(kind::name(entry.kind), Some("body" | "wire" | "secrets")),
+            Self::NoWire => !matches!(kind::name(entry.kind), Some("wire" | "secrets")),
             Self::Wanted(wanted) => match (entry.exchange, kind::name(entry.kind)) {
                 (Some(exchange), _) => wanted.has_exchange(exchange),
                 (None, Some("data")) => wanted.has_flow(entry.flow),
@@ -362,6 +372,7 @@ impl Choice<'_> {
                     let opening = wire::web_socket_exchange(&entry.payload);
                     opening.is_none_or(|exchange| wanted.has_exchange(exchange))
                 }
+                (None, Some("wire" | "secrets")) => false,
                 (None, _) => true,
             },
         }

@@ -224,7 +224,7 @@ fn each<'a>(
 ) -> anyhow::Result<()> {
     let mut book = Book::keeping(0);
     let mut last = None;
-    for entry in state.reader.entries(..) {
+    for entry in state.reader.without_wire(..) {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
