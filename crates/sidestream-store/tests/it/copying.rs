@@ -295,11 +295,8 @@ fn what_is_wrong_with_a_session_is_told() {
     let large = vec![3; 100_000];
     let upload = Event::Body { exchange: EXCHANGE, part: Part::Request, data: "up".into() };
     let dropped = Event::BodyDropped { exchange: EXCHANGE, part: Part::Response, bytes: 9 };
-    let data = Event::Data {
-        message: MessageId(1),
-        from: sidestream_flow::Peer::Client,
-        data: vec![4; 50_000].into(),
-    };
+    let data =
+        Event::Data { message: MessageId(1), from: Peer::Client, data: vec![4; 50_000].into() };
     let events =
         [opened(), request(EXCHANGE), upload, body(EXCHANGE, large), dropped, data, closed()];
     let entries: Vec<_> = events.into_iter().map(|event| entry(0, event)).collect();
