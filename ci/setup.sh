@@ -45,6 +45,8 @@ needs mptcpize mptcpize
 needs wireguard-go wireguard-go
 needs wireguard-tools wg
 needs zbar-tools zbarimg
+needs tshark tshark
+needs wireshark-common editcap
 # The proxies that others wrote.
 PATH=$PATH:/usr/sbin needs squid-openssl squid
 needs microsocks microsocks

@@ -40,6 +40,8 @@ pub struct Serving {
     pub http: HttpVersions,
     /// When servers are connected with, and for how many clients.
     pub connections: Connections,
+    /// Whether what goes over each leg is recorded as it is on the wire.
+    pub wire: bool,
     /// What looks at exchanges, and may change them.
     pub hook: Option<Arc<dyn Hook>>,
     /// What everything is recorded to.
@@ -67,7 +69,7 @@ impl Serving {
     pub fn builder(self) -> sidestream::Builder {
         let builder = Sidestream::builder(self.authority);
         let builder = builder.trust(self.trust).tls(self.tls).hosts(self.hosts).http(self.http);
-        let builder = builder.connections(self.connections);
+        let builder = builder.connections(self.connections).wire(self.wire);
         let builder = builder.ids(self.ids).hook(self.hook).dial(self.through.direct());
         self.sinks.into_iter().fold(builder, sidestream::Builder::sink)
     }

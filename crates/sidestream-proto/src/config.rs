@@ -48,6 +48,9 @@ pub struct Config {
     pub websocket: websocket::Limits,
     /// How long things may take.
     pub timeouts: Timeouts,
+    /// Whether all that goes over a leg is told as it is on the wire, and with what it is
+    /// decrypted; not by default. Then nothing is left to the engine to be spliced.
+    pub wire: bool,
 }
 
 impl Config {
@@ -70,6 +73,7 @@ impl Config {
             endpoint: endpoint::Limits::default(),
             websocket: websocket::Limits::default(),
             timeouts: Timeouts::default(),
+            wire: false,
         }
     }
 }

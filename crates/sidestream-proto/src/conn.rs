@@ -195,7 +195,9 @@ impl Conn {
             }
         }
         if !self.done {
-            if let Layer::Raw(raw) = &mut self.layer {
+            if let Layer::Raw(raw) = &mut self.layer
+                && !self.cx.config.wire
+            {
                 raw.splice(&mut self.cx);
             }
             self.cx.flush();

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, FlowKey, Ids, Peer, Transport};
-use sidestream_record::{Alteration, Event, Forwards};
+use sidestream_record::{Alteration, Event, Forwards, Secrets, Wire};
 
 use crate::deferred::{Deferred, Inside, Reached, Share};
 use crate::layer::Told;
@@ -160,6 +160,9 @@ impl Cx {
         if peer == Peer::Client {
             self.sent += wire.len() as u64;
         }
+        if self.config.wire {
+            self.tell_wire(Wire::of(peer, true, wire.clone()));
+        }
         self.output(Output::Send(peer, wire));
     }
 
@@ -181,6 +184,7 @@ impl Cx {
         if !wire.is_empty() {
             self.put(peer, wire);
         }
+        self.tell_end(peer, true);
         self.output(Output::Shutdown(peer));
     }
 
@@ -217,7 +221,9 @@ impl Cx {
         if peer == Peer::Client {
             self.received += wire.len() as u64;
         }
+        let seen = self.config.wire.then(|| Wire::of(peer, false, wire.clone()));
         if self.key.transport == Transport::Udp {
+            seen.into_iter().for_each(|seen| self.tell_wire(seen));
             self.told.push_back(Told::Data(peer, wire));
             return;
         }
@@ -225,7 +231,25 @@ impl Cx {
         if let Some(leg) = self.leg(peer) {
             leg.feed(wire, &mut arrived);
         }
+        seen.into_iter().for_each(|seen| self.tell_wire(seen));
         self.tell(peer, arrived);
+    }
+
+    /// Tells of what is on the wire, and before it with what it is decrypted: who reads on knows
+    /// no later than it is needed.
+    fn tell_wire(&mut self, wire: Wire) {
+        let peer = wire.peer;
+        let keys = self.leg(peer).map(|leg| leg.take_keys());
+        for lines in keys.into_iter().flatten() {
+            self.event(Event::Secrets(Box::new(Secrets { peer, lines })));
+        }
+        self.event(Event::Wire(Box::new(wire)));
+    }
+
+    fn tell_end(&mut self, peer: Peer, sent: bool) {
+        if self.config.wire && self.key.transport == Transport::Tcp {
+            self.tell_wire(Wire::end(peer, sent));
+        }
     }
 
     /// Begins TLS with a server that is there, offering what the client offered.
@@ -256,7 +280,7 @@ impl Cx {
         });
         config.alpn_protocols = alpn;
         config.enable_sni = name.sent;
-        let session = Session::client(config, asked, name.name, hello)?;
+        let session = Session::client(config, asked, name.name, hello, self.config.wire)?;
         if let Some(leg) = self.leg(Peer::Server(server)) {
             leg.inside = inside;
             leg.push(session);
@@ -279,6 +303,7 @@ impl Cx {
             return;
         }
         let clean = leg.is_plain();
+        self.tell_end(peer, false);
         self.told.push_back(Told::Eof(peer, clean));
     }
 

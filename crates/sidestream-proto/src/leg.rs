@@ -1,6 +1,7 @@
 //! One peer's byte stream, through as many layers of TLS as it has.
 
 use bytes::Bytes;
+use sidestream_flow::Redacted;
 use sidestream_record::Forwards;
 
 use crate::deferred::{Inside, Reached};
@@ -122,6 +123,11 @@ impl Leg {
     /// there.
     pub(crate) fn halves(&self) -> Option<(bool, bool)> {
         (self.is_plain() && !self.gone).then_some((self.eof, self.shut))
+    }
+
+    /// Takes the keys that were agreed on since on any layer.
+    pub(crate) fn take_keys(&mut self) -> Vec<Redacted<String>> {
+        self.sessions.iter_mut().filter_map(Session::take_keys).collect()
     }
 
     /// Says on the innermost layer that no more will come.

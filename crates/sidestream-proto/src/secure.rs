@@ -188,7 +188,7 @@ impl Secure {
                         answer.into_iter().collect()
                     }
                 };
-                Session::server(config, ours.request_certificate)
+                Session::server(config, ours.request_certificate, cx.config.wire)
             });
         match config {
             Err(error) => Next::Fail(Failure::Internal { reason: error.to_string() }),

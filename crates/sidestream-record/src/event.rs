@@ -8,8 +8,8 @@ use bytes::Bytes;
 use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process};
 
 use crate::{
-    Advised, DnsMessage, Edit, Failure, Fields, Passed, RequestHead, ResponseHead, Tls, Version,
-    WebSocketMessage,
+    Advised, DnsMessage, Edit, Failure, Fields, Passed, RequestHead, ResponseHead, Secrets, Tls,
+    Version, WebSocketMessage, Wire,
 };
 
 /// One event of one flow, with its time.
@@ -174,6 +174,11 @@ pub enum Event {
     Passed(Box<Passed>),
     /// The flow is over.
     Closed(Closed),
+    /// Bytes went over a leg, and are told as they were on the wire, where the user wants that.
+    Wire(Box<Wire>),
+    /// With what a leg can be decrypted is known, where the user wants that. It is told before the
+    /// first bytes that need it.
+    Secrets(Box<Secrets>),
 }
 
 impl Event {
@@ -202,6 +207,8 @@ impl Event {
             | Self::DataDropped { .. }
             | Self::WebSocket(_)
             | Self::Passed(_)
+            | Self::Wire(_)
+            | Self::Secrets(_)
             | Self::Closed(_) => None,
         }
     }
@@ -220,6 +227,9 @@ impl Event {
             Self::WebSocket(message) if message.content_bytes() > 0 => {
                 Some(Self::WebSocket(Box::new(message.without_content())))
             }
+            Self::Wire(wire) if !wire.data.is_empty() => {
+                Some(Self::Wire(Box::new(wire.without_content())))
+            }
             _ => None,
         }
     }
@@ -230,6 +240,7 @@ impl Event {
         match self {
             Self::Body { data, .. } | Self::Data { data, .. } => data.len(),
             Self::WebSocket(message) => message.content_bytes(),
+            Self::Wire(wire) => wire.data.len(),
             _ => 0,
         }
     }

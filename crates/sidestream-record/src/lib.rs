@@ -15,6 +15,7 @@ mod sink;
 mod tls;
 mod via;
 mod websocket;
+mod wire;
 pub mod wording;
 
 pub use advice::{Advice, Advised};
@@ -31,3 +32,4 @@ pub use sink::{Recorded, Sink};
 pub use tls::{ClientCertificate, HelloDifference, HelloPart, Tls, TlsVersion};
 pub use via::{Forwards, Via};
 pub use websocket::{MessageChange, MessageEdit, WebSocketKind, WebSocketMessage};
+pub use wire::{Secrets, Wire};

@@ -167,6 +167,7 @@ impl Contents {
             }
             "body" => return self.of_body(from, entry),
             "websocket" => wire::WEBSOCKET_DATA,
+            "wire" => wire::WIRE_DATA,
             _ => wire::DATA_DATA,
         };
         for found in FieldReader::new(entry.payload.clone()) {

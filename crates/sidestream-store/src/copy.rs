@@ -39,6 +39,9 @@ pub struct Origin {
     pub flow: FlowId,
     /// The exchange, by its id there, if the entry belongs to one.
     pub exchange: Option<ExchangeId>,
+    /// Whether it tells what was on the wire, all exchanges of the flow among it, or how that is
+    /// decrypted.
+    pub is_of_wire: bool,
 }
 
 /// What was copied.
@@ -115,7 +118,12 @@ fn copy(
     while let Some(number) = earliest(&sources) {
         let source = &mut sources[number];
         if let Some(entry) = source.next.take() {
-            let origin = Origin { session: number, flow: entry.flow(), exchange: entry.exchange() };
+            let origin = Origin {
+                session: number,
+                flow: entry.flow(),
+                exchange: entry.exchange(),
+                is_of_wire: entry.is_of_wire(),
+            };
             match entry.is_whole() {
                 _ if !keep(origin) => target.copied.left_out += 1,
                 true => {

@@ -155,7 +155,13 @@ impl Reader {
         Entries { choice: Choice::Wanted(wanted), ..self.entries(range) }
     }
 
-    /// Iterates over entries without the stretches of bodies.
+    /// Iterates over entries without what was on the wire and how that is decrypted, which tells
+    /// nothing of what was said that the others do not.
+    pub fn without_wire(&self, range: impl RangeBounds<Seq>) -> Entries<'_> {
+        Entries { choice: Choice::NoWire, ..self.entries(range) }
+    }
+
+    /// Iterates over entries without the stretches of bodies, and without what was on the wire.
     pub(crate) fn without_bodies(&self, range: impl RangeBounds<Seq>) -> Entries<'_> {
         Entries { choice: Choice::NoBodies, ..self.entries(range) }
     }
@@ -183,6 +189,20 @@ impl Reader {
             .query_row([exchange.0.cast_signed()], |row| row.get(0))
             .optional()?;
         Ok(dropped.unwrap_or_default().cast_unsigned())
+    }
+
+    /// Returns the name of a flow's server, as it was known in the end.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn host(&self, flow: FlowId) -> Result<Option<String>, ReadError> {
+        let host = self
+            .connection
+            .prepare_cached("SELECT host FROM flow WHERE id = ?1")?
+            .query_row([flow.0.cast_signed()], |row| row.get(0))
+            .optional()?;
+        Ok(host.flatten())
     }
 
     /// Counts what is in the session.
@@ -252,7 +272,7 @@ impl Reader {
                 let flow = entry.flow.cast_signed();
                 cx.process = self.processes.of_flow(&self.connection, flow)?;
             }
-            "body" | "data" | "websocket" => {
+            "body" | "data" | "websocket" | "wire" => {
                 let content = self.contents.of_entry(&self.connection, seq, kind, &entry)?;
                 (cx.content, cx.dropped) = content;
             }
@@ -332,7 +352,10 @@ pub struct Entries<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Choice<'a> {
     All,
+    /// All but the stretches of bodies, and what was on the wire.
     NoBodies,
+    /// All but what was on the wire.
+    NoWire,
     Wanted(&'a Wanted),
 }
 
@@ -340,7 +363,8 @@ impl Choice<'_> {
     fn passes(self, entry: &BlockEntry) -> bool {
         match self {
             Self::All => true,
-            Self::NoBodies => kind::name(entry.kind) != Some("body"),
+            Self::NoBodies => !matches!(kind::name(entry.kind), Some("body" | "wire" | "secrets")),
+            Self::NoWire => !matches!(kind::name(entry.kind), Some("wire" | "secrets")),
             Self::Wanted(wanted) => match (entry.exchange, kind::name(entry.kind)) {
                 (Some(exchange), _) => wanted.has_exchange(exchange),
                 (None, Some("data")) => wanted.has_flow(entry.flow),
@@ -348,6 +372,7 @@ impl Choice<'_> {
                     let opening = wire::web_socket_exchange(&entry.payload);
                     opening.is_none_or(|exchange| wanted.has_exchange(exchange))
                 }
+                (None, Some("wire" | "secrets")) => false,
                 (None, _) => true,
             },
         }

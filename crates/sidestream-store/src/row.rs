@@ -193,6 +193,14 @@ impl Update {
                 from: message.from,
                 content: Content::of(&message.data),
             },
+            // Nobody asks for it by an id.
+            Event::Wire(wire) => {
+                let content = match wire.dropped {
+                    0 => Content::of(&wire.data),
+                    bytes => Content::Dropped(bytes),
+                };
+                Self::Data { message: 0, from: wire.peer, content }
+            }
             _ => Self::Nothing,
         }
     }

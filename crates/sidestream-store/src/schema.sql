@@ -13,8 +13,9 @@ CREATE TABLE block (
     size         INTEGER
 ) STRICT;
 
--- The content of the entries of kinds data and websocket that does not stand in blocks: data, or a
--- chunk. Without either, so many bytes were dropped.
+-- The content of the entries of kinds data, websocket and wire that does not stand in blocks: data,
+-- or a chunk. Without either, so many bytes were dropped. The message of the last kind is 0, the
+-- sender whoever is at the other end of the leg.
 CREATE TABLE content (
     seq      INTEGER PRIMARY KEY,
     message  INTEGER NOT NULL,

@@ -307,7 +307,11 @@ fn inline(field: u32, data: &[u8]) -> Added<'_> {
 }
 
 fn wire_field(row: &Row) -> u32 {
-    if kind::name(row.kind) == Some("websocket") { wire::WEBSOCKET_DATA } else { wire::DATA_DATA }
+    match kind::name(row.kind) {
+        Some("websocket") => wire::WEBSOCKET_DATA,
+        Some("wire") => wire::WIRE_DATA,
+        _ => wire::DATA_DATA,
+    }
 }
 
 fn write_blocks(

@@ -31,6 +31,7 @@ impl Sidestream {
             hosts: HostRules::default(),
             http: HttpVersions::default(),
             connections: Connections::default(),
+            wire: false,
             proxy_auth: None,
             reverse: None,
             crl: None,
@@ -70,6 +71,7 @@ pub struct Builder {
     hosts: HostRules,
     http: HttpVersions,
     connections: Connections,
+    wire: bool,
     proxy_auth: Option<Credentials>,
     reverse: Option<Reverse>,
     crl: Option<CrlUrl>,
@@ -116,6 +118,13 @@ impl Builder {
     #[must_use]
     pub fn connections(self, connections: Connections) -> Self {
         Self { connections, ..self }
+    }
+
+    /// Says whether all that goes over each leg is recorded as it is on the wire, and with what it
+    /// is decrypted; by default it is not. Connections must not be shared then.
+    #[must_use]
+    pub fn wire(self, wire: bool) -> Self {
+        Self { wire, ..self }
     }
 
     /// Says what clients have to give that use us as a proxy of HTTP; by default everybody is
@@ -175,6 +184,7 @@ impl Builder {
         config.hosts = hosts;
         config.http = http;
         config.connections = self.connections;
+        config.wire = self.wire;
         tls.apply(&mut config);
         config.reverse = self.reverse.map(Arc::new);
         config.proxy_auth = self.proxy_auth.map(|credentials| {

@@ -29,6 +29,7 @@ pub use sidestream_netstack as netstack;
 pub use sidestream_onboarding as onboarding;
 pub use sidestream_os as os;
 pub use sidestream_packet as packet;
+pub use sidestream_pcapng as pcapng;
 pub use sidestream_process as process;
 pub use sidestream_proxy as proxy;
 pub use sidestream_record as record;

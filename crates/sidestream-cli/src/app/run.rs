@@ -51,6 +51,7 @@ pub(super) fn run(task: Task, settings: &Settings, style: Style) -> Exit {
 }
 
 fn try_run(task: Task, settings: &Settings, style: Style) -> anyhow::Result<Result<Ended, Exit>> {
+    let wire = start::wire(settings)?;
     repair::at_start(repair::Whose::User);
     let root = start::root_or_ephemeral(settings)?;
     let (trust, tls) = (start::trust(settings)?, tls::options(settings)?);
@@ -80,6 +81,7 @@ fn try_run(task: Task, settings: &Settings, style: Style) -> anyhow::Result<Resu
         hosts: start::hosts(settings)?,
         http: settings.http,
         connections: settings.connections,
+        wire,
         hook,
         sinks: outputs.sinks(),
         ids: outputs.ids(),

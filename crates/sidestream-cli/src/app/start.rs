@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use sidestream::proxy::{HostRules, UpstreamTrust};
@@ -43,6 +43,21 @@ pub(super) fn root(settings: &Settings) -> Result<Root, RootError> {
 pub(super) fn hosts(settings: &Settings) -> anyhow::Result<HostRules> {
     HostRules::new(&settings.hosts)
         .context("--ignore-hosts, --allow-hosts, --tcp-hosts, --udp-hosts")
+}
+
+/// Returns whether what goes over the wire is recorded, which needs a place, and connections that
+/// are one flow's alone.
+pub(super) fn wire(settings: &Settings) -> anyhow::Result<bool> {
+    ensure!(
+        !settings.wire || settings.session.is_some(),
+        "--wire records to a session: add --session FILE"
+    );
+    ensure!(
+        !settings.wire || !settings.connections.shared,
+        "--wire records the connections of each flow, and --share-upstream has flows share them: \
+         leave one out"
+    );
+    Ok(settings.wire)
 }
 
 /// Reads which servers are trusted.

@@ -53,6 +53,9 @@ pub enum ExportFormat {
     /// A dump file of mitmproxy (version 21).
     #[value(alias = "dump")]
     Mitmproxy,
+    /// A capture, as Wireshark reads and decrypts it: of what was recorded with --wire as it went
+    /// over the wire.
+    Pcapng,
     /// Programs of Python with requests.
     Python,
     /// Each request and its response, as HTTP/1.1 writes them.

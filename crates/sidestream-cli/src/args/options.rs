@@ -105,6 +105,11 @@ pub struct Traffic {
     #[arg(long, value_name = "WHAT", value_enum)]
     pub upstream_udp: Option<Udp>,
 
+    /// Record with the session what goes over the wire, to clients and to servers, and the keys of
+    /// TLS: `export pcapng` makes a capture of it that Wireshark decrypts.
+    #[arg(long)]
+    pub wire: bool,
+
     /// Rules that change exchanges.
     #[command(flatten)]
     pub rules: RuleOptions,
@@ -298,7 +303,7 @@ impl From<Traffic> for Layer {
         let Traffic { allow_hosts, ca, tls, client_http, ignore_hosts, rules, .. } = traffic;
         let Traffic { insecure, json, server_http, session, tcp_hosts, udp_hosts, .. } = traffic;
         let Traffic { connect_addr, upstream, upstream_auth, upstream_udp, .. } = traffic;
-        let Traffic { connection_strategy, share_upstream, .. } = traffic;
+        let Traffic { connection_strategy, share_upstream, wire, .. } = traffic;
         Self {
             allow_hosts: list(allow_hosts),
             ca: list(ca),
@@ -316,6 +321,7 @@ impl From<Traffic> for Layer {
             upstream,
             upstream_auth,
             upstream_udp,
+            wire: flag(wire),
             ..Self::from(tls).or(rules.into())
         }
     }

@@ -64,6 +64,7 @@ impl Play {
             through: Through::of(&Settings::default(), &self.trust)?,
             http: HttpVersions::default(),
             connections: Connections::default(),
+            wire: false,
             hook: None,
             sinks: vec![Arc::new(feed.sink())],
             ids: Ids::default(),

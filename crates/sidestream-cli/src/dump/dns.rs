@@ -52,7 +52,12 @@ pub(super) fn exchange(
     dump::Dns { query: to_wire(query, timing.started, lacks), answer }
 }
 
-fn to_wire(message: &DnsMessage, at: SystemTime, lacks: &mut Vec<String>) -> dump::DnsMessage {
+/// Makes a message as on the wire; a record that has no such form here is left out, and told.
+pub(crate) fn to_wire(
+    message: &DnsMessage,
+    at: SystemTime,
+    lacks: &mut Vec<String>,
+) -> dump::DnsMessage {
     let question = |it: &DnsQuestion| dump::DnsQuestion {
         name: it.name.clone(),
         kind: number(&KINDS, "TYPE", &it.kind),
@@ -145,7 +150,7 @@ fn rdata(kind: &str, data: &str) -> Option<Vec<u8>> {
 }
 
 /// Returns a name as on the wire, unless it has escapes.
-fn name(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn name(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     for label in text.trim_end_matches('.').split('.').filter(|label| !label.is_empty()) {
         let length =

@@ -4,6 +4,7 @@ mod bodies;
 mod forms;
 mod gather;
 mod output;
+mod pcapng;
 mod select;
 
 use std::io::{self, Write};
@@ -83,6 +84,7 @@ fn write(
             })
         }
         ExportFormat::Mitmproxy => dump(state, selection, out),
+        ExportFormat::Pcapng => pcapng::export(state, selection, out),
         ExportFormat::Raw => raw(state, selection, &[Part::Request, Part::Response], out),
         ExportFormat::RawRequest => raw(state, selection, &[Part::Request], out),
         ExportFormat::RawResponse => raw(state, selection, &[Part::Response], out),
@@ -222,7 +224,7 @@ fn each<'a>(
 ) -> anyhow::Result<()> {
     let mut book = Book::keeping(0);
     let mut last = None;
-    for entry in state.reader.entries(..) {
+    for entry in state.reader.without_wire(..) {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {

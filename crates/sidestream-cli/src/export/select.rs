@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use sidestream::filter::{Expr, Filter};
-use sidestream::flow::ExchangeId;
+use sidestream::flow::{ExchangeId, FlowId};
 use sidestream::record::Finished;
-use sidestream::store::Reader;
+use sidestream::store::{Reader, Span};
 
 use crate::session::each;
 use crate::sieve;
@@ -86,6 +86,21 @@ impl Selection {
         }
     }
 
+    /// Finds the flows of what is exported; `None` stands for all.
+    pub(super) fn flows(&self, reader: &Reader) -> anyhow::Result<Option<HashSet<FlowId>>> {
+        if matches!(self, Self::All) {
+            return Ok(None);
+        }
+        let mut flows = HashSet::new();
+        each(reader, 0, Span::ALL, |finished| {
+            if self.takes(finished) {
+                flows.extend(flow_of(finished));
+            }
+            Ok(())
+        })?;
+        Ok(Some(flows))
+    }
+
     /// Returns whether what belongs to no exchange is exported, as a stream is: not where exchanges
     /// were chosen by number.
     pub(super) fn takes(&self, finished: &Finished) -> bool {
@@ -96,6 +111,16 @@ impl Selection {
             (Self::Filter(filter, _), _) => sieve::selects(filter, finished),
             (Self::Numbers(_), _) => false,
         }
+    }
+}
+
+fn flow_of(finished: &Finished) -> Option<FlowId> {
+    match finished {
+        Finished::Exchange(flow, _)
+        | Finished::Flow(flow)
+        | Finished::Message(flow, _)
+        | Finished::WebSocket { flow, .. } => Some(flow.id),
+        _ => None,
     }
 }
 

@@ -89,6 +89,8 @@ struct Choice {
     exchanges: HashMap<ExchangeId, (FlowId, bool)>,
     /// The flows of which a message stays.
     messages: HashSet<FlowId>,
+    /// The flows of which something goes: it would still be in what was on the wire.
+    cut: HashSet<FlowId>,
 }
 
 impl Choice {
@@ -109,6 +111,9 @@ impl Choice {
         let mut with_exchanges: HashMap<FlowId, bool> = HashMap::new();
         for (flow, stays) in choice.exchanges.values() {
             *with_exchanges.entry(*flow).or_default() |= stays;
+            if !stays {
+                choice.cut.insert(*flow);
+            }
         }
         choice.flows.extend(with_exchanges);
         choice.flows.extend(choice.messages.iter().map(|flow| (*flow, true)));
@@ -146,6 +151,7 @@ impl Choice {
 
     fn keeps(&self, origin: Origin) -> bool {
         match origin.exchange {
+            None if origin.is_of_wire && self.cut.contains(&origin.flow) => false,
             Some(id) => self.exchanges.get(&id).is_some_and(|(_, stays)| *stays),
             None => self.flows.get(&origin.flow).copied().unwrap_or_default(),
         }

@@ -95,7 +95,7 @@ pub(crate) fn each_wanted(
     let wanted = filter.map(|filter| reader.wanted(filter)).transpose()?.flatten();
     let entries = match &wanted {
         Some(wanted) => reader.wanted_entries(span, wanted),
-        None => reader.entries(span),
+        None => reader.without_wire(span),
     };
     for entry in entries {
         let entry = entry?;

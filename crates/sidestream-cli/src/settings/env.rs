@@ -93,6 +93,7 @@ pub fn from_env(env: &dyn Fn(&str) -> Option<OsString>) -> Result<Layer, EnvErro
         upstream_cert: yes_or_no("UPSTREAM_CERT")?,
         upstream_udp: var("UPSTREAM_UDP").map(|(name, value)| udp(name, value)).transpose()?,
         verbose: var("VERBOSE").map(|(name, value)| number(name, value)).transpose()?,
+        wire: yes_or_no("WIRE")?,
         wireguard_endpoint: var("WIREGUARD_ENDPOINT")
             .map(|(_, value)| value.to_string_lossy().into_owned()),
     })

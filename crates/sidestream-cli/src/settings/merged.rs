@@ -64,6 +64,8 @@ pub struct Settings {
     pub upstream_auth: Option<upstream::Credentials>,
     /// What becomes of datagrams that it does not carry.
     pub upstream_udp: upstream::Datagrams,
+    /// Whether what goes over each leg is recorded as it is on the wire.
+    pub wire: bool,
     /// Where clients of mode wireguard find this machine, if not by its own address.
     pub wireguard_endpoint: Option<String>,
 }
@@ -135,6 +137,7 @@ impl From<Layer> for Settings {
             upstream: layer.upstream,
             upstream_auth: layer.upstream_auth,
             upstream_udp: layer.upstream_udp.unwrap_or_default().into(),
+            wire: layer.wire.unwrap_or_default(),
             wireguard_endpoint: layer.wireguard_endpoint,
         }
     }

@@ -128,6 +128,8 @@ pub struct Layer {
     pub upstream_udp: Option<Udp>,
     /// How much is printed: 1 for headers, 2 for bodies.
     pub verbose: Option<u8>,
+    /// Whether what goes over each leg is recorded as it is on the wire.
+    pub wire: Option<bool>,
     /// Where clients of mode wireguard find this machine: `HOST[:PORT]`.
     pub wireguard_endpoint: Option<String>,
 }
@@ -182,6 +184,7 @@ impl Layer {
             upstream_cert: self.upstream_cert.or(lower.upstream_cert),
             upstream_udp: self.upstream_udp.or(lower.upstream_udp),
             verbose: self.verbose.or(lower.verbose),
+            wire: self.wire.or(lower.wire),
             wireguard_endpoint: self.wireguard_endpoint.or(lower.wireguard_endpoint),
         }
     }

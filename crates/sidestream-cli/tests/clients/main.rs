@@ -25,6 +25,7 @@ mod modern;
 mod no_trace;
 mod node;
 mod outputs;
+mod pcapng;
 mod python;
 mod raw;
 mod regular;

@@ -6,6 +6,7 @@ mod exchange;
 mod feed;
 mod json;
 mod mode;
+mod pcapng;
 mod print;
 mod ps;
 mod root;

@@ -59,6 +59,7 @@ fn the_environment_says_what_options_say() {
         ("SIDESTREAM_UPSTREAM_UDP", "refuse"),
         ("SIDESTREAM_VERBOSE", "2"),
         ("SIDESTREAM_WIREGUARD_ENDPOINT", "vpn.test:9"),
+        ("SIDESTREAM_WIRE", "1"),
     ];
     let layer = settings::from_env(&env(&vars)).unwrap();
     let expected = Layer {
@@ -106,6 +107,7 @@ fn the_environment_says_what_options_say() {
         upstream_cert: Some(false),
         upstream_udp: Some(Udp::Refuse),
         verbose: Some(2),
+        wire: Some(true),
         wireguard_endpoint: Some("vpn.test:9".into()),
     };
     assert_eq!(layer, expected);
@@ -196,7 +198,7 @@ fn an_unknown_key_is_an_error_with_its_place() {
       |
     2 | colour = true
       | ^^^^^^
-    unknown field `colour`, expected one of `add-upstream-certs-to-client-chain`, `allow-hosts`, `block-list`, `ca`, `ca-trusted`, `certs`, `ciphers-client`, `ciphers-server`, `client-certs`, `client-http`, `confdir`, `ignore-hosts`, `connect-addr`, `connection-strategy`, `insecure`, `json`, `map-local`, `map-remote`, `modify-body`, `modify-headers`, `keep-host-header`, `proxy-auth`, `quiet`, `redact`, `request-client-cert`, `reset-existing`, `server-http`, `session`, `set-system-proxy`, `share-upstream`, `show-secrets`, `spec-file`, `tcp-hosts`, `udp-hosts`, `ssl-key-log-file`, `tls-version-client-max`, `tls-version-client-min`, `tls-version-server-max`, `tls-version-server-min`, `upstream`, `upstream-auth`, `upstream-cert`, `upstream-udp`, `verbose`, `wireguard-endpoint`
+    unknown field `colour`, expected one of `add-upstream-certs-to-client-chain`, `allow-hosts`, `block-list`, `ca`, `ca-trusted`, `certs`, `ciphers-client`, `ciphers-server`, `client-certs`, `client-http`, `confdir`, `ignore-hosts`, `connect-addr`, `connection-strategy`, `insecure`, `json`, `map-local`, `map-remote`, `modify-body`, `modify-headers`, `keep-host-header`, `proxy-auth`, `quiet`, `redact`, `request-client-cert`, `reset-existing`, `server-http`, `session`, `set-system-proxy`, `share-upstream`, `show-secrets`, `spec-file`, `tcp-hosts`, `udp-hosts`, `ssl-key-log-file`, `tls-version-client-max`, `tls-version-client-min`, `tls-version-server-max`, `tls-version-server-min`, `upstream`, `upstream-auth`, `upstream-cert`, `upstream-udp`, `verbose`, `wire`, `wireguard-endpoint`
     ");
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod explain;
 mod fault;
 pub mod hello;
 pub mod ja4;
+mod keys;
 mod ledger;
 mod names;
 pub(crate) mod offer;

@@ -11,11 +11,12 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::{
     AlertDescription, ClientConfig, CommonState, HandshakeKind, ProtocolVersion, ServerConfig,
 };
-use sidestream_flow::Peer;
+use sidestream_flow::{Peer, Redacted};
 use sidestream_record::{ClientCertificate, HelloDifference, Tls, TlsVersion};
 
 use super::hello::{ClientHello, HelloReader};
 use super::ja4::{self, ja4};
+use super::keys::{Keys, tap};
 use super::turn::{Fed, Waiting, turn};
 use super::{Asked, Chosen, differences, names, subject};
 
@@ -35,6 +36,8 @@ pub(crate) struct Session {
     asked: Option<Arc<Asked>>,
     /// Whether a client is asked for a certificate.
     requests: bool,
+    /// Its keys, where they are to be told.
+    keys: Option<Keys>,
 }
 
 /// What a server was sent.
@@ -58,14 +61,16 @@ impl Session {
     /// Begins with a server, which may ask for a certificate, and is sent what is compared with
     /// that client's hello.
     pub(crate) fn client(
-        config: ClientConfig,
+        mut config: ClientConfig,
         asked: Arc<Asked>,
         name: ServerName<'static>,
         client: Option<&ClientHello>,
+        tells_keys: bool,
     ) -> Result<Self, rustls::Error> {
         asked.forget();
+        let keys = tells_keys.then(|| tap(&mut config.key_log));
         let conn = UnbufferedClientConnection::new(Arc::new(config), name)?;
-        let mut session = Self { asked: Some(asked), ..Self::new(Conn::Client(conn)) };
+        let mut session = Self { asked: Some(asked), keys, ..Self::new(Conn::Client(conn)) };
         session.turn();
         let sent = HelloReader::new().push(&session.waiting.outgoing);
         session.sent = sent.ok().flatten().map(|sent| {
@@ -76,9 +81,14 @@ impl Session {
     }
 
     /// Begins with a client, which may be asked for a certificate.
-    pub(crate) fn server(config: ServerConfig, requests: bool) -> Result<Self, rustls::Error> {
+    pub(crate) fn server(
+        mut config: ServerConfig,
+        requests: bool,
+        tells_keys: bool,
+    ) -> Result<Self, rustls::Error> {
+        let keys = tells_keys.then(|| tap(&mut config.key_log));
         let conn = UnbufferedServerConnection::new(Arc::new(config))?;
-        Ok(Self { requests, ..Self::new(Conn::Server(conn)) })
+        Ok(Self { requests, keys, ..Self::new(Conn::Server(conn)) })
     }
 
     fn new(conn: Conn) -> Self {
@@ -95,6 +105,7 @@ impl Session {
             sent: None,
             asked: None,
             requests: false,
+            keys: None,
         }
     }
 
@@ -156,6 +167,12 @@ impl Session {
             debug_assert!(fed.plain.is_empty(), "plaintext that nobody was told of");
         }
         mem::take(&mut self.waiting.outgoing).into()
+    }
+
+    /// Takes the keys that were agreed on since, as lines of a key log.
+    pub(crate) fn take_keys(&mut self) -> Option<Redacted<String>> {
+        let lines = self.keys.as_mut()?.take();
+        (!lines.0.is_empty()).then_some(lines)
     }
 
     /// Returns whether it is not established, or anything waits in it.

@@ -23,3 +23,4 @@ mod tls;
 mod tls_mirror;
 mod translate;
 mod websocket;
+mod wire;

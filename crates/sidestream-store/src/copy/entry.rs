@@ -59,6 +59,12 @@ impl Entry {
         self.0.entry.as_ref().ok()?.exchange.map(ExchangeId)
     }
 
+    /// Returns whether it tells what was on the wire, or how that is decrypted.
+    pub(super) fn is_of_wire(&self) -> bool {
+        let kind = self.0.entry.as_ref().ok().and_then(|entry| kind::name(entry.kind));
+        matches!(kind, Some("wire" | "secrets"))
+    }
+
     /// Returns when it happened, as far as that is known.
     pub(super) fn at(&self) -> i64 {
         let after = self.0.entry.as_ref().map_or(0, |entry| entry.at);
@@ -94,7 +100,10 @@ impl Entry {
             Update::Body { exchange, .. } => {
                 exchange.0 = exchange.0.saturating_add(shift.exchange);
             }
-            Update::Data { message, .. } => *message = message.saturating_add(shift.message),
+            // What goes over a wire is no message.
+            Update::Data { message, .. } if *message > 0 => {
+                *message = message.saturating_add(shift.message);
+            }
             _ => {}
         }
         let BlockEntry { kind, flow, exchange, payload, .. } = entry;
@@ -104,7 +113,7 @@ impl Entry {
             exchange: exchange.map(|id| id.saturating_add(shift.exchange).cast_signed()),
             kind,
             payload: match name {
-                Some(name @ ("altered" | "body" | "data" | "websocket")) => {
+                Some(name @ ("altered" | "body" | "data" | "websocket" | "wire")) => {
                     event(name, payload, shift)?
                 }
                 _ => payload.into(),
@@ -123,7 +132,8 @@ fn event(kind: &str, payload: Bytes, shift: Shift) -> Result<Vec<u8>, DecodeErro
         let grown = match (kind, number, value) {
             ("body", wire::body::DATA..=wire::body::DROPPED, _)
             | ("data", wire::DATA_DATA, _)
-            | ("websocket", wire::WEBSOCKET_DATA, _) => continue,
+            | ("websocket", wire::WEBSOCKET_DATA, _)
+            | ("wire", wire::WIRE_DATA, _) => continue,
             ("altered", 6, Value::Number(flow)) => Some(flow.saturating_add(shift.flow)),
             ("websocket", 1, Value::Number(id)) => Some(id.saturating_add(shift.exchange)),
             ("data", 1, Value::Number(id)) | ("websocket", 2, Value::Number(id)) => {

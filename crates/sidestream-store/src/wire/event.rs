@@ -20,6 +20,7 @@ use super::passed::WirePassed;
 use super::peer::{Addr, Key};
 use super::tls::WireTls;
 use super::websocket::WireWebSocket;
+use super::wired::{WireSecrets, WireWire};
 use super::{DecodeError, message, peer_from, peer_to, required};
 
 /// What stands beside the payload of an entry, in columns and tables of its own.
@@ -164,6 +165,8 @@ pub(crate) fn encode(event: &Event) -> (&'static str, Vec<u8>) {
         }
         Event::WebSocket(message) => ("websocket", WireWebSocket::from(&**message).encode_to_vec()),
         Event::Passed(passed) => ("passed", WirePassed::from(&**passed).encode_to_vec()),
+        Event::Wire(wire) => ("wire", WireWire::from(&**wire).encode_to_vec()),
+        Event::Secrets(secrets) => ("secrets", WireSecrets::from(&**secrets).encode_to_vec()),
         // An event that this format has no kind for yet is at least kept for people to read.
         other => ("other", text(&format!("{other:?}"))),
     }
@@ -242,6 +245,11 @@ pub(crate) fn decode(kind: &str, payload: Bytes, cx: Context) -> Result<Event, D
         }
         "passed" => Event::Passed(Box::new(message::<WirePassed>(payload)?.try_into()?)),
         "closed" => Event::Closed(ended_from(payload)?),
+        "wire" => {
+            let wire: WireWire = message(payload)?;
+            Event::Wire(Box::new(wire.with_content(cx.content, cx.dropped)?))
+        }
+        "secrets" => Event::Secrets(Box::new(message::<WireSecrets>(payload)?.try_into()?)),
         _ => return Err(DecodeError::Unknown),
     })
 }

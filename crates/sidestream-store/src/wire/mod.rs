@@ -12,6 +12,7 @@ mod peer;
 mod process;
 mod tls;
 mod websocket;
+mod wired;
 
 use std::time::{Duration, SystemTime};
 
@@ -41,6 +42,9 @@ pub(crate) const DATA_DATA: u32 = 3;
 
 /// The field of `WebSocket` that is its content.
 pub(crate) const WEBSOCKET_DATA: u32 = 13;
+
+/// The field of `Wire` that is its content.
+pub(crate) const WIRE_DATA: u32 = 4;
 
 /// Why a stored value could not be turned back into what was recorded.
 #[derive(Debug, thiserror::Error)]

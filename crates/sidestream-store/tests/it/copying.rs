@@ -5,8 +5,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use sidestream_flow::{ExchangeId, FlowId, MessageId};
-use sidestream_record::{Alteration, Entry, Event, Part, Recorded, Sink};
+use sidestream_flow::{ExchangeId, FlowId, MessageId, Peer, Redacted};
+use sidestream_record::{Alteration, Entry, Event, Part, Recorded, Secrets, Sink, Wire};
 use sidestream_store::{
     CopyError, Origin, ReadError, Reader, SchemaVersion, Session, merge, rewrite,
 };
@@ -295,11 +295,8 @@ fn what_is_wrong_with_a_session_is_told() {
     let large = vec![3; 100_000];
     let upload = Event::Body { exchange: EXCHANGE, part: Part::Request, data: "up".into() };
     let dropped = Event::BodyDropped { exchange: EXCHANGE, part: Part::Response, bytes: 9 };
-    let data = Event::Data {
-        message: MessageId(1),
-        from: sidestream_flow::Peer::Client,
-        data: vec![4; 50_000].into(),
-    };
+    let data =
+        Event::Data { message: MessageId(1), from: Peer::Client, data: vec![4; 50_000].into() };
     let events =
         [opened(), request(EXCHANGE), upload, body(EXCHANGE, large), dropped, data, closed()];
     let entries: Vec<_> = events.into_iter().map(|event| entry(0, event)).collect();
@@ -366,4 +363,49 @@ fn a_body_that_is_written_anew_is_not_cut_where_a_transaction_ends() {
     let stored: i64 =
         connection.query_row("SELECT sum(size) FROM chunk", [], |row| row.get(0)).unwrap();
     assert_eq!(stored, 1024 * 1024);
+}
+
+#[test]
+fn what_was_on_the_wire_is_copied_or_left_out() {
+    let (_folder, path) = place();
+    let peer = Peer::Server(1);
+    let piece = |len: usize| Wire::of(peer, true, vec![b'w'; len].into());
+    let lines = Redacted("CLIENT_RANDOM 01 02\n".to_owned());
+    let wires = [piece(10), piece(0), piece(20_000), Wire::end(peer, false)];
+    let wires = wires.into_iter().map(|wire| Event::Wire(Box::new(wire)));
+    let events: Vec<_> = [opened(), Event::Secrets(Box::new(Secrets { peer, lines }))]
+        .into_iter()
+        .chain(wires)
+        .chain([closed()])
+        .enumerate()
+        .map(|(at, event)| entry(at as u64, event))
+        .collect();
+    record(&path, &events);
+    let read = |path: &Path| {
+        let reader = Reader::open(path).unwrap();
+        let verified = reader.verify().unwrap();
+        assert!(verified.is_sound(), "{verified:?}");
+        let all: Vec<_> = reader.entries(..).map(Result::unwrap).collect();
+        let said: Vec<_> = reader.without_wire(..).map(Result::unwrap).collect();
+        (all, said)
+    };
+    let said = [events[0].clone(), events[events.len() - 1].clone()];
+    assert_eq!(read(&path), (events.clone(), said.to_vec()));
+
+    let both = beside(&path, "both.session");
+    let sessions = [Reader::open(&path).unwrap(), Reader::open(&path).unwrap()];
+    merge(&sessions, &both, all).unwrap();
+    let (copied, _) = read(&both);
+    for flow in [1, 2] {
+        let of_flow = copied.iter().filter(|entry| entry.flow == FlowId(flow));
+        let of_flow: Vec<_> = of_flow.map(|entry| entry.event.clone()).collect();
+        let expected: Vec<_> = events.iter().map(|entry| entry.event.clone()).collect();
+        assert_eq!(of_flow, expected);
+    }
+    drop(sessions);
+
+    rewrite(&path, |origin| !origin.is_of_wire).unwrap();
+    assert_eq!(read(&path), (said.to_vec(), said.to_vec()));
+    let bytes = fs::read(&path).unwrap();
+    assert!(!bytes.windows(13).any(|window| window == b"CLIENT_RANDOM"));
 }

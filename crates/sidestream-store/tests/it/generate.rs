@@ -10,14 +10,14 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use sidestream_flow::{
-    Container, ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User,
+    Container, ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Redacted, Transport, User,
 };
 use sidestream_record::{
     Advice, Advised, Alteration, Change, ClientCertificate, Closed, DialFailure, DnsMessage,
     DnsQuestion, DnsRecord, Edit, Edns, Entry, Event, Failure, Field, Fields, HelloDifference,
     HelloPart, MessageChange, MessageEdit, Offered, Opened, Part, PassReason, Passed, Point,
-    Protocol, ProxyFailure, RequestHead, ResponseHead, SentBody, Tls, TlsVersion, Version,
-    WebSocketKind, WebSocketMessage,
+    Protocol, ProxyFailure, RequestHead, ResponseHead, Secrets, SentBody, Tls, TlsVersion, Version,
+    WebSocketKind, WebSocketMessage, Wire,
 };
 
 /// Some flows, opened and mostly closed, with what happens in them mixed.
@@ -381,6 +381,24 @@ fn websocket() -> impl Strategy<Value = Event> {
     })
 }
 
+fn wire() -> impl Strategy<Value = Event> {
+    let of = (peer(), any::<bool>(), bytes()).prop_map(|(peer, sent, data)| {
+        let mut wire = Wire::of(peer, sent, data);
+        if wire.data.is_empty() {
+            wire = Wire::end(peer, sent);
+        }
+        Event::Wire(Box::new(wire))
+    });
+    let secrets = (peer(), text()).prop_map(|(peer, lines)| {
+        Event::Secrets(Box::new(Secrets { peer, lines: Redacted(lines) }))
+    });
+    let dropped =
+        (peer(), any::<bool>(), 1..u64::from(u32::MAX)).prop_map(|(peer, sent, bytes)| {
+            Event::Wire(Box::new(Wire { dropped: bytes, ..Wire::of(peer, sent, Bytes::new()) }))
+        });
+    prop_oneof![4 => of, 1 => secrets, 1 => dropped]
+}
+
 fn message_edit() -> impl Strategy<Value = MessageEdit> {
     let change = prop_oneof![
         Just(MessageChange::Dropped),
@@ -443,6 +461,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (exchange(), dns()).prop_map(|(exchange, message)| Event::Dns { exchange, message }),
         2 => (any::<u64>().prop_map(MessageId), peer(), bytes())
             .prop_map(|(message, from, data)| Event::Data { message, from, data }),
+        2 => wire(),
         1 => (any::<u64>().prop_map(MessageId), peer(), 1..u64::from(u32::MAX))
             .prop_map(|(message, from, bytes)| Event::DataDropped { message, from, bytes }),
         1 => (option::of(exchange()), peer(), text())

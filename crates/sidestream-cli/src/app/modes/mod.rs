@@ -51,6 +51,7 @@ pub(super) fn serve(
     if let Some(problem) = listen::check(modes, settings) {
         return Ok(usage::refuse(&problem));
     }
+    let wire = start::wire(settings)?;
     let runtime = runtime()?;
     // Bound before somebody is asked for a password, and before a file is opened: a port in use
     // is found out without a trace.
@@ -89,6 +90,7 @@ pub(super) fn serve(
         through,
         http: settings.http,
         connections: settings.connections,
+        wire,
         hook,
         sinks: outputs.sinks(),
         ids: outputs.ids(),
