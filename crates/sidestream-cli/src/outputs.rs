@@ -32,7 +32,11 @@ impl Outputs {
     ///
     /// A file cannot be had; the message says which and why.
     pub fn open(settings: &Settings, style: Style) -> anyhow::Result<Self> {
-        let session = settings.session.as_deref().map(Session::create).transpose()?;
+        let session = settings
+            .session
+            .as_deref()
+            .map(|path| Session::create_keeping(path, settings.retention))
+            .transpose()?;
         let json = settings.json.as_deref().map(|path| {
             let file = open_json(path)
                 .with_context(|| format!("cannot write JSON to {}", path.display()))?;

@@ -53,6 +53,10 @@ pub(super) fn wire(settings: &Settings) -> anyhow::Result<bool> {
         "--wire records to a session: add --session FILE"
     );
     ensure!(
+        !settings.retention.is_limited() || settings.session.is_some(),
+        "--keep-age, --keep-exchanges and --keep-size are for sessions: add --session FILE"
+    );
+    ensure!(
         !settings.wire || !settings.connections.shared,
         "--wire records the connections of each flow, and --share-upstream has flows share them: \
          leave one out"

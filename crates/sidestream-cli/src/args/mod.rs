@@ -25,7 +25,8 @@ pub use explain::Explain;
 pub use gateway::{Gateway, GatewayCommand, Up};
 pub use helper::{HelperCommand, Install};
 pub use options::{
-    Common, Local, Regular, Reverse, RuleOptions, Shown, Socks5, Tls, Traffic, Wireguard,
+    Common, KeepOptions, Local, Regular, Reverse, RuleOptions, Shown, Socks5, Tls, Traffic,
+    Wireguard,
 };
 pub use ps::Ps;
 pub use selected::Selected;

@@ -8,7 +8,7 @@ use sidestream::explicit::socks::{Credentials, ParseCredentialsError};
 use sidestream::upstream;
 
 use crate::rules;
-use crate::settings::{Bound, Http, Layer, OwnCert, Strategy, SystemProxy, Udp};
+use crate::settings::{Age, Bound, Count, Http, Layer, OwnCert, Size, Strategy, SystemProxy, Udp};
 
 /// What every command takes.
 #[derive(Clone, Debug, Default, Args)]
@@ -83,6 +83,10 @@ pub struct Traffic {
     /// Record everything to a session file.
     #[arg(long, value_name = "FILE")]
     pub session: Option<PathBuf>,
+
+    /// How much of the session is kept.
+    #[command(flatten)]
+    pub keep: KeepOptions,
 
     /// Decrypt TCP to hosts that match, and treat it as raw bytes (repeatable).
     #[arg(long, value_name = "REGEX")]
@@ -303,6 +307,7 @@ impl From<Traffic> for Layer {
         let Traffic { allow_hosts, ca, tls, client_http, ignore_hosts, rules, .. } = traffic;
         let Traffic { insecure, json, server_http, session, tcp_hosts, udp_hosts, .. } = traffic;
         let Traffic { connect_addr, upstream, upstream_auth, upstream_udp, .. } = traffic;
+        let KeepOptions { keep_age, keep_exchanges, keep_size } = traffic.keep;
         let Traffic { connection_strategy, share_upstream, wire, .. } = traffic;
         Self {
             allow_hosts: list(allow_hosts),
@@ -313,6 +318,9 @@ impl From<Traffic> for Layer {
             connection_strategy,
             insecure: flag(insecure),
             json,
+            keep_age,
+            keep_exchanges,
+            keep_size,
             server_http,
             share_upstream: flag(share_upstream),
             session,
@@ -416,4 +424,20 @@ const fn flag(given: bool) -> Option<bool> {
 
 fn list<T>(given: Vec<T>) -> Option<Vec<T>> {
     (!given.is_empty()).then_some(given)
+}
+
+/// How much of a session is kept while it is recorded.
+#[derive(Clone, Debug, Default, Args)]
+pub struct KeepOptions {
+    /// Take out of the session what happened longer ago, such as 12h or 7d.
+    #[arg(long, value_name = "AGE")]
+    pub keep_age: Option<Age>,
+
+    /// Keep so many exchanges in the session, the newest.
+    #[arg(long, value_name = "N")]
+    pub keep_exchanges: Option<Count>,
+
+    /// Take the oldest out of the session while it holds more, such as 500M or 10G.
+    #[arg(long, value_name = "SIZE")]
+    pub keep_size: Option<Size>,
 }

@@ -70,6 +70,11 @@ pub fn from_env(env: &dyn Fn(&str) -> Option<OsString>) -> Result<Layer, EnvErro
         request_client_cert: yes_or_no("REQUEST_CLIENT_CERT")?,
         reset_existing: yes_or_no("RESET_EXISTING")?,
         server_http: http("SERVER_HTTP")?,
+        keep_age: var("KEEP_AGE").map(|(name, value)| keep(name, value, AGE)).transpose()?,
+        keep_exchanges: var("KEEP_EXCHANGES")
+            .map(|(name, value)| keep(name, value, EXCHANGES))
+            .transpose()?,
+        keep_size: var("KEEP_SIZE").map(|(name, value)| keep(name, value, SIZE)).transpose()?,
         session: path("SESSION"),
         set_system_proxy: var("SET_SYSTEM_PROXY")
             .map(|(name, value)| system_proxy(name, value))
@@ -161,6 +166,17 @@ fn addr(name: String, value: OsString) -> Result<IpAddr, EnvError> {
 fn strategy(name: String, value: OsString) -> Result<Strategy, EnvError> {
     let parsed = value.to_str().and_then(|text| text.parse().ok());
     parsed.ok_or(EnvError { name, value, expected: "use eager or lazy" })
+}
+
+const AGE: &str = "use a number of s, m, h or d, such as 12h or 7d";
+
+const EXCHANGES: &str = "use a number from 1 on";
+
+const SIZE: &str = "use a number of bytes, K, M, G or T, such as 500M or 10G";
+
+fn keep<T: FromStr>(name: String, value: OsString, expected: &'static str) -> Result<T, EnvError> {
+    let parsed = value.to_str().and_then(|text| text.parse().ok());
+    parsed.ok_or(EnvError { name, value, expected })
 }
 
 fn udp(name: String, value: OsString) -> Result<Udp, EnvError> {

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use sidestream::explicit::socks::Credentials;
 use sidestream::filter::Filter;
 use sidestream::proxy::{Connections, HostPatterns, HttpVersions};
+use sidestream::store::Retention;
 use sidestream::upstream;
 
-use super::{Layer, Strategy, SystemProxy, Tls};
+use super::{Age, Count, Layer, Size, Strategy, SystemProxy, Tls};
 use crate::print::Detail;
 use crate::redact::Redact;
 use crate::rules::RuleTexts;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub reset_existing: bool,
     /// Rules that change exchanges.
     pub rules: RuleTexts,
+    /// How much of the session is kept.
+    pub retention: Retention,
     /// Where the session is recorded.
     pub session: Option<PathBuf>,
     /// Who is told that mode regular is the system's proxy.
@@ -129,6 +132,11 @@ impl From<Layer> for Settings {
             redact: layer.redact.unwrap_or_default(),
             reset_existing: layer.reset_existing.unwrap_or_default(),
             rules,
+            retention: Retention {
+                age: layer.keep_age.map(|Age(age)| age),
+                bytes: layer.keep_size.map(|Size(bytes)| bytes),
+                exchanges: layer.keep_exchanges.map(|Count(most)| most.get()),
+            },
             session: layer.session,
             set_system_proxy: layer.set_system_proxy.unwrap_or_default(),
             show_secrets: layer.show_secrets.unwrap_or_default(),

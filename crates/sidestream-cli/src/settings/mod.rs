@@ -3,6 +3,7 @@
 mod env;
 mod file;
 mod http;
+mod keep;
 mod merged;
 mod strategy;
 mod system_proxy;
@@ -21,6 +22,7 @@ use sidestream::upstream;
 pub use env::{EnvError, from_env};
 pub use file::{FileError, default_path, read};
 pub use http::{Http, ParseHttpError};
+pub use keep::{Age, Count, ParseKeepError, Size};
 pub use merged::Settings;
 pub use strategy::{ParseStrategyError, Strategy};
 pub use system_proxy::{ParseSystemProxyError, SystemProxy};
@@ -90,6 +92,15 @@ pub struct Layer {
     pub reset_existing: Option<bool>,
     /// Which version of HTTP servers are spoken to in.
     pub server_http: Option<Http>,
+    /// After what time something is taken out of the session.
+    #[serde(deserialize_with = "parsed")]
+    pub keep_age: Option<Age>,
+    /// How many exchanges the session keeps.
+    #[serde(deserialize_with = "keep::count")]
+    pub keep_exchanges: Option<Count>,
+    /// How much the session holds.
+    #[serde(deserialize_with = "parsed")]
+    pub keep_size: Option<Size>,
     /// Where the session is recorded.
     pub session: Option<PathBuf>,
     /// Who is told that mode regular is the system's proxy.
@@ -167,6 +178,9 @@ impl Layer {
             request_client_cert: self.request_client_cert.or(lower.request_client_cert),
             reset_existing: self.reset_existing.or(lower.reset_existing),
             server_http: self.server_http.or(lower.server_http),
+            keep_age: self.keep_age.or(lower.keep_age),
+            keep_exchanges: self.keep_exchanges.or(lower.keep_exchanges),
+            keep_size: self.keep_size.or(lower.keep_size),
             session: self.session.or(lower.session),
             set_system_proxy: self.set_system_proxy.or(lower.set_system_proxy),
             share_upstream: self.share_upstream.or(lower.share_upstream),

@@ -19,6 +19,7 @@ mod harness;
 mod hosts;
 mod http2;
 mod java;
+mod keeping;
 mod last_words;
 mod local;
 mod modern;

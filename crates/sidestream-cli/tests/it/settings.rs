@@ -43,6 +43,9 @@ fn the_environment_says_what_options_say() {
         ("SIDESTREAM_RESET_EXISTING", "0"),
         ("SIDESTREAM_SERVER_HTTP", "mirror"),
         ("SIDESTREAM_SESSION", ""),
+        ("SIDESTREAM_KEEP_AGE", "7d"),
+        ("SIDESTREAM_KEEP_EXCHANGES", "500"),
+        ("SIDESTREAM_KEEP_SIZE", "10G"),
         ("SIDESTREAM_IGNORE_HOSTS", r"a\.test:443 ^192\.0\.2\."),
         ("SIDESTREAM_SET_SYSTEM_PROXY", "gnome, environment"),
         ("SIDESTREAM_SHARE_UPSTREAM", "1"),
@@ -107,6 +110,9 @@ fn the_environment_says_what_options_say() {
         upstream_cert: Some(false),
         upstream_udp: Some(Udp::Refuse),
         verbose: Some(2),
+        keep_age: Some("7d".parse().unwrap()),
+        keep_exchanges: Some("500".parse().unwrap()),
+        keep_size: Some("10g".parse().unwrap()),
         wire: Some(true),
         wireguard_endpoint: Some("vpn.test:9".into()),
     };
@@ -198,7 +204,7 @@ fn an_unknown_key_is_an_error_with_its_place() {
       |
     2 | colour = true
       | ^^^^^^
-    unknown field `colour`, expected one of `add-upstream-certs-to-client-chain`, `allow-hosts`, `block-list`, `ca`, `ca-trusted`, `certs`, `ciphers-client`, `ciphers-server`, `client-certs`, `client-http`, `confdir`, `ignore-hosts`, `connect-addr`, `connection-strategy`, `insecure`, `json`, `map-local`, `map-remote`, `modify-body`, `modify-headers`, `keep-host-header`, `proxy-auth`, `quiet`, `redact`, `request-client-cert`, `reset-existing`, `server-http`, `session`, `set-system-proxy`, `share-upstream`, `show-secrets`, `spec-file`, `tcp-hosts`, `udp-hosts`, `ssl-key-log-file`, `tls-version-client-max`, `tls-version-client-min`, `tls-version-server-max`, `tls-version-server-min`, `upstream`, `upstream-auth`, `upstream-cert`, `upstream-udp`, `verbose`, `wire`, `wireguard-endpoint`
+    unknown field `colour`, expected one of `add-upstream-certs-to-client-chain`, `allow-hosts`, `block-list`, `ca`, `ca-trusted`, `certs`, `ciphers-client`, `ciphers-server`, `client-certs`, `client-http`, `confdir`, `ignore-hosts`, `connect-addr`, `connection-strategy`, `insecure`, `json`, `map-local`, `map-remote`, `modify-body`, `modify-headers`, `keep-host-header`, `proxy-auth`, `quiet`, `redact`, `request-client-cert`, `reset-existing`, `server-http`, `keep-age`, `keep-exchanges`, `keep-size`, `session`, `set-system-proxy`, `share-upstream`, `show-secrets`, `spec-file`, `tcp-hosts`, `udp-hosts`, `ssl-key-log-file`, `tls-version-client-max`, `tls-version-client-min`, `tls-version-server-max`, `tls-version-server-min`, `upstream`, `upstream-auth`, `upstream-cert`, `upstream-udp`, `verbose`, `wire`, `wireguard-endpoint`
     ");
 }
 

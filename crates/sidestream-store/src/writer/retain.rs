@@ -241,7 +241,7 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn keeps(&mut self, seq: i64, entry: &BlockEntry) -> rusqlite::Result<bool> {
         match (kind::name(entry.kind), entry.exchange) {
-            (Some("data" | "websocket"), _) => {
+            (Some("data" | "websocket" | "wire"), _) => {
                 self.remove_content(seq)?;
                 Ok(false)
             }
