@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use sidestream::flow::ExchangeId;
 use sidestream::record::{Exchange, Finished, Flow, Part};
-use sidestream::store::{ReadError, Reader, Span};
+use sidestream::store::{ReadError, Reader};
 
 use crate::args::BodyPart;
 use crate::exit::Exit;
@@ -96,19 +96,22 @@ const MAX_MESSAGES: usize = 10_000;
 fn find(reader: &Reader, id: ExchangeId) -> anyhow::Result<(Arc<Flow>, Exchange, Vec<Finished>)> {
     let mut found = None;
     let mut messages = Vec::new();
-    each(reader, 0, Span::ALL, |finished| {
-        match finished {
-            Finished::Exchange(flow, exchange) if exchange.id == id => {
-                found = Some((Arc::clone(flow), (**exchange).clone()));
+    let span = reader.span_of_exchange(id)?;
+    span.map_or(Ok(()), |span| {
+        each(reader, 0, span, |finished| {
+            match finished {
+                Finished::Exchange(flow, exchange) if exchange.id == id => {
+                    found = Some((Arc::clone(flow), (**exchange).clone()));
+                }
+                Finished::WebSocket { message, .. }
+                    if message.exchange == id && messages.len() < MAX_MESSAGES =>
+                {
+                    messages.push(finished.clone());
+                }
+                _ => {}
             }
-            Finished::WebSocket { message, .. }
-                if message.exchange == id && messages.len() < MAX_MESSAGES =>
-            {
-                messages.push(finished.clone());
-            }
-            _ => {}
-        }
-        Ok(())
+            Ok(())
+        })
     })?;
     match found {
         Some((flow, exchange)) => Ok((flow, exchange, messages)),

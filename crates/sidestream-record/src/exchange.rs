@@ -6,7 +6,7 @@ use sidestream_flow::ExchangeId;
 
 use crate::kept::keep;
 use crate::{
-    Advised, Alteration, Change, DnsMessage, Event, Failure, Fields, Part, RequestHead,
+    Advised, Alteration, Change, DnsMessage, Event, Failure, Fields, Notes, Part, RequestHead,
     ResponseHead,
 };
 
@@ -76,6 +76,8 @@ pub struct Exchange {
     pub alterations: Vec<Alteration>,
     /// Why it did not end well.
     pub failure: Option<Failure>,
+    /// What was noted of it before it ended.
+    pub notes: Notes,
 }
 
 impl Exchange {
@@ -100,6 +102,7 @@ impl Exchange {
             advice: Vec::new(),
             alterations: Vec::new(),
             failure: None,
+            notes: Notes::default(),
         }
     }
 
@@ -159,6 +162,7 @@ impl Exchange {
             }
             Event::Defect { what, .. } => keep(&mut self.defects, what),
             Event::Advised { advised, .. } => keep(&mut self.advice, &**advised),
+            Event::Annotated { annotation, .. } => self.notes.apply(annotation),
             Event::Altered { alteration, .. } => {
                 self.answered(at, alteration, keep_bytes);
                 keep(&mut self.alterations, alteration);

@@ -5,6 +5,7 @@ mod content;
 mod exchange;
 mod flow;
 mod insert;
+mod notes;
 mod process;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use content::{Message, Stretches};
 use exchange::{Ends, Exchanges};
 use flow::Flows;
 use insert::Insert;
+use notes::Noted;
 use process::Processes;
 
 /// Up to this size a body, or a message, stands in the block of its entry.
@@ -80,6 +82,7 @@ struct Change<'a> {
     messages: Vec<Message<'a>>,
     exchanges: Exchanges<'a>,
     flows: Flows<'a>,
+    noted: Vec<Noted<'a>>,
 }
 
 impl Writer {
@@ -133,12 +136,13 @@ impl Writer {
         for row in rows {
             change.add(&transaction, ends, row)?;
         }
-        let Change { place: after, blocks, stretches, messages, mut exchanges, flows, .. } = change;
+        let Change { place: after, blocks, stretches, messages, mut exchanges, .. } = change;
         write_blocks(&transaction, &blocks, chunks)?;
         stretches.write(&transaction, &inserts.stretches, chunks)?;
         messages.iter().try_for_each(|message| message.write(&transaction, chunks))?;
         exchanges.write(&transaction, &inserts.exchanges)?;
-        flows.write(&transaction, &inserts.flows, processes)?;
+        change.flows.write(&transaction, &inserts.flows, processes)?;
+        change.noted.iter().try_for_each(|noted| noted.write(&transaction))?;
         if lost > 0 {
             transaction
                 .prepare_cached("UPDATE recording SET lost = ?2 WHERE id = ?1 AND lost <> ?2")?
@@ -223,6 +227,7 @@ impl<'a> Change<'a> {
             messages: Vec::new(),
             exchanges: Exchanges::new(place.largest.exchange),
             flows: Flows::default(),
+            noted: Vec::new(),
         }
     }
 
@@ -246,6 +251,7 @@ impl<'a> Change<'a> {
             _ => {
                 self.exchanges.add(seq, row);
                 self.flows.add(seq, row);
+                self.noted.extend(Noted::of(row));
                 Added::NOTHING
             }
         };

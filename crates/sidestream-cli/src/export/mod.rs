@@ -6,12 +6,12 @@ mod gather;
 mod output;
 mod select;
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use sidestream::export::Column;
 use sidestream::har::{self, Creator};
-use sidestream::record::{Book, Closed, Entry, Event, Finished, Part};
-use sidestream::store::Reader;
+use sidestream::record::{Finished, Part};
+use sidestream::store::{Reader, Span};
 
 use crate::args::{ExportArgs, ExportFormat};
 use crate::dump::Streams;
@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::json::JsonWriter;
 use crate::outcome::outcome;
 use crate::say::say;
+use crate::session::is_gone;
 use crate::settings::Settings;
 
 use bodies::Bodies;
@@ -214,38 +215,16 @@ fn gathered(
     })
 }
 
-/// Reads on, and hands over what is finished; what never finished comes last. What is damaged is
-/// told and passed over.
+/// Reads on, and hands over what is finished; what is damaged is told and passed over.
 fn each<'a>(
     state: &mut State<'a>,
     mut see: impl FnMut(&mut State<'a>, &Finished) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut book = Book::keeping(0);
-    let mut last = None;
-    for entry in state.reader.entries(..) {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                state.lack(error);
-                continue;
-            }
-        };
-        last = Some(entry.at);
-        book.apply(&entry).iter().try_for_each(|finished| see(state, finished))?;
-    }
-    let mut open: Vec<_> = book.open_flows().map(|flow| (flow.id, flow.data_bytes)).collect();
-    open.sort_unstable();
-    for (flow, [received, sent]) in open {
-        let event = Event::Closed(Closed { received, sent, failure: None });
-        let at = last.unwrap_or(std::time::UNIX_EPOCH);
-        let closed = book.apply(&Entry { at, flow, event });
-        closed.iter().try_for_each(|finished| see(state, finished))?;
+    for finished in state.reader.finished(Span::ALL, 0) {
+        match finished {
+            Ok(finished) => see(state, &finished)?,
+            Err(error) => state.lack(error),
+        }
     }
     Ok(())
-}
-
-/// Whoever closes the other end, as `head` does, has seen enough.
-fn is_gone(error: &anyhow::Error) -> bool {
-    let cause = error.downcast_ref::<io::Error>();
-    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -9,7 +9,9 @@ mod style;
 use std::io::{self, Write};
 
 use sidestream::record::wording::{self, Line};
-use sidestream::record::{Exchange, Finished, Flow, Message, WebSocketKind, WebSocketMessage};
+use sidestream::record::{
+    Exchange, Finished, Flow, Message, Notes, WebSocketKind, WebSocketMessage,
+};
 
 use crate::outcome::outcome;
 use crate::redact::Redact;
@@ -97,11 +99,13 @@ impl<W: Write> Printer<W> {
                 told.failure = outcome(flow, exchange).cloned();
                 self.number(&mut text, Some(exchange.id.0))?;
                 self.line(&mut text, &wording::exchange(flow, &told))?;
+                self.notes(&mut text, &exchange.notes)?;
                 details::exchange(&mut text, self.details(), flow, exchange)?;
             }
             Finished::Flow(flow) if self.shows_flow(flow) => {
                 self.number(&mut text, None)?;
                 self.line(&mut text, &wording::flow(flow))?;
+                self.notes(&mut text, &flow.notes)?;
                 details::flow(&mut text, self.details(), flow)?;
             }
             Finished::Message(flow, message) if self.detail >= Detail::Bodies => {
@@ -141,13 +145,14 @@ impl<W: Write> Printer<W> {
 
     /// A tunnel that was opened is of no interest beside what goes through it.
     fn shows_exchange(&self, exchange: &Exchange) -> bool {
-        self.detail >= Detail::Heads || !is_open_tunnel(exchange)
+        self.detail >= Detail::Heads || !is_open_tunnel(exchange) || !exchange.notes.is_empty()
     }
 
     /// A flow whose exchanges were printed needs no line of its own.
     fn shows_flow(&self, flow: &Flow) -> bool {
         flow.exchanges == 0
             || flow.data_bytes != [0; 2]
+            || !flow.notes.is_empty()
             || (self.detail >= Detail::Heads
                 && (flow.failure().is_some() || !flow.advice.is_empty()))
     }
@@ -188,6 +193,12 @@ impl<W: Write> Printer<W> {
             write!(text, "  {cell}")?;
         }
         writeln!(text)
+    }
+
+    /// Writes what the user noted, which is looked for whatever else is shown.
+    fn notes(&self, text: &mut Vec<u8>, notes: &Notes) -> io::Result<()> {
+        let Some(notes) = wording::notes(notes) else { return Ok(()) };
+        writeln!(text, "    {}", self.style.paint(Color::Yellow, &format!("# {notes}")))
     }
 
     fn message(&mut self, text: &mut Vec<u8>, flow: &Flow, message: &Message) -> io::Result<()> {

@@ -2,14 +2,14 @@
 
 mod change;
 mod list;
+mod mark;
 mod verify;
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::time::SystemTime;
 
 use sidestream::filter::Filter;
-use sidestream::record::{Book, Closed, Entry, Event, Finished};
+use sidestream::record::Finished;
 use sidestream::store::{Reader, Span};
 
 use crate::exit::Exit;
@@ -21,6 +21,7 @@ use crate::sieve;
 
 pub use change::{compact, merge, trim};
 pub use list::list;
+pub use mark::mark;
 pub use verify::verify;
 
 /// Prints the flows of a session on standard output, as they would have been printed live: those
@@ -69,29 +70,15 @@ fn selected(
     })
 }
 
-/// Reads on, and hands over what is finished. What never finished, as in the recording of a
-/// process that was killed, comes last.
+/// Reads on, and hands over what is finished.
 pub(crate) fn each(
     reader: &Reader,
     keep: usize,
     span: Span,
     mut see: impl FnMut(&Finished) -> io::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut book = Book::keeping(keep);
-    let mut last = SystemTime::UNIX_EPOCH;
-    for entry in reader.entries(span) {
-        let entry = entry?;
-        last = entry.at;
-        book.apply(&entry).iter().try_for_each(&mut see)?;
-    }
-    if !span.is_to_the_end() {
-        return Ok(());
-    }
-    let mut open: Vec<_> = book.open_flows().map(|flow| (flow.id, flow.data_bytes)).collect();
-    open.sort_unstable();
-    for (flow, [received, sent]) in open {
-        let event = Event::Closed(Closed { received, sent, failure: None });
-        book.apply(&Entry { at: last, flow, event }).iter().try_for_each(&mut see)?;
+    for finished in reader.finished(span, keep) {
+        see(&finished?)?;
     }
     Ok(())
 }

@@ -296,3 +296,71 @@ fn mitmproxy_reads_what_is_exported_and_what_it_wrote_is_imported() {
         format!("method,url,status,request_bytes\r\nGET,{url}/a?b,200,0\r\nPOST,{url}/c,200,1\r\n");
     assert_eq!(rows, expected);
 }
+
+#[test]
+fn sqlite_and_mitmproxy_read_what_is_noted_and_what_mitmproxy_noted_is_imported() {
+    let test = "sqlite_and_mitmproxy_read_what_is_noted_and_what_mitmproxy_noted_is_imported";
+    let Some(_curl) = program(test, "curl") else { return };
+    let Some(sqlite) = program(test, "sqlite3") else { return };
+    let packages = ["mitmproxy==12.2.3"];
+    let Some(python) = python(test, "mitmproxy", &packages, true) else { return };
+    let (bench, origin) = (Bench::new(), http());
+    let url = format!("http://localhost:{}", origin.port());
+    record(&bench, &format!("curl -sS {url}/a {url}/b; curl -sS {url}/c"));
+    let mark = ["session", "mark", "a.session"];
+    ours(&bench, &[&mark[..], &["2", "--marker", ":red_circle:", "--comment", "ünder"]].concat());
+    ours(&bench, &[&mark[..], &["~u c$", "--meta", "who=me"]].concat());
+    let query = "SELECT id, marker, comment FROM exchange_list";
+    let read = Command::new(sqlite).arg(bench.path("a.session")).arg(query).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&read.stdout), "1||\n2|:red_circle:|ünder\n3||\n");
+
+    ours(&bench, &["export", "mitmproxy", "a.session", "-o", "a.flows"]);
+    let dumped = |args: &[&str]| {
+        let mut command = Command::new(python.with_file_name("mitmdump"));
+        command.args(["-nr", "a.flows"]).args(args);
+        command.env("HOME", bench.folder.path()).current_dir(bench.folder.path());
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{err}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let path = |line: &str| Some(line.split_once(": GET ")?.1.rsplit_once('/')?.1.to_owned());
+        text.lines().filter_map(path).collect::<Vec<_>>()
+    };
+    assert_eq!(dumped(&["~marked"]), ["b"]);
+    assert_eq!(dumped(&["~marker red"]), ["b"]);
+    assert_eq!(dumped(&["~comment ^ünder$"]), ["b"]);
+    assert_eq!(dumped(&["~meta '^who: me$'"]), ["c"]);
+    assert_eq!(dumped(&["~replay"]), [""; 0]);
+
+    let addon = "def request(flow):\n    flow.marked = ':default:'\n    flow.comment = 'twice'\n    \
+        flow.metadata['n'] = [1, None]\n    flow.is_replay = 'request'\n";
+    fs::write(bench.path("addon.py"), addon).unwrap();
+    dumped(&["-s", "addon.py", "-w", "b.flows", "~u a$"]);
+    ours(&bench, &["import", "b.flows", "b.session"]);
+    let filter = "~marker ^:default:$ & ~comment ^twice$ & ~meta '^n: \\[1,null\\]$' & ~replayq";
+    let columns = ["--columns", "path,marker,comment"];
+    let rows = ours(&bench, &[&["export", "csv", "b.session", filter], &columns[..]].concat());
+    let rows = String::from_utf8(rows).unwrap();
+    assert_eq!(rows, "path,marker,comment\r\n/a,:default:,twice\r\n");
+}
+
+#[test]
+fn a_session_that_is_recorded_is_not_marked() {
+    let test = "a_session_that_is_recorded_is_not_marked";
+    let Some(_curl) = program(test, "curl") else { return };
+    let (bench, origin) = (Bench::new(), http());
+    record(&bench, &format!("curl -sS http://localhost:{}/a", origin.port()));
+    let inner = format!(
+        "'{}' session mark a.session 1",
+        bench.sidestream([""]).get_program().to_string_lossy()
+    );
+    let mut command = bench.sidestream(["run", "--session", "a.session", "--", "sh", "-c", &inner]);
+    let output = command.output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.contains("is being recorded; try again when that has ended"), "{err}");
+    assert_eq!(output.status.code(), Some(1));
+    // What was recorded meanwhile is whole, and is marked then.
+    ours(&bench, &["session", "mark", "a.session", "1"]);
+    let listed = ours(&bench, &["session", "list", "a.session", "~marked"]);
+    assert_eq!(String::from_utf8_lossy(&listed).lines().count(), 1);
+}

@@ -132,3 +132,83 @@ fn a_dump_comes_back_as_it_was() {
     let (_, shown, _) = bench.run(&["session", "show", "b.session"]);
     assert_snapshot!("import_dump", shown);
 }
+
+#[test]
+fn what_is_noted_is_found_shown_and_exported() {
+    let bench = Bench::new();
+    let ok = |args: &[&str]| {
+        let (code, out, err) = bench.run(args);
+        assert_eq!(code, Some(0), "{args:?}: {err}");
+        (out, err)
+    };
+    let (_, told) = ok(&["session", "mark", "a.session", "1"]);
+    assert_eq!(told, "sidestream: noted of 1 exchange\n");
+    let noted = ["--comment", "look\nhere", "--meta", "a=b=c", "--meta", "gone=1"];
+    ok(&[&["session", "mark", "a.session", "~u chat"], &noted[..]].concat());
+    ok(&["session", "mark", "a.session", "~u chat", "--marker", ":red_circle:", "--meta", "gone"]);
+    let (_, told) = ok(&["session", "mark", "a.session", "~all", "--comment", "all"]);
+    assert!(told.contains(" and 1 flow\n"), "{told}");
+    ok(&["session", "mark", "a.session", "~u chat", "--comment", "look\nhere"]);
+    let (_, told) = ok(&["session", "mark", "a.session", "1,5-9", "--comment", "look\nhere"]);
+    assert_eq!(told, "sidestream: noted of 2 exchanges\n");
+    ok(&["session", "mark", "a.session", "1", "--comment", ""]);
+
+    let listed = |filter: &str| {
+        let (out, _) = ok(&["session", "list", "a.session", filter]);
+        let lines = out.lines().map(|line| {
+            let id = line.split_whitespace().next().unwrap_or_default();
+            let notes = line.split_once("  # ").map_or("-", |(_, notes)| notes);
+            format!("{id} {notes}")
+        });
+        let mut lines: Vec<_> = lines.collect();
+        lines.sort();
+        lines
+    };
+    let chat = r#"5 :red_circle:; "look\nhere""#;
+    assert_eq!(listed("~marked"), ["1 :default:", chat]);
+    assert_eq!(listed("~marker red"), [chat]);
+    assert_eq!(listed("~comment ^here$"), [chat]);
+    assert_eq!(listed("~meta '^a: b=c$'"), [chat]);
+    assert!(listed("~replay").is_empty());
+    assert!(listed("~comment ^all$").iter().any(|line| line.starts_with('f')));
+
+    let (shown, _) = ok(&["session", "show", "a.session", "~marked"]);
+    assert!(shown.contains("\n    # :red_circle:; \"look\\nhere\"; a: b=c\n"), "{shown}");
+    let (shown, _) = ok(&["session", "show", "a.session", "5"]);
+    assert!(shown.contains("\n    # :red_circle:; \"look\\nhere\"; a: b=c\n"), "{shown}");
+    let (json, _) = ok(&["session", "show", "a.session", "~marker red", "--json"]);
+    let notes =
+        r#""notes":{"comment":"look\nhere","marker":":red_circle:","metadata":{"a":"b=c"}}"#;
+    assert!(json.contains(notes), "{json}");
+    let (json, _) = ok(&["session", "list", "a.session", "~marker red", "--json"]);
+    assert!(json.contains(r#""marker":":red_circle:","comment":"look\nhere""#), "{json}");
+    let rows =
+        bench.export(&["csv", "a.session", "~marked", "--columns", "exchange,marker,comment"]);
+    let expected = "exchange,marker,comment\r\n1,:default:,\r\n5,:red_circle:,\"look\nhere\"\r\n";
+    assert_eq!(rows, expected);
+
+    // A dump has all of it, an archive comments.
+    for (format, file) in [("mitmproxy", "x"), ("har", "y")] {
+        bench.export(&[format, "a.session", "~marked", "-o", file]);
+        let into = format!("{file}.session");
+        bench.run(&["import", file, &into]);
+        let columns = ["csv", &into, "--columns", "marker,comment"];
+        let rows = bench.export(&columns);
+        let expected = match format {
+            "har" => "marker,comment\r\n,\r\n,\"look\nhere\"\r\n",
+            _ => "marker,comment\r\n:default:,\r\n:red_circle:,\"look\nhere\"\r\n",
+        };
+        assert_eq!(rows, expected, "{format}");
+    }
+    let (found, _) = ok(&["session", "list", "x.session", "~meta '^a: b=c$'"]);
+    assert_eq!(found.lines().count(), 1);
+
+    ok(&["session", "mark", "a.session", "~marked", "--none"]);
+    assert!(listed("~marked").is_empty());
+    let (code, _, err) = bench.run(&["session", "mark", "a.session", "77"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("nothing is noted"), "{err}");
+    let (code, _, err) = bench.run(&["session", "mark", "x", "1"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("x is not a session"), "{err}");
+}

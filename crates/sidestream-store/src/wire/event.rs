@@ -16,6 +16,7 @@ use super::failure::WireFailure;
 use super::http::{
     WireField, WireRequest, WireResponse, fields_from, fields_to, version_from, version_to,
 };
+use super::notes::WireAnnotated;
 use super::passed::WirePassed;
 use super::peer::{Addr, Key};
 use super::tls::WireTls;
@@ -164,6 +165,9 @@ pub(crate) fn encode(event: &Event) -> (&'static str, Vec<u8>) {
         }
         Event::WebSocket(message) => ("websocket", WireWebSocket::from(&**message).encode_to_vec()),
         Event::Passed(passed) => ("passed", WirePassed::from(&**passed).encode_to_vec()),
+        Event::Annotated { annotation, exchange: _ } => {
+            ("annotated", WireAnnotated::from(&**annotation).encode_to_vec())
+        }
         // An event that this format has no kind for yet is at least kept for people to read.
         other => ("other", text(&format!("{other:?}"))),
     }
@@ -242,6 +246,10 @@ pub(crate) fn decode(kind: &str, payload: Bytes, cx: Context) -> Result<Event, D
         }
         "passed" => Event::Passed(Box::new(message::<WirePassed>(payload)?.try_into()?)),
         "closed" => Event::Closed(ended_from(payload)?),
+        "annotated" => {
+            let annotation = message::<WireAnnotated>(payload)?.try_into()?;
+            Event::Annotated { exchange: cx.exchange, annotation: Box::new(annotation) }
+        }
         _ => return Err(DecodeError::Unknown),
     })
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use sidestream_flow::{ExchangeId, FlowId, MessageId};
-use sidestream_record::{Alteration, Entry, Event, Part, Recorded, Sink};
+use sidestream_record::{Alteration, Annotation, Entry, Event, Part, Recorded, Replay, Sink};
 use sidestream_store::{
     CopyError, Origin, ReadError, Reader, SchemaVersion, Session, merge, rewrite,
 };
@@ -59,6 +59,14 @@ fn shifted(entry: &Entry, (flow, exchange, message): (u64, u64, u64)) -> Entry {
                 with.0 += flow;
             }
         }
+        Event::Annotated { exchange: id, annotation } => {
+            if let Some(id) = id {
+                id.0 += exchange;
+            }
+            if let Annotation::Replay(Replay { of: Some(of), .. }) = &mut **annotation {
+                of.0 += exchange;
+            }
+        }
         Event::Data { message: id, .. } | Event::DataDropped { message: id, .. } => {
             id.0 += message;
         }
@@ -88,6 +96,12 @@ fn is_small(entry: &Entry) -> bool {
         }
         Event::Altered { alteration: Alteration::ConnectionShared { with }, .. } => {
             small &= with.0 < most;
+        }
+        Event::Annotated { annotation, .. } => {
+            let Annotation::Replay(Replay { of: Some(of), .. }) = &**annotation else {
+                return small;
+            };
+            small &= of.0 < most;
         }
         _ => {}
     }
