@@ -11,7 +11,8 @@ use sidestream::store::{ReadError, Reader};
 
 use crate::args::BodyPart;
 use crate::exit::Exit;
-use crate::print::{Detail, Printer, Style, write_whole};
+use crate::print::{About, Detail, Printer, Style, write_whole};
+use crate::proto;
 use crate::say::say;
 use crate::session::{each, is_gone, tell_losses};
 use crate::settings::Settings;
@@ -55,6 +56,7 @@ fn print(
     settings: &Settings,
     style: Style,
 ) -> anyhow::Result<()> {
+    let schema = settings.schema()?;
     let (flow, exchange, messages) = find(reader, id)?;
     if part.is_none() {
         let redact = settings.screen_redact();
@@ -73,7 +75,9 @@ fn print(
             let of = if which == BodyPart::Request { "request" } else { "response" };
             writeln!(out, "    * the body of the {of}:")?;
         }
-        write_whole(out, style, fields, Body::new(reader, id, which.into()))?;
+        let of = schema.as_ref().and_then(|it| proto::message(it, &exchange, which.into()));
+        let about = About { fields, of: of.as_ref() };
+        write_whole(out, style, about, Body::new(reader, id, which.into()))?;
     }
     if part.is_none() && !messages.is_empty() {
         let redact = settings.screen_redact();

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use sidestream::coding::{Codings, DecodeError, Decoder, Limits};
 use sidestream::record::{Fields, wording};
-use sidestream::view::{View, choose, view};
+use sidestream::view::{MessageType, View, choose, typed_view, view};
 
 use super::{Color, Lines, Style};
 use crate::codings;
@@ -33,16 +33,33 @@ const TELLING: usize = 512;
 /// What stands before the lines of a body.
 const MARK: &str = "    | ";
 
-/// Writes how a body of `total` bytes begins, made readable; `fields` tell what it is.
+/// What tells what a body is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About<'a> {
+    /// The fields of its head.
+    pub fields: Option<&'a Fields>,
+    /// The definition of its messages.
+    pub of: Option<&'a MessageType>,
+}
+
+impl About<'_> {
+    /// Makes the view of that name.
+    fn view(&self, name: &str, kind: Option<&str>) -> Option<Box<dyn View>> {
+        let typed = self.of.and_then(|of| typed_view(name, of));
+        typed.or_else(|| view(name, kind))
+    }
+}
+
+/// Writes how a body of `total` bytes begins, made readable.
 pub(super) fn write(
     out: &mut Vec<u8>,
     style: Style,
-    fields: Option<&Fields>,
+    content: About<'_>,
     beginning: &[u8],
     total: u64,
 ) {
     let is_all = beginning.len() as u64 == total;
-    let (codings, kind) = fields.map(about).unwrap_or_default();
+    let (codings, kind) = content.fields.map(about).unwrap_or_default();
     let mut decoded = Vec::new();
     let limits = Limits { ratio: None, ..Limits::up_to(MAX_DECODED) };
     let mut end = Decoder::new(&codings, limits).and_then(|mut decoder| {
@@ -63,7 +80,7 @@ pub(super) fn write(
     let shown = &decoded[..most.min(decoded.len())];
     let is_all = is_all && shown.len() == decoded.len();
     let mut lines = Lines::new(&mut *out, style, mark, MAX_LINES, MAX_LINES_BYTES);
-    let Some(mut view) = view(name, kind.as_deref()) else { return };
+    let Some(mut view) = content.view(name, kind.as_deref()) else { return };
     view.push(shown, &mut lines);
     if is_all {
         view.finish(&mut lines);
@@ -89,10 +106,10 @@ pub(super) fn write(
 pub fn write_whole(
     out: &mut impl Write,
     style: Style,
-    fields: Option<&Fields>,
+    content: About<'_>,
     mut body: impl Read,
 ) -> io::Result<()> {
-    let (codings, kind) = fields.map(about).unwrap_or_default();
+    let (codings, kind) = content.fields.map(about).unwrap_or_default();
     let kind = kind.as_deref();
     let (mut decoder, mut end) = match Decoder::new(&codings, Limits::up_to(MAX_WHOLE)) {
         Ok(decoder) => (Some(decoder), Ok(())),
@@ -119,7 +136,7 @@ pub fn write_whole(
         }
         if shown.is_none() && (is_end || beginning.len() >= TELLING) {
             let known = if decoder.is_some() { choose(kind, &beginning) } else { "hex" };
-            if let Some(mut view) = view(known, kind) {
+            if let Some(mut view) = content.view(known, kind) {
                 view.push(&beginning, &mut lines);
                 shown = Some(view);
             }

@@ -13,10 +13,12 @@ use sidestream::record::{
     Exchange, Finished, Flow, Message, Notes, WebSocketKind, WebSocketMessage,
 };
 
+use sidestream::view::Schema;
+
 use crate::outcome::outcome;
 use crate::redact::Redact;
 
-pub use body::write_whole;
+pub use body::{About, write_whole};
 pub use lines::Lines;
 pub use style::{Color, Style};
 
@@ -55,6 +57,7 @@ pub struct Printer<W> {
     redact: Redact,
     columns: Columns,
     numbered: bool,
+    schema: Option<Schema>,
 }
 
 /// How wide the first columns are: as the widest cell so far, within reason.
@@ -72,13 +75,28 @@ const MAX_OBJECT: usize = 64;
 impl<W: Write> Printer<W> {
     /// Prints to `out`.
     pub fn new(out: W, detail: Detail, style: Style, redact: Redact) -> Self {
-        Self { out, detail, style, redact, columns: Columns::default(), numbered: false }
+        Self {
+            out,
+            detail,
+            style,
+            redact,
+            columns: Columns::default(),
+            numbered: false,
+            schema: None,
+        }
     }
 
     /// Puts the number of each exchange before its line.
     #[must_use]
     pub fn numbered(mut self) -> Self {
         self.numbered = true;
+        self
+    }
+
+    /// Shows protocol buffers by these definitions.
+    #[must_use]
+    pub fn knowing(mut self, schema: Option<Schema>) -> Self {
+        self.schema = schema;
         self
     }
 
@@ -119,7 +137,13 @@ impl<W: Write> Printer<W> {
                     let encoded = self.detail == Detail::Sent || message.encoded;
                     match encoded {
                         true => body::write_sent(&mut text, shown, message.bytes())?,
-                        false => body::write(&mut text, self.style, None, shown, message.bytes()),
+                        false => body::write(
+                            &mut text,
+                            self.style,
+                            About::default(),
+                            shown,
+                            message.bytes(),
+                        ),
                     }
                 }
             }
@@ -140,7 +164,8 @@ impl<W: Write> Printer<W> {
     }
 
     fn details(&self) -> details::Details<'_> {
-        details::Details { detail: self.detail, style: self.style, redact: &self.redact }
+        let Self { detail, style, .. } = *self;
+        details::Details { detail, style, redact: &self.redact, schema: self.schema.as_ref() }
     }
 
     /// A tunnel that was opened is of no interest beside what goes through it.

@@ -41,7 +41,8 @@ pub fn show(path: &Path, json: bool, settings: &Settings, style: Style) -> anyho
     } else {
         let keep = settings.detail.body_bytes();
         let redact = settings.screen_redact();
-        let mut printer = Printer::new(out, settings.detail, style, redact).numbered();
+        let printer = Printer::new(out, settings.detail, style, redact).numbered();
+        let mut printer = printer.knowing(settings.schema()?);
         let shown = selected(&reader, keep, filter, |finished| printer.print(finished));
         shown.and_then(|()| Ok(printer.into_inner().flush()?))
     };

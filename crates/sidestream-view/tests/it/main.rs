@@ -5,6 +5,7 @@ mod choice;
 mod samples;
 mod snapshots;
 mod splits;
+mod typed;
 
 use std::time::Duration;
 
