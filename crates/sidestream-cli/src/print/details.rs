@@ -1,6 +1,7 @@
 //! What stands below a line: heads, trailers, bodies, advice, defects, alterations.
 
 use std::io::{self, Write};
+use std::time::SystemTime;
 
 use sidestream::flow::Peer;
 use sidestream::record::wording::{self, text};
@@ -98,7 +99,13 @@ impl Details<'_> {
         match self.detail {
             Detail::Bodies if body.bytes > 0 => {
                 let of = self.schema.and_then(|schema| proto::message(schema, exchange, part));
-                let about = About { fields: Some(fields), of: of.as_ref() };
+                let timing = &exchange.timing;
+                let arrival = |(end, at): &(usize, SystemTime)| {
+                    Some((*end as u64, timing.since_start(Some(*at))?))
+                };
+                let arrivals: Vec<_> = body.arrivals.iter().filter_map(arrival).collect();
+                let (fields, of) = (Some(fields), of.as_ref());
+                let about = About { fields, of, arrivals: &arrivals };
                 body::write(out, self.style, about, &body.beginning, body.bytes);
             }
             Detail::Sent if body.bytes > 0 => body::write_sent(out, &body.beginning, body.bytes)?,

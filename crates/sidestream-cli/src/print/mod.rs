@@ -18,6 +18,7 @@ use sidestream::view::Schema;
 use crate::outcome::outcome;
 use crate::redact::Redact;
 
+pub(crate) use body::EVENTS;
 pub use body::{About, write_whole};
 pub use lines::Lines;
 pub use style::{Color, Style};

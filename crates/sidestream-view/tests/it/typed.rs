@@ -200,7 +200,8 @@ fn fields() -> impl Strategy<Value = Vec<u8>> {
         (1..20_u64, any::<[u8; 4]>()).prop_map(|(field, value)| fixed(field, &value)),
         (1..20_u64, prop::collection::vec(any::<u8>(), 0..9))
             .prop_map(|(field, content)| bytes(field, content)),
-        (1..20_u8, prop::bool::ANY).prop_map(|(field, end)| vec![field << 3 | 3 + u8::from(end)]),
+        (1..20_u8, prop::bool::ANY)
+            .prop_map(|(field, end)| vec![(field << 3) | (3 + u8::from(end))]),
     ];
     let message = prop::collection::vec(leaf, 0..6).prop_map(|fields| fields.concat());
     message.prop_recursive(3, 12, 3, |inner| {
