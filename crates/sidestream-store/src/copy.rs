@@ -67,8 +67,31 @@ pub fn merge(
     mut keep: impl FnMut(Origin) -> bool,
 ) -> Result<Copied, CopyError> {
     let file = NewFile::create(to.as_ref())?;
-    let copied = copy(sessions, file.new_path(), &mut keep)?;
+    let sessions: Vec<_> = sessions.iter().collect();
+    let (copied, _) = copy(&sessions, file.new_path(), &mut keep)?;
     file.keep()?;
+    Ok(copied)
+}
+
+/// Joins sessions into one that is there, in the order of their times.
+///
+/// It is the first of the sessions, so its ids stay; those of the others go on after them. It is
+/// whole at any time: it is replaced when all is written. Of the others what is whole is copied.
+///
+/// # Errors
+///
+/// When it is being recorded or read, has damaged entries, or cannot be written. It is then left
+/// as it was.
+pub fn merge_into(path: impl AsRef<Path>, others: &[Reader]) -> Result<Copied, CopyError> {
+    let place = InPlace::begin(path.as_ref())?;
+    let session = Reader::open(path.as_ref())?;
+    let sessions: Vec<_> = [&session].into_iter().chain(others).collect();
+    let (copied, damaged) = copy(&sessions, place.new_path(), &mut |_| true)?;
+    if damaged > 0 {
+        return Err(CopyError::Damaged { entries: damaged });
+    }
+    drop(session);
+    place.replace()?;
     Ok(copied)
 }
 
@@ -87,7 +110,7 @@ pub fn rewrite(
 ) -> Result<Copied, CopyError> {
     let place = InPlace::begin(path.as_ref())?;
     let session = Reader::open(path.as_ref())?;
-    let copied = copy(std::slice::from_ref(&session), place.new_path(), &mut keep)?;
+    let (copied, _) = copy(&[&session], place.new_path(), &mut keep)?;
     if copied.damaged > 0 {
         return Err(CopyError::Damaged { entries: copied.damaged });
     }
@@ -96,11 +119,12 @@ pub fn rewrite(
     Ok(copied)
 }
 
+/// Copies sessions. Returns what was copied, and how much of the first was damaged.
 fn copy(
-    sessions: &[Reader],
+    sessions: &[&Reader],
     to: &Path,
     keep: &mut dyn FnMut(Origin) -> bool,
-) -> Result<Copied, CopyError> {
+) -> Result<(Copied, u64), CopyError> {
     let connection = connect(to)?;
     let mut sources = Vec::new();
     let mut shift = Shift::default();
@@ -112,7 +136,9 @@ fn copy(
         shift = shift.after(reader.connection())?;
     }
     let mut target = Target::new(Writer::copying(connection).map_err(CopyError::write)?);
+    let mut damaged_first = 0;
     while let Some(number) = earliest(&sources) {
+        let damaged_before = target.copied.damaged;
         let source = &mut sources[number];
         if let Some(entry) = source.next.take() {
             let origin = Origin { session: number, flow: entry.flow(), exchange: entry.exchange() };
@@ -130,8 +156,11 @@ fn copy(
             }
         }
         source.advance()?;
+        if number == 0 {
+            damaged_first += target.copied.damaged - damaged_before;
+        }
     }
-    target.finish()
+    Ok((target.finish()?, damaged_first))
 }
 
 /// Returns the session whose next entry is the earliest.

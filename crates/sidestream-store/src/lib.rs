@@ -25,7 +25,7 @@ mod wire;
 mod writer;
 
 pub use body::BodyReader;
-pub use copy::{Copied, Origin, merge, rewrite};
+pub use copy::{Copied, Origin, merge, merge_into, rewrite};
 pub use error::{CopyError, CreateError, OpenError, ReadError, StorageError, WriteError};
 pub use finished::FinishedEntries;
 pub use list::{Listed, Span};

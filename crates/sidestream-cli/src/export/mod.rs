@@ -45,11 +45,29 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> anyhow::Result<Exit> {
     let mut out = Output::open(args.output.as_deref(), args.force)?;
     let mut state = State { reader: &reader, complete: true };
     let written = write(&mut state, args, settings, &selection, &mut out);
-    match written.and_then(|()| Ok(out.finish()?)) {
+    match written.and_then(|()| Ok(out.flush()?)) {
         Err(error) if is_gone(&error) => return Ok(Exit::Success),
-        written => written?,
+        Err(error) => {
+            let error = if is_full(&error) {
+                error.context(format!("cannot write all of it to {}", out.name()))
+            } else {
+                error
+            };
+            out.discard();
+            return Err(error);
+        }
+        Ok(()) => {}
     }
     Ok(if state.complete { Exit::Success } else { Exit::Failure })
+}
+
+/// Returns whether there is no room for more.
+fn is_full(error: &anyhow::Error) -> bool {
+    use std::io::ErrorKind as Kind;
+    let cause = error.downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| {
+        matches!(cause.kind(), Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge)
+    })
 }
 
 /// The session that is read, and whether all of it could be.

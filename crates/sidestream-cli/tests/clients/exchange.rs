@@ -364,3 +364,83 @@ fn a_session_that_is_recorded_is_not_marked() {
     let listed = ours(&bench, &["session", "list", "a.session", "~marked"]);
     assert_eq!(String::from_utf8_lossy(&listed).lines().count(), 1);
 }
+
+/// Every byte of the requests that arrived, the fields in the order of their names: HTTPie has one
+/// of its own.
+fn lines(requests: &[Request]) -> Vec<String> {
+    let sorted = |request: &Request| {
+        let head = request.head().escape_ascii().to_string();
+        let mut lines: Vec<_> = head.split("\\r\\n").collect();
+        lines[1..].sort_unstable();
+        format!("{} {}", lines.join("\n"), request.body().escape_ascii())
+    };
+    requests.iter().map(sorted).collect()
+}
+
+#[test]
+fn an_exported_command_of_httpie_sends_every_field_and_body_again() {
+    let test = "an_exported_command_of_httpie_sends_every_field_and_body_again";
+    let Some(_curl) = program(test, "curl") else { return };
+    let Some(python) = python(test, "httpie", &["httpie==3.2.4"], false) else { return };
+    let (bench, origin) = (Bench::new(), http());
+    let url = format!("http://localhost:{}", origin.port());
+    let path = std::env::join_paths(
+        [python.parent().unwrap().to_owned()]
+            .into_iter()
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    );
+    let path = path.unwrap();
+    // What its own users send, which it can all send again.
+    let script = format!(
+        "set -e; export PATH='{}' HOME='{}'
+         http --ignore-stdin -q GET '{url}/a?b={{c}}&d=%20' \"X-Odd:it's \\\"odd\\\" \\$HOME\"
+         http --ignore-stdin -q POST {url}/json name=ada n:=1
+         http --ignore-stdin -q --form POST {url}/form \"a='1'&b=@x\"
+         printf 'a\\377b' | http -q PUT {url}/raw Content-Type:application/octet-stream
+         http --ignore-stdin -q DELETE {url}/x",
+        path.to_str().unwrap(),
+        bench.folder.path().display()
+    );
+    record(&bench, &script);
+    let mut sh = Command::new("sh");
+    sh.arg("-e").env("PATH", &path).env("HOME", bench.folder.path());
+    check_again(&bench, &origin, "httpie", &mut sh, lines);
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_left_half() {
+    let test = "on_a_full_disk_nothing_is_left_half";
+    let Some(_curl) = program(test, "curl") else { return };
+    let Some(unshare) = program(test, "unshare") else { return };
+    let (bench, origin) = (Bench::new(), http());
+    let url = format!("http://localhost:{}", origin.port());
+    // What does not shrink.
+    record(&bench, &format!("head -c 300000 /dev/urandom | curl -sS --data-binary @- {url}/a"));
+    fs::create_dir(bench.path("small")).unwrap();
+    let binary = bench.sidestream([""]).get_program().to_string_lossy().into_owned();
+    let script = format!(
+        "mount -t tmpfs -o size=1M none small || exit 77
+         cp a.session small/b.session
+         head -c 1M /dev/zero >small/filler 2>/dev/null
+         for format in har mitmproxy raw; do
+             '{binary}' export $format a.session -o small/x 2>>told && echo \"$format fit\"
+         done
+         '{binary}' session merge a.session -o small/m 2>>told && echo 'merge fit'
+         '{binary}' session compact small/b.session 2>>told && echo 'compact fit'
+         cmp a.session small/b.session || echo 'compact changed it'
+         rm small/filler; ls small"
+    );
+    let user = if sidestream_testkit::is_root() { "-m" } else { "-rm" };
+    let mut command = Command::new(unshare);
+    command.args([user, "sh", "-c", &script]).current_dir(bench.folder.path());
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(77) || err.contains("unshare") {
+        return skip(test, "no file system can be mounted here");
+    }
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(out, "b.session\n", "{err}");
+    let told = fs::read_to_string(bench.path("told")).unwrap();
+    assert_eq!(told.matches("cannot write all of it to small/x").count(), 3, "{told}");
+    assert_eq!(told.matches("check the space").count(), 2, "{told}");
+}
