@@ -24,6 +24,7 @@ use exchange::{Ends, Exchanges};
 use flow::Flows;
 use insert::Insert;
 use notes::Noted;
+pub(crate) use process::ProcessRow;
 use process::Processes;
 
 /// Up to this size a body, or a message, stands in the block of its entry.

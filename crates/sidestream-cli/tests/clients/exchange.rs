@@ -444,3 +444,47 @@ fn on_a_full_disk_nothing_is_left_half() {
     assert_eq!(told.matches("cannot write all of it to small/x").count(), 3, "{told}");
     assert_eq!(told.matches("check the space").count(), 2, "{told}");
 }
+
+#[test]
+fn dumps_of_each_version_are_read_as_mitmproxy_reads_them() {
+    let test = "dumps_of_each_version_are_read_as_mitmproxy_reads_them";
+    let packages = ["mitmproxy==12.2.3"];
+    let Some(python) = python(test, "mitmproxy", &packages, true) else { return };
+    let bench = Bench::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/old_dumps.py");
+    let output = Command::new(python).arg(script).arg(bench.folder.path()).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{err}");
+    let names = String::from_utf8(output.stdout).unwrap();
+    let names: Vec<_> = names.lines().collect();
+    // 0.11 to 0.19, 1.0 to 3.0, 4 to 21.
+    assert_eq!((names.len(), names.last()), (30, Some(&"21")));
+    let columns =
+        "method,url,version,status,client,server,started,duration_ms,request_bytes,response_bytes";
+    let shown = |name: &str| {
+        let (dump, session) = (format!("{name}.flows"), format!("{name}.session"));
+        ours(&bench, &["import", &dump, &session]);
+        let rows = ours(&bench, &["export", "csv", &session, "~replayq", "--columns", columns]);
+        let raw = ours(&bench, &["export", "raw", &session]);
+        format!("{}{}", String::from_utf8_lossy(&rows), String::from_utf8_lossy(&raw))
+    };
+    let newest = shown("21");
+    assert!(newest.contains("\r\nPOST,https://a.test/x?y,HTTP/1.1,201,10.0.0.2:4000,"), "{newest}");
+    assert!(
+        newest.contains("\r\nX-One: 2\r\n") && newest.contains("\r\nthe answer\r\n"),
+        "{newest}"
+    );
+    for (at, name) in names.iter().enumerate() {
+        if at + 1 < names.len() {
+            assert_eq!(shown(name), newest, "{name}");
+        }
+        // Marks came with 0.18, metadata with 0.19.
+        let found = |filter: &str| {
+            let session = format!("{name}.session");
+            let listed = ours(&bench, &["session", "list", &session, filter]);
+            String::from_utf8_lossy(&listed).lines().count()
+        };
+        assert_eq!(found("~marker ^:default:$"), usize::from(at >= 7), "{name}");
+        assert_eq!(found("~meta '^key: value$'"), usize::from(at >= 8), "{name}");
+    }
+}
