@@ -16,9 +16,9 @@ use crate::reader::{Entries, Reader};
 /// newest entry is among those that are read. After a damaged entry it goes on with the next; after
 /// an error of the storage it ends.
 #[derive(Debug)]
-pub struct FinishedEntries<'a> {
+pub struct FinishedEntries<'a, E = Entries<'a>> {
     reader: &'a Reader,
-    entries: Entries<'a>,
+    entries: E,
     book: Book,
     ready: VecDeque<Finished>,
     /// When the last entry happened.
@@ -35,20 +35,34 @@ impl Reader {
     /// Iterates over what is finished in a stretch of a session, keeping that many bytes from the
     /// beginning of each body.
     pub fn finished(&self, span: Span, keep_bytes: usize) -> FinishedEntries<'_> {
+        self.finishing(self.entries(span), span.is_to_the_end(), keep_bytes)
+    }
+
+    /// Adds up entries of this session that were chosen otherwise; what is open is given out at
+    /// their end if that is the session's.
+    pub fn finishing<E>(
+        &self,
+        entries: E,
+        to_the_end: bool,
+        keep_bytes: usize,
+    ) -> FinishedEntries<'_, E>
+    where
+        E: Iterator<Item = Result<Entry, ReadError>>,
+    {
         FinishedEntries {
             reader: self,
-            entries: self.entries(span),
+            entries,
             book: Book::keeping(keep_bytes),
             ready: VecDeque::new(),
             last: SystemTime::UNIX_EPOCH,
-            ends: span.is_to_the_end(),
+            ends: to_the_end,
             has_notes: None,
             unnoted: false,
         }
     }
 }
 
-impl FinishedEntries<'_> {
+impl<E> FinishedEntries<'_, E> {
     fn close_open(&mut self) {
         let mut open: Vec<_> =
             self.book.open_flows().map(|flow| (flow.id, flow.data_bytes)).collect();
@@ -84,7 +98,7 @@ impl FinishedEntries<'_> {
     }
 }
 
-impl Iterator for FinishedEntries<'_> {
+impl<E: Iterator<Item = Result<Entry, ReadError>>> Iterator for FinishedEntries<'_, E> {
     type Item = Result<Finished, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
