@@ -3,15 +3,18 @@
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 use sidestream::flow::ExchangeId;
-use sidestream::record::{Exchange, Finished, Flow, Part};
-use sidestream::store::{ReadError, Reader, Span};
+use sidestream::record::{Entry, Event, Exchange, Fields, Finished, Flow, Part};
+use sidestream::store::{ReadError, Reader};
+use sidestream::view::choose;
 
 use crate::args::BodyPart;
 use crate::exit::Exit;
-use crate::print::{Detail, Printer, Style, write_whole};
+use crate::print::{About, Detail, EVENTS, Printer, Style, write_whole};
+use crate::proto;
 use crate::say::say;
 use crate::session::{each, is_gone, tell_losses};
 use crate::settings::Settings;
@@ -55,6 +58,7 @@ fn print(
     settings: &Settings,
     style: Style,
 ) -> anyhow::Result<()> {
+    let schema = settings.schema()?;
     let (flow, exchange, messages) = find(reader, id)?;
     if part.is_none() {
         let redact = settings.screen_redact();
@@ -73,7 +77,10 @@ fn print(
             let of = if which == BodyPart::Request { "request" } else { "response" };
             writeln!(out, "    * the body of the {of}:")?;
         }
-        write_whole(out, style, fields, Body::new(reader, id, which.into()))?;
+        let of = schema.as_ref().and_then(|it| proto::message(it, &exchange, which.into()));
+        let arrivals = arrivals(reader, &exchange, fields, which.into())?;
+        let about = About { fields, of: of.as_ref(), arrivals: &arrivals };
+        write_whole(out, style, about, Body::new(reader, id, which.into()))?;
     }
     if part.is_none() && !messages.is_empty() {
         let redact = settings.screen_redact();
@@ -81,6 +88,35 @@ fn print(
         messages.iter().try_for_each(|message| printer.print(message))?;
     }
     Ok(())
+}
+
+/// How many stretches of a body are told apart by their times; what is beyond came with the last.
+const MAX_ARRIVALS: usize = 1_000_000;
+
+/// Lists when the stretches of a body came, if it is one whose view tells that.
+fn arrivals(
+    reader: &Reader,
+    exchange: &Exchange,
+    fields: Option<&Fields>,
+    part: Part,
+) -> anyhow::Result<Vec<(u64, Duration)>> {
+    let kind = fields.and_then(|fields| fields.get_all("content-type").next());
+    let kind = kind.map(|kind| String::from_utf8_lossy(kind).into_owned());
+    let is_told = kind.is_some_and(|kind| choose(Some(&kind), &[]) == EVENTS);
+    let Some(span) = reader.span_of_exchange(exchange.id)?.filter(|_| is_told) else {
+        return Ok(Vec::new());
+    };
+    let (mut arrivals, mut end) = (Vec::new(), 0);
+    for entry in reader.entries(span) {
+        let Entry { at, event, .. } = entry?;
+        let Event::Body { exchange: id, part: of, data } = event else { continue };
+        if id != exchange.id || of != part || arrivals.len() >= MAX_ARRIVALS {
+            continue;
+        }
+        end += data.len() as u64;
+        arrivals.extend(exchange.timing.since_start(Some(at)).map(|after| (end, after)));
+    }
+    Ok(arrivals)
 }
 
 /// Writes the bytes of a body as they were sent.
@@ -96,19 +132,22 @@ const MAX_MESSAGES: usize = 10_000;
 fn find(reader: &Reader, id: ExchangeId) -> anyhow::Result<(Arc<Flow>, Exchange, Vec<Finished>)> {
     let mut found = None;
     let mut messages = Vec::new();
-    each(reader, 0, Span::ALL, |finished| {
-        match finished {
-            Finished::Exchange(flow, exchange) if exchange.id == id => {
-                found = Some((Arc::clone(flow), (**exchange).clone()));
+    let span = reader.span_of_exchange(id)?;
+    span.map_or(Ok(()), |span| {
+        each(reader, 0, span, |finished| {
+            match finished {
+                Finished::Exchange(flow, exchange) if exchange.id == id => {
+                    found = Some((Arc::clone(flow), (**exchange).clone()));
+                }
+                Finished::WebSocket { message, .. }
+                    if message.exchange == id && messages.len() < MAX_MESSAGES =>
+                {
+                    messages.push(finished.clone());
+                }
+                _ => {}
             }
-            Finished::WebSocket { message, .. }
-                if message.exchange == id && messages.len() < MAX_MESSAGES =>
-            {
-                messages.push(finished.clone());
-            }
-            _ => {}
-        }
-        Ok(())
+            Ok(())
+        })
     })?;
     match found {
         Some((flow, exchange)) => Ok((flow, exchange, messages)),

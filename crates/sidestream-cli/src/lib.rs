@@ -22,6 +22,7 @@ pub mod mode;
 pub mod outcome;
 pub mod outputs;
 pub mod print;
+pub mod proto;
 pub mod ps;
 pub mod redact;
 pub mod repair;

@@ -32,6 +32,7 @@ impl Outputs {
     ///
     /// A file cannot be had; the message says which and why.
     pub fn open(settings: &Settings, style: Style) -> anyhow::Result<Self> {
+        let schema = settings.schema()?;
         let session = settings
             .session
             .as_deref()
@@ -46,7 +47,8 @@ impl Outputs {
         });
         let screen = (settings.detail > Detail::Quiet).then(|| {
             let redact = settings.screen_redact();
-            let printer = Printer::new(io::stderr(), settings.detail, style, redact);
+            let printer =
+                Printer::new(io::stderr(), settings.detail, style, redact).knowing(schema);
             Feed::start("screen", Sieve::new(printer, settings.filter.clone()))
         });
         Ok(Self { screen: screen.transpose()?, json: json.transpose()?, session })

@@ -20,8 +20,24 @@ pub struct Flow {
     pub failure: Option<Failure>,
     /// What the user wrote to it.
     pub comment: String,
+    /// How the user marked it: the name of an emoji, such as `:red_circle:`; empty if not at all.
+    pub marker: String,
+    /// What addons noted. Values that are no text stand as JSON.
+    pub metadata: Vec<(String, String)>,
+    /// What of it was sent again.
+    pub replay: Option<Replayed>,
     /// What went by.
     pub content: Content,
+}
+
+/// What of a flow was sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a flow has these two parts")]
+pub enum Replayed {
+    /// The request.
+    Request,
+    /// The response.
+    Response,
 }
 
 /// A host and a port.

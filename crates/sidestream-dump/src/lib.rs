@@ -10,7 +10,7 @@ mod write;
 pub use error::{FlowError, ReadError, TnetError};
 pub use flow::{
     Connection, Content, Dns, DnsMessage, DnsQuestion, DnsRecord, Endpoint, Failure, Fields, Flow,
-    Http, Message, Request, Response, Socket, SocketMessage,
+    Http, Message, Replayed, Request, Response, Socket, SocketMessage,
 };
 pub use reader::{Reader, looks_like_dump};
 pub use tnet::Value;

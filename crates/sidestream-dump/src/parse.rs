@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::error::FlowError;
 use crate::flow::{
     Connection, Content, Dns, DnsMessage, DnsQuestion, DnsRecord, Endpoint, Failure, Fields, Flow,
-    Http, Message, Request, Response, Socket, SocketMessage,
+    Http, Message, Replayed, Request, Response, Socket, SocketMessage,
 };
 use crate::tnet::Value;
 use crate::write::VERSION;
@@ -45,8 +45,41 @@ pub(crate) fn flow(index: u64, value: &Value) -> Result<Flow, FlowError> {
         server,
         failure,
         comment: value.get("comment").and_then(Value::text).unwrap_or_default(),
+        marker: marker(value.get("marked")),
+        metadata: metadata(value.get("metadata")),
+        replay: replay(value),
         content,
     })
+}
+
+/// Reads how a flow was marked, which once was a matter of yes or no.
+fn marker(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::Bool(true)) => ":default:".into(),
+        Some(value) => value.text().unwrap_or_default(),
+        None => String::new(),
+    }
+}
+
+fn metadata(value: Option<&Value>) -> Vec<(String, String)> {
+    let Some(Value::Map(pairs)) = value else { return Vec::new() };
+    let pair = |(key, value): &(Value, Value)| {
+        Some((key.text()?, value.text().unwrap_or_else(|| value.json())))
+    };
+    pairs.iter().filter_map(pair).collect()
+}
+
+/// Reads what was sent again, which once stood in the request and in the response.
+fn replay(value: &Value) -> Option<Replayed> {
+    let in_part =
+        |part| value.get(part).and_then(|it| it.get("is_replay")).is_some_and(Value::is_true);
+    match value.get("is_replay").and_then(Value::text).as_deref() {
+        Some("request") => Some(Replayed::Request),
+        Some("response") => Some(Replayed::Response),
+        _ if in_part("request") => Some(Replayed::Request),
+        _ if in_part("response") => Some(Replayed::Response),
+        _ => None,
+    }
 }
 
 /// Accepts numbers up to ours, and the versions of mitmproxy itself that came before them.

@@ -84,6 +84,28 @@ impl Value {
         }
     }
 
+    /// Returns it as JSON; bytes stand as text.
+    pub(crate) fn json(&self) -> String {
+        let joined = |parts: Vec<String>| parts.join(",");
+        match self {
+            Self::Bool(value) => value.to_string(),
+            Self::Bytes(_) | Self::Text(_) => quoted(&self.text().unwrap_or_default()),
+            Self::Float(value) if value.is_finite() => format!("{value:?}"),
+            Self::Float(_) | Self::Null => "null".into(),
+            Self::Int(value) => value.to_string(),
+            Self::List(values) => {
+                format!("[{}]", joined(values.iter().map(Self::json).collect()))
+            }
+            Self::Map(pairs) => {
+                let pair = |(key, value): &(Self, Self)| {
+                    let key = key.text().unwrap_or_else(|| key.json());
+                    format!("{}:{}", quoted(&key), value.json())
+                };
+                format!("{{{}}}", joined(pairs.iter().map(pair).collect()))
+            }
+        }
+    }
+
     /// Returns text, or bytes as text.
     pub(crate) fn text(&self) -> Option<String> {
         self.bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
@@ -119,6 +141,20 @@ fn wrap(out: &mut Vec<u8>, content: &[u8], kind: u8) {
     out.push(b':');
     out.extend_from_slice(content);
     out.push(kind);
+}
+
+/// Puts a text in quotation marks (RFC 8259 §7).
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => out.extend(['\\', char]),
+            control if control < ' ' => out += &format!("\\u{:04x}", u32::from(control)),
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+    out
 }
 
 struct Parser<'a> {

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::flow::{
     Connection, Content, Dns, DnsMessage, DnsRecord, Endpoint, Failure, Fields, Flow, Http,
-    Message, Request, Response, Socket, SocketMessage,
+    Message, Replayed, Request, Response, Socket, SocketMessage,
 };
 use crate::tnet::Value;
 
@@ -19,7 +19,8 @@ pub fn write(flow: &Flow) -> Vec<u8> {
 }
 
 fn value(flow: &Flow) -> Value {
-    let Flow { id, created, client, server, failure, comment, content } = flow;
+    let Flow { id, created, client, server, failure, content, .. } = flow;
+    let metadata = flow.metadata.iter().map(|(key, value)| (text(key), text(value)));
     let (kind, content) = match content {
         Content::Dns(dns) => ("dns", dns_members(dns)),
         Content::Http(http) => ("http", http_members(http)),
@@ -34,15 +35,22 @@ fn value(flow: &Flow) -> Value {
         ("client_conn", client_connection(client, *created)),
         ("server_conn", server_connection(server)),
         ("intercepted", Value::Bool(false)),
-        ("is_replay", Value::Null),
-        ("marked", text("")),
-        ("metadata", Value::Map(Vec::new())),
-        ("comment", text(comment)),
+        ("is_replay", option(flow.replay, |part| text(replayed(part)))),
+        ("marked", text(&flow.marker)),
+        ("metadata", Value::Map(metadata.collect())),
+        ("comment", text(&flow.comment)),
         ("timestamp_created", seconds(*created)),
         ("backup", Value::Null),
     ];
     members.extend(content);
     map(members)
+}
+
+const fn replayed(part: Replayed) -> &'static str {
+    match part {
+        Replayed::Request => "request",
+        Replayed::Response => "response",
+    }
 }
 
 fn map(members: Vec<(&str, Value)>) -> Value {

@@ -30,11 +30,13 @@ macro_rules! columns {
 
 columns! {
     Client "client" "The address and port that the flow came from.",
+    Comment "comment" "What the user noted of it.",
     DurationMs "duration_ms" "How long it took, in milliseconds.",
     Error "error" "Why it did not end well.",
     Exchange "exchange" "The exchange's id.",
     Flow "flow" "The flow's id.",
     Host "host" "The host of the URL, with its port where it has one.",
+    Marker "marker" "The marker that the user set.",
     Method "method" "The method.",
     Path "path" "The path of the URL, with its query.",
     Pid "pid" "The process id of the program.",
@@ -123,6 +125,7 @@ fn cell(column: Column, flow: &Flow, exchange: &Exchange, failure: Option<&Failu
     let or_empty = |value: Option<String>| value.unwrap_or_default();
     match column {
         Column::Client => flow.key.client.to_string(),
+        Column::Comment => or_empty(exchange.notes.comment.clone()),
         Column::DurationMs => {
             let took = timing.since_start(timing.ended);
             or_empty(took.map(|took| format!("{:.3}", took.as_secs_f64() * 1e3)))
@@ -131,6 +134,7 @@ fn cell(column: Column, flow: &Flow, exchange: &Exchange, failure: Option<&Failu
         Column::Exchange => exchange.id.to_string(),
         Column::Flow => flow.id.to_string(),
         Column::Host => authority(&exchange.url).to_owned(),
+        Column::Marker => or_empty(exchange.notes.marker.clone()),
         Column::Method => or_empty(request.map(|head| wording::text(&head.method))),
         Column::Path => path(&exchange.url).to_owned(),
         Column::Pid => or_empty(flow.process.as_ref().map(|process| process.pid.to_string())),

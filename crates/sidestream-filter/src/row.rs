@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use sidestream_flow::{Peer, Transport};
 use sidestream_record::{
-    Exchange, Fields, Finished, Flow, Message, Part, RequestHead, ResponseHead, WebSocketMessage,
+    Exchange, Fields, Finished, Flow, Message, Notes, Part, RequestHead, ResponseHead,
+    WebSocketMessage,
 };
 
 use crate::{Kind, Subject};
@@ -55,6 +56,17 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn decoding(self, decode: Decode<'a>) -> Self {
         Self { decode: Some(decode), ..self }
+    }
+}
+
+impl<'a> Row<'a> {
+    /// Returns what is noted of it; messages are noted of in their exchange or flow.
+    const fn notes(&self) -> Option<&'a Notes> {
+        match self.what {
+            What::Exchange(exchange) => Some(&exchange.notes),
+            What::Flow => Some(&self.flow.notes),
+            What::Message(_) | What::WebSocket { .. } => None,
+        }
     }
 }
 
@@ -206,6 +218,24 @@ impl Subject for Row<'_> {
             What::Message(message) => message.at,
             What::WebSocket { at, .. } => at,
         })
+    }
+
+    fn marker(&self) -> Option<Cow<'_, str>> {
+        self.notes()?.marker.as_deref().map(Cow::Borrowed)
+    }
+
+    fn comment(&self) -> Option<Cow<'_, str>> {
+        self.notes()?.comment.as_deref().map(Cow::Borrowed)
+    }
+
+    fn metadata(&self) -> Option<Cow<'_, str>> {
+        let metadata = &self.notes()?.metadata;
+        let lines: Vec<_> = metadata.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+        (!lines.is_empty()).then(|| Cow::Owned(lines.join("\n")))
+    }
+
+    fn is_replayed(&self, part: Part) -> bool {
+        self.notes().and_then(|notes| notes.replay).is_some_and(|replay| replay.has(part))
     }
 }
 

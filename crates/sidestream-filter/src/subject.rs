@@ -90,9 +90,10 @@ pub trait Subject {
         None
     }
 
-    /// Returns the part that was sent again.
-    fn replayed(&self) -> Option<Part> {
-        None
+    /// Returns whether a program sent that part again.
+    fn is_replayed(&self, part: Part) -> bool {
+        _ = part;
+        false
     }
 }
 

@@ -24,8 +24,10 @@ pub struct Entry {
     pub process: Option<Process>,
     /// Why it did not end well, if it did not.
     pub failure: Option<String>,
-    /// What else is to be said of it.
+    /// What the user noted of it.
     pub comment: Option<String>,
+    /// What the program that wrote the archive has to say of it.
+    pub remarks: Option<String>,
 }
 
 /// A field of a head, a cookie, a part of a query.

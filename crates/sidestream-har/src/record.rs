@@ -54,7 +54,7 @@ pub fn entry(
     let cut = messages.iter().map(|(_, message)| message.dropped).sum::<u64>();
     let cut = (cut > 0).then(|| format!("{cut} bytes of its messages are not in the archive"));
     let altered = exchange.alterations.iter().map(wording::alteration);
-    let notes: Vec<_> = failure.iter().cloned().chain(altered).chain(cut).collect();
+    let remarks: Vec<_> = failure.iter().cloned().chain(altered).chain(cut).collect();
     Some(Entry {
         started: exchange.timing.started,
         request,
@@ -68,7 +68,8 @@ pub fn entry(
             .collect(),
         process: flow.process.as_deref().map(process),
         failure,
-        comment: (!notes.is_empty()).then(|| notes.join("; ")),
+        comment: exchange.notes.comment.clone(),
+        remarks: (!remarks.is_empty()).then(|| remarks.join("; ")),
     })
 }
 

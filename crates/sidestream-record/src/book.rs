@@ -139,6 +139,10 @@ impl Page {
         event: &Event,
         keep_bytes: usize,
     ) -> Vec<Finished> {
+        if matches!(event, Event::Annotated { .. }) && !self.exchanges.contains_key(&id) {
+            // What has ended was given out already.
+            return Vec::new();
+        }
         let exchange = self.exchanges.entry(id).or_insert_with(|| {
             Arc::make_mut(&mut self.flow).exchanges += 1;
             Exchange::new(id, at)

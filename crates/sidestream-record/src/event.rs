@@ -8,8 +8,8 @@ use bytes::Bytes;
 use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process};
 
 use crate::{
-    Advised, DnsMessage, Edit, Failure, Fields, Passed, RequestHead, ResponseHead, Secrets, Tls,
-    Version, WebSocketMessage, Wire,
+    Advised, Annotation, DnsMessage, Edit, Failure, Fields, Passed, RequestHead, ResponseHead,
+    Secrets, Tls, Version, WebSocketMessage, Wire,
 };
 
 /// One event of one flow, with its time.
@@ -154,6 +154,14 @@ pub enum Event {
         /// What was changed.
         alteration: Alteration,
     },
+    /// Something was noted, by the user or by a program in the user's place. It may come long after
+    /// what it is about has ended, in another recording.
+    Annotated {
+        /// The exchange that it is about; without one, the flow.
+        exchange: Option<ExchangeId>,
+        /// What was noted.
+        annotation: Box<Annotation>,
+    },
     /// An exchange was stopped at a hook point until it is resumed.
     Held {
         /// Which one.
@@ -196,6 +204,7 @@ impl Event {
             | Self::Held { exchange, .. }
             | Self::Resumed { exchange, .. } => Some(*exchange),
             Self::Advised { exchange, .. }
+            | Self::Annotated { exchange, .. }
             | Self::Defect { exchange, .. }
             | Self::Altered { exchange, .. } => *exchange,
             Self::Opened(_)

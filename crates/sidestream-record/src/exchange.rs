@@ -6,7 +6,7 @@ use sidestream_flow::ExchangeId;
 
 use crate::kept::keep;
 use crate::{
-    Advised, Alteration, Change, DnsMessage, Event, Failure, Fields, Part, RequestHead,
+    Advised, Alteration, Change, DnsMessage, Event, Failure, Fields, Notes, Part, RequestHead,
     ResponseHead,
 };
 
@@ -19,10 +19,28 @@ pub struct Body {
     pub dropped: u64,
     /// The beginning of the content, as much as the [`Book`](crate::Book) keeps.
     pub beginning: Vec<u8>,
+    /// When that came: of each stretch of it, where it ends there, and its time. A thousand of
+    /// them; the last is of all that is behind.
+    pub arrivals: Vec<(usize, SystemTime)>,
     /// The trailer fields.
     pub trailers: Fields,
     /// Whether it went by whole.
     pub ended: bool,
+}
+
+/// How many stretches of a body are told apart by their times.
+const MAX_ARRIVALS: usize = 1000;
+
+impl Body {
+    /// Notes when the end of the beginning came.
+    fn arrived(&mut self, at: SystemTime) {
+        let end = self.beginning.len();
+        let is_full = self.arrivals.len() >= MAX_ARRIVALS;
+        match self.arrivals.last_mut() {
+            Some((last_end, last)) if is_full || *last == at => *last_end = end,
+            _ => self.arrivals.push((end, at)),
+        }
+    }
 }
 
 /// When the parts of an exchange went by.
@@ -76,6 +94,8 @@ pub struct Exchange {
     pub alterations: Vec<Alteration>,
     /// Why it did not end well.
     pub failure: Option<Failure>,
+    /// What was noted of it before it ended.
+    pub notes: Notes,
 }
 
 impl Exchange {
@@ -100,6 +120,7 @@ impl Exchange {
             advice: Vec::new(),
             alterations: Vec::new(),
             failure: None,
+            notes: Notes::default(),
         }
     }
 
@@ -134,6 +155,9 @@ impl Exchange {
                 body.bytes += data.len() as u64;
                 let room = keep_bytes.saturating_sub(body.beginning.len());
                 body.beginning.extend_from_slice(&data[..data.len().min(room)]);
+                if room > 0 {
+                    body.arrived(at);
+                }
             }
             Event::BodyDropped { part, bytes, .. } => {
                 let body = self.body_mut(*part);
@@ -159,6 +183,7 @@ impl Exchange {
             }
             Event::Defect { what, .. } => keep(&mut self.defects, what),
             Event::Advised { advised, .. } => keep(&mut self.advice, &**advised),
+            Event::Annotated { annotation, .. } => self.notes.apply(annotation),
             Event::Altered { alteration, .. } => {
                 self.answered(at, alteration, keep_bytes);
                 keep(&mut self.alterations, alteration);

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use sidestream_flow::{FlowId, FlowKey, Peer, Process};
 
 use crate::kept::{MAX_KEPT, keep};
-use crate::{Advised, Alteration, Closed, Event, Failure, Opened, Passed, Protocol, Tls};
+use crate::{Advised, Alteration, Closed, Event, Failure, Notes, Opened, Passed, Protocol, Tls};
 
 /// A flow, as far as its events tell.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,8 @@ pub struct Flow {
     pub passed: Option<Passed>,
     /// When and how it ended.
     pub closed: Option<(SystemTime, Closed)>,
+    /// What was noted of it before it ended.
+    pub notes: Notes,
 }
 
 impl Flow {
@@ -82,6 +84,7 @@ impl Flow {
             data_bytes: [0; 2],
             passed: None,
             closed: None,
+            notes: Notes::default(),
         }
     }
 
@@ -108,6 +111,7 @@ impl Flow {
             Event::Defect { what, .. } => keep(&mut self.defects, what),
             Event::Advised { advised, .. } => keep(&mut self.advice, &**advised),
             Event::Altered { alteration, .. } => keep(&mut self.alterations, alteration),
+            Event::Annotated { annotation, .. } => self.notes.apply(annotation),
             Event::Passed(passed) => self.passed = Some((**passed).clone()),
             Event::Closed(closed) => self.closed = Some((at, closed.clone())),
             _ => {}

@@ -2,6 +2,7 @@
 
 mod advised;
 mod altered;
+mod noted;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::{
 
 pub use advised::advice;
 pub use altered::{alteration, message_edit};
+pub use noted::notes;
 
 /// One finished thing in one line, in parts that a user interface may color or align.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::error::{CopyError, ReadError};
 use crate::reader::{Entries, Reader};
 use crate::row::{Row, Update};
 use crate::session::connect;
-use crate::writer::{self, Writer};
+use crate::writer::{self, ProcessRow, Writer};
 
 use self::entry::{Entry, Shift};
 use self::place::{InPlace, NewFile};
@@ -70,8 +70,31 @@ pub fn merge(
     mut keep: impl FnMut(Origin) -> bool,
 ) -> Result<Copied, CopyError> {
     let file = NewFile::create(to.as_ref())?;
-    let copied = copy(sessions, file.new_path(), &mut keep)?;
+    let sessions: Vec<_> = sessions.iter().collect();
+    let (copied, _) = copy(&sessions, file.new_path(), &mut keep)?;
     file.keep()?;
+    Ok(copied)
+}
+
+/// Joins sessions into one that is there, in the order of their times.
+///
+/// It is the first of the sessions, so its ids stay; those of the others go on after them. It is
+/// whole at any time: it is replaced when all is written. Of the others what is whole is copied.
+///
+/// # Errors
+///
+/// When it is being recorded or read, has damaged entries, or cannot be written. It is then left
+/// as it was.
+pub fn merge_into(path: impl AsRef<Path>, others: &[Reader]) -> Result<Copied, CopyError> {
+    let place = InPlace::begin(path.as_ref())?;
+    let session = Reader::open(path.as_ref())?;
+    let sessions: Vec<_> = [&session].into_iter().chain(others).collect();
+    let (copied, damaged) = copy(&sessions, place.new_path(), &mut |_| true)?;
+    if damaged > 0 {
+        return Err(CopyError::Damaged { entries: damaged });
+    }
+    drop(session);
+    place.replace()?;
     Ok(copied)
 }
 
@@ -90,7 +113,7 @@ pub fn rewrite(
 ) -> Result<Copied, CopyError> {
     let place = InPlace::begin(path.as_ref())?;
     let session = Reader::open(path.as_ref())?;
-    let copied = copy(std::slice::from_ref(&session), place.new_path(), &mut keep)?;
+    let (copied, _) = copy(&[&session], place.new_path(), &mut keep)?;
     if copied.damaged > 0 {
         return Err(CopyError::Damaged { entries: copied.damaged });
     }
@@ -99,11 +122,12 @@ pub fn rewrite(
     Ok(copied)
 }
 
+/// Copies sessions. Returns what was copied, and how much of the first was damaged.
 fn copy(
-    sessions: &[Reader],
+    sessions: &[&Reader],
     to: &Path,
     keep: &mut dyn FnMut(Origin) -> bool,
-) -> Result<Copied, CopyError> {
+) -> Result<(Copied, u64), CopyError> {
     let connection = connect(to)?;
     let mut sources = Vec::new();
     let mut shift = Shift::default();
@@ -115,7 +139,9 @@ fn copy(
         shift = shift.after(reader.connection())?;
     }
     let mut target = Target::new(Writer::copying(connection).map_err(CopyError::write)?);
+    let mut damaged_first = 0;
     while let Some(number) = earliest(&sources) {
+        let damaged_before = target.copied.damaged;
         let source = &mut sources[number];
         if let Some(entry) = source.next.take() {
             let origin = Origin {
@@ -138,8 +164,11 @@ fn copy(
             }
         }
         source.advance()?;
+        if number == 0 {
+            damaged_first += target.copied.damaged - damaged_before;
+        }
     }
-    target.finish()
+    Ok((target.finish()?, damaged_first))
 }
 
 /// Returns the session whose next entry is the earliest.
@@ -211,14 +240,14 @@ impl Target {
         let mut line = Vec::new();
         let mut next = Some(id);
         while let Some(id) = next.filter(|id| !self.processes.contains_key(&(session, *id))) {
-            let found = ProcessRow::read(from, id).map_err(ReadError::from)?;
+            let found = process_row(from, id).map_err(ReadError::from)?;
             // A parent is written before its child, so a circle can only be damage.
-            let Some(found) = found.filter(|row| row.parent.is_none_or(|parent| parent < id))
-            else {
+            let found = found.filter(|(parent, _)| parent.is_none_or(|parent| parent < id));
+            let Some((parent, row)) = found else {
                 return Err(CopyError::Damaged { entries: 1 });
             };
-            next = found.parent;
-            line.push((id, found));
+            next = parent;
+            line.push((id, row));
         }
         let mut parent = next.and_then(|id| self.processes.get(&(session, id)).copied());
         for (id, row) in line.into_iter().rev() {
@@ -243,40 +272,14 @@ impl Target {
     }
 }
 
-/// The row of a process, as bytes.
-struct ProcessRow {
-    parent: Option<i64>,
-    pid: i64,
-    name: String,
-    path: Option<String>,
-    payload: Vec<u8>,
-}
-
-impl ProcessRow {
-    fn read(from: &Connection, id: i64) -> rusqlite::Result<Option<Self>> {
-        from.prepare_cached("SELECT parent, pid, name, path, payload FROM process WHERE id = ?1")?
-            .query_row([id], |row| {
-                let (parent, pid, name) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                Ok(Self { parent, pid, name, path: row.get(3)?, payload: row.get(4)? })
-            })
-            .optional()
-    }
-
-    fn write(&self, to: &Connection, parent: Option<i64>) -> rusqlite::Result<i64> {
-        let find = "SELECT id FROM process WHERE pid = ?1 AND parent IS ?2 AND payload = ?3";
-        let found = to
-            .prepare_cached(find)?
-            .query_row(params![self.pid, parent, self.payload], |row| row.get(0))
-            .optional()?;
-        if let Some(id) = found {
-            return Ok(id);
-        }
-        to.prepare_cached(
-            "INSERT INTO process (parent, pid, name, path, payload) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![parent, self.pid, self.name, self.path, self.payload])?;
-        Ok(to.last_insert_rowid())
-    }
+/// Reads the row of a process, and that of its parent.
+fn process_row(from: &Connection, id: i64) -> rusqlite::Result<Option<(Option<i64>, ProcessRow)>> {
+    from.prepare_cached("SELECT parent, pid, name, path, payload FROM process WHERE id = ?1")?
+        .query_row([id], |row| {
+            let (pid, name, path) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok((row.get(0)?, ProcessRow { pid, name, path, payload: row.get(4)? }))
+        })
+        .optional()
 }
 
 fn process_of(from: &Connection, flow: FlowId) -> Result<Option<i64>, ReadError> {

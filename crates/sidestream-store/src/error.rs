@@ -227,6 +227,12 @@ pub enum CopyError {
         /// The file.
         path: PathBuf,
     },
+    /// It is being recorded to.
+    #[error("{path} is being recorded; try again when that has ended")]
+    Recorded {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another program has it open.
     #[error("{path} is being read by another program; try again when that has ended")]
     Read {

@@ -1,7 +1,7 @@
 //! The numbers by which kinds of entries are told apart in a block.
 
 /// The kinds in the order of their numbers, from 1. It is only ever added to, at its end.
-pub(crate) const NAMES: [&str; 24] = [
+pub(crate) const NAMES: [&str; 25] = [
     "opened",
     "connected",
     "recognized",
@@ -26,6 +26,7 @@ pub(crate) const NAMES: [&str; 24] = [
     "advised",
     "wire",
     "secrets",
+    "annotated",
 ];
 
 /// Returns the number of a kind, or 0, which readers pass over, for one that has none.

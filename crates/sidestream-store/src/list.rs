@@ -37,6 +37,10 @@ pub struct Listed {
     pub response_bytes: u64,
     /// Why it did not end well.
     pub failure: Option<String>,
+    /// The marker that the user set.
+    pub marker: Option<String>,
+    /// What the user noted.
+    pub comment: Option<String>,
 }
 
 /// The entries among which all are that a filter can need.
@@ -90,13 +94,15 @@ impl Reader {
         let query = format!(
             "SELECT exchange.id, exchange.flow, exchange.started AS began, exchange.ended,
                     process.name || '[' || process.pid || ']', method, url, status,
-                    request_bytes, response_bytes, exchange.failure
+                    request_bytes, response_bytes, exchange.failure,
+                    exchange.marker, exchange.comment
              FROM {EXCHANGES} WHERE {}
              UNION ALL
              SELECT NULL, flow.id, flow.opened, flow.closed,
                     process.name || '[' || process.pid || ']', upper(transport),
                     coalesce(host || ' ', '') || server, NULL,
-                    coalesce(received, 0), coalesce(sent, 0), flow.failure
+                    coalesce(received, 0), coalesce(sent, 0), flow.failure,
+                    flow.marker, flow.comment
              FROM {FLOWS}
              WHERE {} AND flow.id NOT IN (SELECT exchange.flow FROM exchange)
              ORDER BY 3, 2, 1",
@@ -187,5 +193,7 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
         request_bytes: number(8)?,
         response_bytes: number(9)?,
         failure: row.get(10)?,
+        marker: row.get(11)?,
+        comment: row.get(12)?,
     })
 }

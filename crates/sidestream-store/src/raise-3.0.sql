@@ -1,1 +1,11 @@
 -- Makes a session of 3.0 one of 3.1.
+ALTER TABLE exchange ADD COLUMN comment TEXT;
+ALTER TABLE exchange ADD COLUMN marker TEXT;
+ALTER TABLE exchange ADD COLUMN notes BLOB;
+CREATE INDEX exchange_noted ON exchange (id) WHERE notes IS NOT NULL;
+ALTER TABLE flow ADD COLUMN comment TEXT;
+ALTER TABLE flow ADD COLUMN marker TEXT;
+ALTER TABLE flow ADD COLUMN notes BLOB;
+CREATE INDEX flow_noted ON flow (id) WHERE notes IS NOT NULL;
+DROP VIEW exchange_list;
+DROP VIEW flow_list;

@@ -75,6 +75,7 @@ impl Reader {
         if schema::is_cut(&connection, path).map_err(refused)? {
             return Err(refused(Refusal::Corrupt("the file ends too early".into())));
         }
+        schema::widen(&connection, version).map_err(|error| refused(error.into()))?;
         let contents =
             content::Contents::open(&connection, version).map_err(|error| refused(error.into()))?;
         Ok(Self { connection, version, processes: Processes::default(), contents })

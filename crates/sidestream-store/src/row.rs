@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer, Process};
-use sidestream_record::{DnsMessage, Entry, Event, Part};
+use sidestream_record::{Annotation, DnsMessage, Entry, Event, Part};
 
 use crate::{kind, wire};
 
@@ -40,6 +40,7 @@ pub(crate) enum Update {
     Ended { failure: Option<String> },
     Body { exchange: ExchangeId, part: Part, content: Content },
     Data { message: u64, from: Peer, content: Content },
+    Noted(Box<Annotation>),
 }
 
 /// What the list of flows shows of a new one.
@@ -201,6 +202,7 @@ impl Update {
                 };
                 Self::Data { message: 0, from: wire.peer, content }
             }
+            Event::Annotated { annotation, .. } => Self::Noted(annotation.clone()),
             _ => Self::Nothing,
         }
     }

@@ -51,6 +51,11 @@ impl SchemaVersion {
         self.major > 3 || self.major == 3 && self.minor >= 1
     }
 
+    /// Returns whether the lists have columns for what is noted, as they do from 3.1 on.
+    const fn has_notes(self) -> bool {
+        self.has_text()
+    }
+
     /// Returns whether content stands in blocks, stretches and chunks, as it does from 3.0 on.
     pub(crate) const fn has_chunks(self) -> bool {
         self.major >= 3
@@ -100,6 +105,7 @@ pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
          {CHUNKS}
          {TEXT}
          {TABLES}
+         {VIEWS}
          PRAGMA application_id = {APPLICATION_ID};
          PRAGMA user_version = {version};
          COMMIT;"
@@ -127,13 +133,31 @@ pub(crate) fn raise(connection: &Connection, found: SchemaVersion) -> rusqlite::
     let version = SchemaVersion::CURRENT.number();
     let [chunks, columns] = if found.has_chunks() { ["", ""] } else { [CHUNKS, RAISE] };
     let raised = connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {chunks} {columns} {TEXT} {RAISE_3_0} PRAGMA user_version = {version};
+        "BEGIN IMMEDIATE; {chunks} {columns} {TEXT} {RAISE_3_0} {VIEWS}
+         PRAGMA user_version = {version};
          COMMIT;"
     ));
     if raised.is_err() && !connection.is_autocommit() {
         drop(connection.execute_batch("ROLLBACK"));
     }
     raised
+}
+
+/// Lets the lists of an older session be read as those of this version, which has added columns to
+/// them.
+pub(crate) fn widen(connection: &Connection, found: SchemaVersion) -> rusqlite::Result<()> {
+    if found.has_notes() {
+        return Ok(());
+    }
+    // What is temporary is found first. A recording may raise the session meanwhile; then its own
+    // columns are found before these.
+    connection.execute_batch(
+        "PRAGMA temp_store = MEMORY;
+         CREATE TEMP VIEW exchange AS
+         SELECT *, NULL AS comment, NULL AS marker, NULL AS notes FROM main.exchange;
+         CREATE TEMP VIEW flow AS
+         SELECT *, NULL AS comment, NULL AS marker, NULL AS notes FROM main.flow;",
+    )
 }
 
 /// Returns whether the file ends before its last page, as a partial copy does.
@@ -150,6 +174,8 @@ pub(crate) fn is_cut(connection: &Connection, path: &Path) -> Result<bool, Refus
 }
 
 const TABLES: &str = include_str!("schema.sql");
+
+const VIEWS: &str = include_str!("views.sql");
 
 const CHUNKS: &str = include_str!("chunks.sql");
 

@@ -36,7 +36,8 @@ CREATE TABLE process (
 ) STRICT;
 CREATE INDEX process_pid ON process (pid);
 
--- For lists, kept up with the entries, which are those from first_seq to last_seq.
+-- For lists, kept up with the entries, which are those from first_seq to last_seq. What is noted
+-- of it, also behind these, stands in notes, two things of it beside that for lists.
 CREATE TABLE flow (
     id        INTEGER PRIMARY KEY,
     opened    INTEGER NOT NULL,
@@ -52,8 +53,12 @@ CREATE TABLE flow (
     sent      INTEGER,
     failure   TEXT,
     first_seq INTEGER NOT NULL,
-    last_seq  INTEGER
+    last_seq  INTEGER,
+    comment   TEXT,
+    marker    TEXT,
+    notes     BLOB
 ) STRICT;
+CREATE INDEX flow_noted ON flow (id) WHERE notes IS NOT NULL;
 
 -- Content that stands in blocks is in those up to inline_seq.
 CREATE TABLE exchange (
@@ -71,8 +76,12 @@ CREATE TABLE exchange (
     failure          TEXT,
     first_seq        INTEGER NOT NULL,
     last_seq         INTEGER NOT NULL,
-    inline_seq       INTEGER
+    inline_seq       INTEGER,
+    comment          TEXT,
+    marker           TEXT,
+    notes            BLOB
 ) STRICT;
+CREATE INDEX exchange_noted ON exchange (id) WHERE notes IS NOT NULL;
 
 -- Which programs wrote here and when; without an end, it was killed or is writing now.
 CREATE TABLE recording (
@@ -82,27 +91,3 @@ CREATE TABLE recording (
     ended    INTEGER,
     lost     INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-
-CREATE VIEW exchange_list AS
-SELECT exchange.id,
-       strftime('%Y-%m-%d %H:%M:%f', exchange.started / 1e9, 'unixepoch') AS started,
-       process.name || '[' || process.pid || ']' AS process,
-       method, url, status, request_bytes, response_bytes,
-       (exchange.ended - exchange.started) / 1000000 AS ms,
-       request_dropped + response_dropped AS dropped,
-       exchange.failure
-FROM exchange
-LEFT JOIN flow ON flow.id = exchange.flow
-LEFT JOIN process ON process.id = flow.process
-ORDER BY exchange.id;
-
-CREATE VIEW flow_list AS
-SELECT flow.id,
-       strftime('%Y-%m-%d %H:%M:%f', opened / 1e9, 'unixepoch') AS opened,
-       process.name || '[' || process.pid || ']' AS process,
-       transport, client, server, host, protocol, via, received, sent,
-       (closed - opened) / 1000000 AS ms,
-       failure
-FROM flow
-LEFT JOIN process ON process.id = flow.process
-ORDER BY flow.id;

@@ -9,6 +9,7 @@ use sidestream_record::Part;
 use crate::error::ReadError;
 use crate::pack::unpack;
 use crate::reader::Reader;
+use crate::wire;
 
 /// How many problems are told; the others are counted.
 const TOLD: usize = 100;
@@ -58,6 +59,7 @@ impl Reader {
         let mut verified = Verified::default();
         let (connection, contents) = self.parts();
         tables(connection, &mut verified)?;
+        notes(connection, &mut verified)?;
         let mut entries = self.entries(..);
         for entry in entries.by_ref() {
             match entry {
@@ -143,6 +145,24 @@ fn tables(connection: &Connection, verified: &mut Verified) -> Result<(), ReadEr
         let line: String = row.get(0)?;
         if line != "ok" {
             verified.wrong(line);
+        }
+    }
+    Ok(())
+}
+
+/// Reads what is noted beside the lists.
+fn notes(connection: &Connection, verified: &mut Verified) -> Result<(), ReadError> {
+    for (of, query) in [
+        ("exchange", "SELECT id, notes FROM exchange WHERE notes IS NOT NULL"),
+        ("flow", "SELECT id, notes FROM flow WHERE notes IS NOT NULL"),
+    ] {
+        let mut statement = connection.prepare(query)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            if let Err(error) = wire::notes_from(row.get(1)?) {
+                let id: i64 = row.get(0)?;
+                verified.wrong(format!("what is noted of {of} {id}: {error}"));
+            }
         }
     }
     Ok(())

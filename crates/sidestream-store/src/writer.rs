@@ -5,6 +5,7 @@ mod content;
 mod exchange;
 mod flow;
 mod insert;
+mod notes;
 mod process;
 mod retain;
 
@@ -23,6 +24,8 @@ use content::{Message, Stretches};
 use exchange::{Ends, Exchanges};
 use flow::Flows;
 use insert::Insert;
+use notes::Noted;
+pub(crate) use process::ProcessRow;
 use process::Processes;
 use retain::Progress;
 
@@ -83,6 +86,7 @@ struct Change<'a> {
     messages: Vec<Message<'a>>,
     exchanges: Exchanges<'a>,
     flows: Flows<'a>,
+    noted: Vec<Noted<'a>>,
 }
 
 impl Writer {
@@ -137,12 +141,13 @@ impl Writer {
         for row in rows {
             change.add(&transaction, ends, row)?;
         }
-        let Change { place: after, blocks, stretches, messages, mut exchanges, flows, .. } = change;
+        let Change { place: after, blocks, stretches, messages, mut exchanges, .. } = change;
         write_blocks(&transaction, &blocks, chunks)?;
         stretches.write(&transaction, &inserts.stretches, chunks)?;
         messages.iter().try_for_each(|message| message.write(&transaction, chunks))?;
         exchanges.write(&transaction, &inserts.exchanges)?;
-        flows.write(&transaction, &inserts.flows, processes)?;
+        change.flows.write(&transaction, &inserts.flows, processes)?;
+        change.noted.iter().try_for_each(|noted| noted.write(&transaction))?;
         if lost > 0 {
             transaction
                 .prepare_cached("UPDATE recording SET lost = ?2 WHERE id = ?1 AND lost <> ?2")?
@@ -227,6 +232,7 @@ impl<'a> Change<'a> {
             messages: Vec::new(),
             exchanges: Exchanges::new(place.largest.exchange),
             flows: Flows::default(),
+            noted: Vec::new(),
         }
     }
 
@@ -250,6 +256,7 @@ impl<'a> Change<'a> {
             _ => {
                 self.exchanges.add(seq, row);
                 self.flows.add(seq, row);
+                self.noted.extend(Noted::of(row));
                 Added::NOTHING
             }
         };

@@ -117,7 +117,7 @@ fn by_type(kind: &str) -> Option<&'static str> {
         ("application", "grpc-web-text" | "grpc-web-text+proto") => "text",
         (
             "application",
-            "protobuf" | "x-protobuf" | "vnd.google.protobuf" | "x-google-protobuf",
+            "proto" | "protobuf" | "x-protobuf" | "vnd.google.protobuf" | "x-google-protobuf",
         ) => "protobuf",
         ("application", sub) if sub == "grpc" || sub.starts_with("grpc+") => "grpc",
         ("application", sub) if sub == "grpc-web" || sub.starts_with("grpc-web+") => "grpc",

@@ -266,10 +266,28 @@ impl Llm {
         }
         self.tokens.write(out);
         let seconds = |time: Duration| format!("{:.3} s", time.as_secs_f64());
-        if let (Some(first), Some(last)) = (self.first, self.last) {
-            let times = format!("first after {}, last after {}", seconds(first), seconds(last));
-            field(out, "times", &times);
+        match (self.first, self.last) {
+            // The last that is known is not the last that came.
+            (Some(first), _) if out.is_left() => {
+                field(out, "times", &format!("first after {}", seconds(first)));
+            }
+            (Some(first), Some(last)) => {
+                let rate = self.rate(last.saturating_sub(first));
+                let rate = rate.map(|rate| format!(", {rate:.1} tokens/s")).unwrap_or_default();
+                let times = [seconds(first), seconds(last)].join(", last after ");
+                field(out, "times", &format!("first after {times}{rate}"));
+            }
+            _ => {}
         }
+    }
+
+    /// Returns how many tokens came in a second, from the first word to the last.
+    fn rate(&self, within: Duration) -> Option<f64> {
+        let thinks = self.parts.values().any(|part| part.kind == Kind::Thinking);
+        // What was thought and not said took its time before the first word.
+        let unsaid = self.tokens.reasoning.filter(|_| !thinks).unwrap_or_default();
+        let said = self.tokens.output?.saturating_sub(unsaid);
+        (said > 0 && !within.is_zero()).then(|| said as f64 / within.as_secs_f64())
     }
 }
 

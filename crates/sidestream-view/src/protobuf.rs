@@ -1,15 +1,17 @@
 //! Protocol buffers without their definition: field numbers, wire types, and a guess at messages.
 
 use crate::out::Out;
+use crate::schema::MessageType;
 use crate::sink::Style;
 use crate::text::Hex;
+use crate::typed;
 use crate::view::{Machine, run};
 
 /// How much of one message is read.
 pub(crate) const MAX_MESSAGE: usize = 1 << 20;
 
 /// How deep messages in messages are guessed.
-const MAX_DEPTH: usize = 20;
+pub(crate) const MAX_DEPTH: usize = 20;
 
 /// Writes a message.
 pub(crate) fn message(bytes: &[u8], more: u64, out: &mut Out<'_>) {
@@ -35,12 +37,14 @@ fn write(mut bytes: &[u8], depth: usize, out: &mut Out<'_>) {
     }
 }
 
-struct Field<'a> {
-    number: u64,
-    value: Value<'a>,
+/// A field as it stands on the wire.
+pub(crate) struct Field<'a> {
+    pub(crate) number: u64,
+    pub(crate) value: Value<'a>,
 }
 
-enum Value<'a> {
+/// What a field holds, as far as the wire tells.
+pub(crate) enum Value<'a> {
     Varint(u64),
     Fixed64(u64),
     Bytes(&'a [u8]),
@@ -50,7 +54,7 @@ enum Value<'a> {
 }
 
 impl<'a> Field<'a> {
-    fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (tag, rest) = varint(bytes)?;
         let (number, kind) = (tag >> 3, tag & 7);
         if number == 0 || number >= 1 << 29 {
@@ -80,7 +84,7 @@ impl<'a> Field<'a> {
 }
 
 impl Value<'_> {
-    fn write(&self, depth: usize, out: &mut Out<'_>) {
+    pub(crate) fn write(&self, depth: usize, out: &mut Out<'_>) {
         match self {
             Self::Varint(value) => {
                 out.text(Style::Number, &value.to_string());
@@ -124,7 +128,7 @@ fn write_bytes(bytes: &[u8], depth: usize, out: &mut Out<'_>) {
     }
 }
 
-fn readable(bytes: &[u8]) -> Option<&str> {
+pub(crate) fn readable(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;
     let of_text = |char: char| !char.is_control() || matches!(char, '\n' | '\r' | '\t');
     text.chars().all(of_text).then_some(text)
@@ -150,7 +154,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     !bytes.is_empty() && is_message(bytes, 0)
 }
 
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+pub(crate) fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0_u64;
     for (at, byte) in bytes.iter().take(10).enumerate() {
         if at == 9 && *byte > 1 {
@@ -172,12 +176,18 @@ pub(crate) struct Grpc {
     message: Vec<u8>,
     more: u64,
     count: u64,
+    /// The definition of its messages, where it is known.
+    of: Option<MessageType>,
 }
 
 /// gRPC-Web puts the trailers into a frame of this flag.
 const TRAILERS: u8 = 0x80;
 
 impl Grpc {
+    pub(crate) fn of(message: MessageType) -> Self {
+        Self { of: Some(message), ..Self::default() }
+    }
+
     fn write(&mut self, out: &mut Out<'_>) {
         let flag = self.head.first().copied().unwrap_or_default();
         let length = self.message.len() as u64 + self.more;
@@ -185,26 +195,36 @@ impl Grpc {
         let what = if flag & TRAILERS != 0 { "trailers" } else { "message" };
         let coded = if flag & 1 != 0 { ", compressed" } else { "" };
         let count = self.count;
-        out.note(Style::Note, &format!("{what} {count}, {length} bytes{coded}"));
+        let of = self.of.as_ref().filter(|_| flag & TRAILERS == 0);
+        let kind = of.map(|of| format!(", {}", of.name())).unwrap_or_default();
+        out.note(Style::Note, &format!("{what} {count}, {length} bytes{coded}{kind}"));
         let (bytes, more) = (std::mem::take(&mut self.message), std::mem::take(&mut self.more));
         if flag & TRAILERS != 0 {
             run(crate::text::Text::default(), &bytes, out);
         } else if flag & 1 == 0 {
-            message(&bytes, more, out);
+            one(&bytes, more, of, out);
         } else {
-            compressed(&bytes, more, out);
+            compressed(&bytes, more, of, out);
         }
         self.head.clear();
     }
 }
 
+/// Writes a message, by its definition where that is known.
+fn one(bytes: &[u8], more: u64, of: Option<&MessageType>, out: &mut Out<'_>) {
+    match of {
+        Some(of) => typed::message(bytes, more, of, out),
+        None => message(bytes, more, out),
+    }
+}
+
 /// Which coding it is stands in a field that is not here: gzip tells itself.
-fn compressed(bytes: &[u8], more: u64, out: &mut Out<'_>) {
+fn compressed(bytes: &[u8], more: u64, of: Option<&MessageType>, out: &mut Out<'_>) {
     use sidestream_coding::{Codings, Limits, decode};
     if bytes.starts_with(&[0x1f, 0x8b]) {
         let codings = Codings::parse([b"gzip".as_slice()]);
         let decoded = decode(&codings, bytes, Limits::up_to(MAX_MESSAGE as u64));
-        write(&decoded.bytes, 0, out);
+        one(&decoded.bytes, 0, of, out);
         if let Some(error) = decoded.error {
             out.note(Style::Error, &error.to_string());
         }

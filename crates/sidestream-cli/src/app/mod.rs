@@ -114,6 +114,7 @@ fn of_session(command: SessionCommand, settings: &Settings) -> anyhow::Result<Ex
         SessionCommand::List { file, json, .. } => {
             session::list(&file, json, settings.filter.as_ref())
         }
+        SessionCommand::Mark { file, what, noted } => session::mark(&file, &what, &noted),
         SessionCommand::Merge { files, output } => session::merge(&files, &output),
         SessionCommand::Show {
             file,

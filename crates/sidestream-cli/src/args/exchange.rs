@@ -71,7 +71,8 @@ pub enum ExportFormat {
 /// What is imported.
 #[derive(Debug, ClapArgs)]
 pub struct ImportArgs {
-    /// The file, known by its content: an HTTP archive (HAR), or a dump file of mitmproxy.
+    /// The file, known by its content: an HTTP archive (HAR), a dump file of mitmproxy, or another
+    /// session.
     pub file: PathBuf,
 
     /// The session, which is made, or continued.

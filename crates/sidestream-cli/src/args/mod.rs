@@ -5,6 +5,7 @@ mod exchange;
 mod explain;
 mod gateway;
 mod helper;
+mod mark;
 mod options;
 mod ps;
 mod selected;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use sidestream::filter::{Expr, Pattern};
 
+use crate::export::{self, Asked};
 use crate::mode::{Mode, ParseModeError};
 use crate::sieve;
 
@@ -24,6 +26,7 @@ pub use exchange::{ExportArgs, ExportFormat, ImportArgs};
 pub use explain::Explain;
 pub use gateway::{Gateway, GatewayCommand, Up};
 pub use helper::{HelperCommand, Install};
+pub use mark::{Metadata, Noted};
 pub use options::{
     Common, KeepOptions, Local, Regular, Reverse, RuleOptions, Shown, Socks5, Tls, Traffic,
     Wireguard,
@@ -237,6 +240,18 @@ pub enum SessionCommand {
         /// Print a JSON object a line.
         #[arg(long)]
         json: bool,
+    },
+    /// Mark exchanges of a session that is not being recorded, or note something else of them.
+    Mark {
+        /// The session.
+        file: PathBuf,
+        /// Which exchanges: by their numbers, such as "7,9-12", or by a filter, such as
+        /// "~c 404" (docs/filter.md has all operators).
+        #[arg(value_name = "NUMBERS|FILTER", value_parser = export::parse)]
+        what: Asked,
+        /// What is noted.
+        #[command(flatten)]
+        noted: Noted,
     },
     /// Join sessions into a new one, by the times of what happened.
     Merge {

@@ -282,6 +282,10 @@ fn parse_credentials(text: &str) -> Result<Credentials, ParseCredentialsError> {
 /// What is shown of flows.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Shown {
+    /// Show protocol buffers by the `.proto` files in this folder, at which their imports begin.
+    #[arg(long, value_name = "DIR")]
+    pub proto_dir: Option<PathBuf>,
+
     /// Hide these header fields on the screen and in JSON (repeatable, or with commas).
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub redact: Vec<String>,
@@ -412,8 +416,9 @@ impl From<Socks5> for Layer {
 
 impl From<Shown> for Layer {
     fn from(shown: Shown) -> Self {
-        let Shown { redact, show_secrets } = shown;
-        Self { redact: list(redact), show_secrets: flag(show_secrets), ..Self::default() }
+        let Shown { proto_dir, redact, show_secrets } = shown;
+        let (redact, show_secrets) = (list(redact), flag(show_secrets));
+        Self { proto_dir, redact, show_secrets, ..Self::default() }
     }
 }
 

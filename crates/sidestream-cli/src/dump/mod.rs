@@ -6,8 +6,8 @@ mod streams;
 
 use std::time::SystemTime;
 
-use sidestream::dump::{self, Connection, Content, Endpoint};
-use sidestream::record::{Exchange, Flow, WebSocketMessage};
+use sidestream::dump::{self, Connection, Content, Endpoint, Replayed};
+use sidestream::record::{Exchange, Flow, Notes, WebSocketMessage};
 
 pub(crate) use streams::Streams;
 
@@ -40,9 +40,8 @@ pub(crate) fn exchange(
         id: uuid(0x8000, exchange.id.0),
         created: exchange.timing.started,
         failure: failure.map(|message| dump::Failure { message, at: ended }),
-        comment: String::new(),
         content,
-        ..frame(flow)
+        ..noted(&exchange.notes, frame(flow))
     });
     Made { flow: whole, lacks }
 }
@@ -82,7 +81,26 @@ fn frame(flow: &Flow) -> dump::Flow {
         },
         failure: None,
         comment: String::new(),
+        marker: String::new(),
+        metadata: Vec::new(),
+        replay: None,
         content: Content::Tcp(Vec::new()),
+    }
+}
+
+/// Adds what is noted. Of what was sent again as a whole, a dump says it of the request.
+fn noted(notes: &Notes, flow: dump::Flow) -> dump::Flow {
+    let Notes { comment, marker, metadata, replay } = notes.clone();
+    let replay = replay.map(|replay| match replay.request {
+        true => Replayed::Request,
+        false => Replayed::Response,
+    });
+    dump::Flow {
+        comment: comment.unwrap_or_default(),
+        marker: marker.unwrap_or_default(),
+        metadata,
+        replay,
+        ..flow
     }
 }
 

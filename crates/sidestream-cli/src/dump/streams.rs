@@ -46,7 +46,7 @@ impl Streams {
                     return None;
                 }
                 let Stream { messages, left_out, .. } = stream.unwrap_or_default();
-                let mut whole = super::frame(flow);
+                let mut whole = super::noted(&flow.notes, super::frame(flow));
                 whole.content = match flow.key.transport {
                     Transport::Tcp => Content::Tcp(messages),
                     Transport::Udp => Content::Udp(messages),

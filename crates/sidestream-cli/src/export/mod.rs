@@ -7,12 +7,12 @@ mod output;
 mod pcapng;
 mod select;
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use sidestream::export::Column;
 use sidestream::har::{self, Creator};
-use sidestream::record::{Book, Closed, Entry, Event, Finished, Part};
-use sidestream::store::Reader;
+use sidestream::record::{Finished, Part};
+use sidestream::store::{Reader, Span};
 
 use crate::args::{ExportArgs, ExportFormat};
 use crate::dump::Streams;
@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::json::JsonWriter;
 use crate::outcome::outcome;
 use crate::say::say;
+use crate::session::is_gone;
 use crate::settings::Settings;
 
 use bodies::Bodies;
@@ -45,11 +46,29 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> anyhow::Result<Exit> {
     let mut out = Output::open(args.output.as_deref(), args.force)?;
     let mut state = State { reader: &reader, complete: true };
     let written = write(&mut state, args, settings, &selection, &mut out);
-    match written.and_then(|()| Ok(out.finish()?)) {
+    match written.and_then(|()| Ok(out.flush()?)) {
         Err(error) if is_gone(&error) => return Ok(Exit::Success),
-        written => written?,
+        Err(error) => {
+            let error = if is_full(&error) {
+                error.context(format!("cannot write all of it to {}", out.name()))
+            } else {
+                error
+            };
+            out.discard();
+            return Err(error);
+        }
+        Ok(()) => {}
     }
     Ok(if state.complete { Exit::Success } else { Exit::Failure })
+}
+
+/// Returns whether there is no room for more.
+fn is_full(error: &anyhow::Error) -> bool {
+    use std::io::ErrorKind as Kind;
+    let cause = error.downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| {
+        matches!(cause.kind(), Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge)
+    })
 }
 
 /// The session that is read, and whether all of it could be.
@@ -216,38 +235,16 @@ fn gathered(
     })
 }
 
-/// Reads on, and hands over what is finished; what never finished comes last. What is damaged is
-/// told and passed over.
+/// Reads on, and hands over what is finished; what is damaged is told and passed over.
 fn each<'a>(
     state: &mut State<'a>,
     mut see: impl FnMut(&mut State<'a>, &Finished) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut book = Book::keeping(0);
-    let mut last = None;
-    for entry in state.reader.without_wire(..) {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                state.lack(error);
-                continue;
-            }
-        };
-        last = Some(entry.at);
-        book.apply(&entry).iter().try_for_each(|finished| see(state, finished))?;
-    }
-    let mut open: Vec<_> = book.open_flows().map(|flow| (flow.id, flow.data_bytes)).collect();
-    open.sort_unstable();
-    for (flow, [received, sent]) in open {
-        let event = Event::Closed(Closed { received, sent, failure: None });
-        let at = last.unwrap_or(std::time::UNIX_EPOCH);
-        let closed = book.apply(&Entry { at, flow, event });
-        closed.iter().try_for_each(|finished| see(state, finished))?;
+    for finished in state.reader.finished(Span::ALL, 0) {
+        match finished {
+            Ok(finished) => see(state, &finished)?,
+            Err(error) => state.lack(error),
+        }
     }
     Ok(())
-}
-
-/// Whoever closes the other end, as `head` does, has seen enough.
-fn is_gone(error: &anyhow::Error) -> bool {
-    let cause = error.downcast_ref::<io::Error>();
-    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }

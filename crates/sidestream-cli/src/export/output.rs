@@ -1,15 +1,15 @@
 //! Where an export goes.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 /// A file, or standard output.
 #[derive(Debug)]
 pub(super) enum Output {
-    File(BufWriter<File>),
+    File { file: BufWriter<File>, path: PathBuf },
     Stdout(BufWriter<io::Stdout>),
 }
 
@@ -26,7 +26,7 @@ impl Output {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         match options.open(path) {
-            Ok(file) => Ok(Self::File(BufWriter::new(file))),
+            Ok(file) => Ok(Self::File { file: BufWriter::new(file), path: path.to_owned() }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 anyhow::bail!("{} is there already; --force writes over it", path.display())
             }
@@ -34,23 +34,37 @@ impl Output {
         }
     }
 
-    /// Hands over what is held back.
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        self.flush()
+    /// Takes away a file that has come to nothing: half of one would pass for a whole.
+    pub(super) fn discard(self) {
+        let Self::File { file, path } = self else { return };
+        let (file, _unwritten) = file.into_parts();
+        if file.metadata().is_ok_and(|metadata| metadata.is_file())
+            && let Err(error) = fs::remove_file(&path)
+        {
+            tracing::warn!(%error, "half of an export is left: {}", path.display());
+        }
+    }
+
+    /// Says where it goes.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::File { path, .. } => path.display().to_string(),
+            Self::Stdout(_) => "standard output".into(),
+        }
     }
 }
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::File(file) => file.write(bytes),
+            Self::File { file, .. } => file.write(bytes),
             Self::Stdout(stdout) => stdout.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::File(file) => file.flush(),
+            Self::File { file, .. } => file.flush(),
             Self::Stdout(stdout) => stdout.flush(),
         }
     }

@@ -6,12 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::SystemTime;
 
 use sidestream::dump::{
-    Connection, Content, Endpoint, Flow, Http, Message, ReadError, Reader, Response, Socket,
+    Connection, Content, Endpoint, Flow, Http, Message, ReadError, Reader, Replayed, Response,
+    Socket,
 };
 use sidestream::flow::{ExchangeId, FlowId, FlowKey, Peer, Transport};
 use sidestream::record::{
-    Closed, Event, Failure, Fields, MessageChange, MessageEdit, Opened, Part, Protocol,
-    RequestHead, ResponseHead, Version, WebSocketKind, WebSocketMessage,
+    Annotation, Closed, Event, Failure, Fields, MessageChange, MessageEdit, Opened, Part, Protocol,
+    Replay, RequestHead, ResponseHead, Version, WebSocketKind, WebSocketMessage,
 };
 
 use super::place::Place;
@@ -47,6 +48,7 @@ impl Import<'_> {
     }
 
     fn flow(&self, flow: Flow) -> anyhow::Result<()> {
+        let notes = notes(&flow);
         let Flow { created, client, server, failure, content, .. } = flow;
         let is_udp = match &content {
             Content::Udp(_) => true,
@@ -71,13 +73,15 @@ impl Import<'_> {
         let failure = failure.map(|failure| Failure::Reported { reason: failure.message });
         let ended = server.ended.or(client.ended);
         let (last, failure) = match content {
-            Content::Http(http) => (self.http(*http, failure)?, None),
+            Content::Http(http) => (self.http(*http, &notes, failure)?, None),
             Content::Tcp(messages) | Content::Udp(messages) => {
+                self.note(created, None, &notes)?;
                 (self.messages(created, messages)?, failure)
             }
             Content::Dns(dns) => {
                 let exchange = self.place.ids.exchange();
                 self.tell(dns.query.at, Event::Dns { exchange, message: from_wire(&dns.query) })?;
+                self.note(dns.query.at, Some(exchange), &notes)?;
                 let mut last = dns.query.at;
                 if let Some(answer) = dns.answer {
                     last = answer.at;
@@ -103,7 +107,23 @@ impl Import<'_> {
         Ok(last)
     }
 
-    fn http(&self, http: Http, failure: Option<Failure>) -> anyhow::Result<SystemTime> {
+    fn note(
+        &self,
+        at: SystemTime,
+        exchange: Option<ExchangeId>,
+        notes: &[Annotation],
+    ) -> anyhow::Result<()> {
+        notes.iter().try_for_each(|annotation| {
+            self.tell(at, Event::Annotated { exchange, annotation: Box::new(annotation.clone()) })
+        })
+    }
+
+    fn http(
+        &self,
+        http: Http,
+        notes: &[Annotation],
+        failure: Option<Failure>,
+    ) -> anyhow::Result<SystemTime> {
         let exchange = self.place.ids.exchange();
         let Http { request, response, socket } = http;
         let (url, target) = url(&request);
@@ -118,6 +138,7 @@ impl Import<'_> {
             fields: fields(request.fields),
         };
         self.tell(at, Event::Request { exchange, url, head })?;
+        self.note(at, Some(exchange), notes)?;
         let mut last = request.ended.unwrap_or(at);
         self.part(exchange, Part::Request, last, request.content, request.trailers)?;
         let switched = response.as_ref().is_some_and(|response| response.status == 101);
@@ -214,6 +235,21 @@ impl Import<'_> {
         }
         Ok(last)
     }
+}
+
+/// Lists what is noted of a flow.
+fn notes(flow: &Flow) -> Vec<Annotation> {
+    let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let replay = flow.replay.map(|part| Replay {
+        request: part == Replayed::Request,
+        response: part == Replayed::Response,
+        of: None,
+    });
+    let texts =
+        [text(&flow.comment).map(Annotation::Comment), text(&flow.marker).map(Annotation::Marker)];
+    let metadata = flow.metadata.iter().cloned();
+    let metadata = metadata.map(|(key, value)| Annotation::Metadata { key, value: Some(value) });
+    texts.into_iter().flatten().chain(metadata).chain(replay.map(Annotation::Replay)).collect()
 }
 
 fn addr(endpoint: Option<&Endpoint>) -> Option<SocketAddr> {

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use sidestream::flow::{ExchangeId, FlowId, FlowKey, Peer, Process, Transport, User};
 use sidestream::har::{self, Direction, Entry, ReadError, Reader, SocketMessage};
 use sidestream::record::{
-    Alteration, Closed, Event, Failure, Fields, Opened, Part, Protocol, RequestHead, ResponseHead,
-    Version, WebSocketKind, WebSocketMessage,
+    Alteration, Annotation, Closed, Event, Failure, Fields, Opened, Part, Protocol, RequestHead,
+    ResponseHead, Version, WebSocketKind, WebSocketMessage,
 };
 
 use super::place::Place;
@@ -40,6 +40,7 @@ struct Flow<'a> {
 
 fn one(entry: Entry, place: &Place) -> anyhow::Result<()> {
     let flow = Flow { place, id: place.ids.flow(), exchange: place.ids.exchange() };
+    let comment = entry.comment.map(Annotation::Comment);
     let Entry { started, request, response, timings, server, messages, process, failure, .. } =
         entry;
     let authority = Authority::of(&request.url);
@@ -67,6 +68,10 @@ fn one(entry: Entry, place: &Place) -> anyhow::Result<()> {
     let ended_at = later(timings.total());
 
     flow.request(started, sent_at, version, request)?;
+    if let Some(comment) = comment {
+        let (exchange, annotation) = (Some(flow.exchange), Box::new(comment));
+        flow.tell(started, Event::Annotated { exchange, annotation })?;
+    }
     let switched = response.as_ref().is_some_and(|response| response.status == 101);
     if let Some(response) = response {
         flow.response(answered_at, ended_at, version, response)?;

@@ -3,6 +3,7 @@
 mod dump;
 mod har;
 mod place;
+mod session;
 mod url;
 
 use std::fs::File;
@@ -33,9 +34,7 @@ pub fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
     read.and_then(|_| file.seek(SeekFrom::Start(0)))
         .with_context(|| format!("cannot read {shown}"))?;
     if beginning.starts_with(b"SQLite format 3\0") {
-        anyhow::bail!(
-            "{shown} is a session, or another database: copy it, nothing is to be imported"
-        )
+        return session::import(&args.file, &args.session);
     }
     let read: fn(File, &mut Place) -> anyhow::Result<()> = if looks_like_har(&beginning) {
         har::import
@@ -43,8 +42,8 @@ pub fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
         dump::import
     } else {
         anyhow::bail!(
-            "{shown} is of no kind that can be imported, which are HTTP archives (HAR) and \
-             mitmproxy's dump files"
+            "{shown} is of no kind that can be imported, which are sessions, HTTP archives \
+             (HAR) and mitmproxy's dump files"
         )
     };
     let mut place = Place::open(&args.session)?;

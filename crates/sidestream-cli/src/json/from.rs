@@ -12,8 +12,8 @@ use sidestream::record::{
 use super::process::Process;
 use super::schema::{
     Advice, Alteration, ClientCertificate, Content, Difference, Differences, Dns, Error, Headers,
-    Interim, Line, Message, MessageEdit, Offered, Passed, Question, Record, Request, Response,
-    ServerTls, Timing, Tls,
+    Interim, Line, Message, MessageEdit, Notes, Offered, Passed, Question, Record, Replay, Request,
+    Response, ServerTls, Timing, Tls,
 };
 use super::text::Text;
 use crate::outcome::outcome;
@@ -37,6 +37,7 @@ fn has_line(flow: &Flow) -> bool {
         || flow.data_bytes != [0; 2]
         || flow.failure().is_some()
         || !flow.advice.is_empty()
+        || !flow.notes.is_empty()
 }
 
 fn exchange_line(flow: &Flow, exchange: &Exchange, redact: &Redact) -> Line {
@@ -68,6 +69,7 @@ fn exchange_line(flow: &Flow, exchange: &Exchange, redact: &Redact) -> Line {
         advice: exchange.advice.iter().map(advice).collect(),
         defects: exchange.defects.clone(),
         alterations: of_way.chain(&exchange.alterations).map(alteration).collect(),
+        notes: notes(&exchange.notes),
         ..frame(kind, flow, content)
     }
 }
@@ -81,6 +83,7 @@ fn web_socket_line(flow: &Flow, url: &str, message: &WebSocketMessage, at: Syste
         advice: Vec::new(),
         defects: Vec::new(),
         alterations: Vec::new(),
+        notes: None,
         ..frame("websocket", flow, content)
     }
 }
@@ -138,6 +141,7 @@ fn frame(kind: &'static str, flow: &Flow, content: Content) -> Line {
         advice: flow.advice.iter().map(advice).collect(),
         defects: flow.defects.clone(),
         alterations: flow.alterations.iter().map(alteration).collect(),
+        notes: notes(&flow.notes),
     }
 }
 
@@ -330,6 +334,20 @@ fn alteration(alteration: &record::Alteration) -> Alteration {
         _ => "other",
     };
     Alteration { what, text: wording::alteration(alteration) }
+}
+
+fn notes(notes: &record::Notes) -> Option<Notes> {
+    if notes.is_empty() {
+        return None;
+    }
+    let record::Notes { comment, marker, metadata, replay } = notes.clone();
+    let replay = replay.map(|record::Replay { request, response, of }| Replay {
+        request,
+        response,
+        of: of.map(|id| id.0),
+    });
+    let metadata = metadata.into_iter().map(|(key, value)| (key, value.into())).collect();
+    Some(Notes { comment, marker, metadata, replay })
 }
 
 /// Words a time as in RFC 3339, in UTC.

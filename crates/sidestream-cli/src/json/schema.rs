@@ -31,6 +31,30 @@ pub(super) struct Line {
     pub(super) defects: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) alterations: Vec<Alteration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) notes: Option<Notes>,
+}
+
+/// What was noted of an exchange or a flow.
+#[derive(Debug, Serialize)]
+pub(super) struct Notes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) comment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) marker: Option<String>,
+    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    pub(super) metadata: serde_json::Map<String, serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replay: Option<Replay>,
+}
+
+/// What was sent again.
+#[derive(Debug, Serialize)]
+pub(super) struct Replay {
+    pub(super) request: bool,
+    pub(super) response: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) of: Option<u64>,
 }
 
 /// What a peer of HTTP/2 advised the other of.

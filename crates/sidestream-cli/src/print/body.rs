@@ -1,10 +1,11 @@
 //! Bodies: freed from their content codings and made readable, or as they were sent.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use sidestream::coding::{Codings, DecodeError, Decoder, Limits};
 use sidestream::record::{Fields, wording};
-use sidestream::view::{View, choose, view};
+use sidestream::view::{MessageType, View, choose, typed_view, view};
 
 use super::{Color, Lines, Style};
 use crate::codings;
@@ -30,23 +31,84 @@ const MAX_WHOLE: u64 = 1 << 40;
 /// How much of it tells what it is.
 const TELLING: usize = 512;
 
+/// The view of streams whose times are told.
+pub(crate) const EVENTS: &str = "event-stream";
+
 /// What stands before the lines of a body.
 const MARK: &str = "    | ";
 
-/// Writes how a body of `total` bytes begins, made readable; `fields` tell what it is.
+/// What tells what a body is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About<'a> {
+    /// The fields of its head.
+    pub fields: Option<&'a Fields>,
+    /// The definition of its messages.
+    pub of: Option<&'a MessageType>,
+    /// When its bytes came, since the exchange began: of each stretch where it ends, and its time.
+    pub arrivals: &'a [(u64, Duration)],
+}
+
+impl About<'_> {
+    /// Makes the view of that name.
+    fn view(&self, name: &str, kind: Option<&str>) -> Option<Box<dyn View>> {
+        let typed = self.of.and_then(|of| typed_view(name, of));
+        typed.or_else(|| view(name, kind))
+    }
+}
+
+/// Where in a body its stretches end, as it is read.
+#[derive(Debug)]
+struct Pace<'a> {
+    arrivals: &'a [(u64, Duration)],
+    at: u64,
+}
+
+impl<'a> Pace<'a> {
+    const fn new(arrivals: &'a [(u64, Duration)]) -> Self {
+        Self { arrivals, at: 0 }
+    }
+
+    /// Returns how many bytes came together with the next, if that is known, and when.
+    fn next(&mut self) -> (usize, Option<Duration>) {
+        while let [(end, at), rest @ ..] = self.arrivals {
+            if *end > self.at {
+                return (usize::try_from(end - self.at).unwrap_or(usize::MAX), Some(*at));
+            }
+            self.arrivals = rest;
+        }
+        (usize::MAX, None)
+    }
+
+    const fn read(&mut self, bytes: usize) {
+        self.at += bytes as u64;
+    }
+}
+
+/// Writes how a body of `total` bytes begins, made readable.
 pub(super) fn write(
     out: &mut Vec<u8>,
     style: Style,
-    fields: Option<&Fields>,
+    content: About<'_>,
     beginning: &[u8],
     total: u64,
 ) {
     let is_all = beginning.len() as u64 == total;
-    let (codings, kind) = fields.map(about).unwrap_or_default();
+    let (codings, kind) = content.fields.map(about).unwrap_or_default();
     let mut decoded = Vec::new();
     let limits = Limits { ratio: None, ..Limits::up_to(MAX_DECODED) };
+    let mut pace = Pace::new(content.arrivals);
+    let mut arrivals = Vec::new();
     let mut end = Decoder::new(&codings, limits).and_then(|mut decoder| {
-        decoder.push(beginning, &mut |piece| decoded.extend_from_slice(piece))?;
+        let mut rest = beginning;
+        while !rest.is_empty() {
+            let (most, time) = pace.next();
+            let (piece, more) = rest.split_at(most.min(rest.len()));
+            let pushed = decoder.push(piece, &mut |piece| decoded.extend_from_slice(piece));
+            arrivals.extend(time.map(|time| (decoded.len() as u64, time)));
+            pushed?;
+            pace.read(piece.len());
+            rest = more;
+        }
         decoder.finish(&mut |piece| decoded.extend_from_slice(piece))
     });
     if !is_all && matches!(end, Err(DecodeError::Truncated { .. })) {
@@ -63,8 +125,19 @@ pub(super) fn write(
     let shown = &decoded[..most.min(decoded.len())];
     let is_all = is_all && shown.len() == decoded.len();
     let mut lines = Lines::new(&mut *out, style, mark, MAX_LINES, MAX_LINES_BYTES);
-    let Some(mut view) = view(name, kind.as_deref()) else { return };
-    view.push(shown, &mut lines);
+    let Some(mut view) = content.view(name, kind.as_deref()) else { return };
+    let mut pace = Pace::new(&arrivals);
+    let mut rest = shown;
+    while !rest.is_empty() {
+        let (most, time) = pace.next();
+        let (piece, more) = rest.split_at(most.min(rest.len()));
+        if let Some(time) = time {
+            view.at(time);
+        }
+        view.push(piece, &mut lines);
+        pace.read(piece.len());
+        rest = more;
+    }
     if is_all {
         view.finish(&mut lines);
     } else {
@@ -89,10 +162,10 @@ pub(super) fn write(
 pub fn write_whole(
     out: &mut impl Write,
     style: Style,
-    fields: Option<&Fields>,
+    content: About<'_>,
     mut body: impl Read,
 ) -> io::Result<()> {
-    let (codings, kind) = fields.map(about).unwrap_or_default();
+    let (codings, kind) = content.fields.map(about).unwrap_or_default();
     let kind = kind.as_deref();
     let (mut decoder, mut end) = match Decoder::new(&codings, Limits::up_to(MAX_WHOLE)) {
         Ok(decoder) => (Some(decoder), Ok(())),
@@ -100,11 +173,20 @@ pub fn write_whole(
     };
     let mut lines = Lines::new(&mut *out, style, MARK, usize::MAX, usize::MAX);
     let mut beginning = Vec::new();
-    let mut shown: Option<Box<dyn View>> = None;
+    // What is called a stream of events is one: so its first words are told with their times.
+    let named = kind.filter(|kind| decoder.is_some() && choose(Some(kind), &[]) == EVENTS);
+    let mut shown = named.and_then(|kind| content.view(EVENTS, Some(kind)));
+    let mut pace = Pace::new(content.arrivals);
     let mut buffer = vec![0; 32 << 10];
     let mut read = Ok(1);
     while matches!(read, Ok(1..)) && !lines.is_full() {
-        read = body.read(&mut buffer);
+        let (most, time) = pace.next();
+        let most = most.min(buffer.len());
+        read = body.read(&mut buffer[..most]);
+        pace.read(*read.as_ref().unwrap_or(&0));
+        if let (Some(view), Some(time)) = (&mut shown, time) {
+            view.at(time);
+        }
         let bytes = &buffer[..*read.as_ref().unwrap_or(&0)];
         let is_end = bytes.is_empty();
         let mut see = |piece: &[u8]| match &mut shown {
@@ -119,7 +201,7 @@ pub fn write_whole(
         }
         if shown.is_none() && (is_end || beginning.len() >= TELLING) {
             let known = if decoder.is_some() { choose(kind, &beginning) } else { "hex" };
-            if let Some(mut view) = view(known, kind) {
+            if let Some(mut view) = content.view(known, kind) {
                 view.push(&beginning, &mut lines);
                 shown = Some(view);
             }

@@ -1,15 +1,18 @@
 //! What stands below a line: heads, trailers, bodies, advice, defects, alterations.
 
 use std::io::{self, Write};
+use std::time::SystemTime;
 
 use sidestream::flow::Peer;
 use sidestream::record::wording::{self, text};
 use sidestream::record::{
-    Advised, Alteration, Body, DnsMessage, Exchange, Field, Fields, Flow, RequestHead, ResponseHead,
+    Advised, Alteration, DnsMessage, Exchange, Field, Fields, Flow, Part, RequestHead, ResponseHead,
 };
+use sidestream::view::Schema;
 
-use super::{Color, Detail, Style, body};
+use super::{About, Color, Detail, Style, body};
 use crate::identity;
+use crate::proto;
 use crate::redact::{REDACTED, Redact};
 
 /// How details are printed.
@@ -18,6 +21,7 @@ pub(super) struct Details<'a> {
     pub(super) detail: Detail,
     pub(super) style: Style,
     pub(super) redact: &'a Redact,
+    pub(super) schema: Option<&'a Schema>,
 }
 
 /// Writes what is known of an exchange, in the order in which it went by.
@@ -34,12 +38,12 @@ pub(super) fn exchange(
     write_legs(out, how, flow)?;
     if let Some(head) = &exchange.request {
         how.request(out, head)?;
-        how.body(out, '>', &head.fields, &exchange.request_body)?;
+        how.body(out, &head.fields, exchange, Part::Request)?;
     }
     exchange.interim.iter().try_for_each(|head| how.response(out, head))?;
     if let Some(head) = &exchange.response {
         how.response(out, head)?;
-        how.body(out, '<', &head.fields, &exchange.response_body)?;
+        how.body(out, &head.fields, exchange, Part::Response)?;
     }
     for message in [&exchange.query, &exchange.answer].into_iter().flatten() {
         write_dns(out, message)?;
@@ -83,10 +87,26 @@ impl Details<'_> {
         Ok(())
     }
 
-    fn body(&self, out: &mut Vec<u8>, mark: char, fields: &Fields, body: &Body) -> io::Result<()> {
+    fn body(
+        &self,
+        out: &mut Vec<u8>,
+        fields: &Fields,
+        exchange: &Exchange,
+        part: Part,
+    ) -> io::Result<()> {
+        let mark = if part == Part::Request { '>' } else { '<' };
+        let body = exchange.body(part);
         match self.detail {
             Detail::Bodies if body.bytes > 0 => {
-                body::write(out, self.style, Some(fields), &body.beginning, body.bytes);
+                let of = self.schema.and_then(|schema| proto::message(schema, exchange, part));
+                let timing = &exchange.timing;
+                let arrival = |(end, at): &(usize, SystemTime)| {
+                    Some((*end as u64, timing.since_start(Some(*at))?))
+                };
+                let arrivals: Vec<_> = body.arrivals.iter().filter_map(arrival).collect();
+                let (fields, of) = (Some(fields), of.as_ref());
+                let about = About { fields, of, arrivals: &arrivals };
+                body::write(out, self.style, about, &body.beginning, body.bytes);
             }
             Detail::Sent if body.bytes > 0 => body::write_sent(out, &body.beginning, body.bytes)?,
             _ => {}

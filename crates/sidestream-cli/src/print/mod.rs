@@ -9,12 +9,17 @@ mod style;
 use std::io::{self, Write};
 
 use sidestream::record::wording::{self, Line};
-use sidestream::record::{Exchange, Finished, Flow, Message, WebSocketKind, WebSocketMessage};
+use sidestream::record::{
+    Exchange, Finished, Flow, Message, Notes, WebSocketKind, WebSocketMessage,
+};
+
+use sidestream::view::Schema;
 
 use crate::outcome::outcome;
 use crate::redact::Redact;
 
-pub use body::write_whole;
+pub(crate) use body::EVENTS;
+pub use body::{About, write_whole};
 pub use lines::Lines;
 pub use style::{Color, Style};
 
@@ -53,6 +58,7 @@ pub struct Printer<W> {
     redact: Redact,
     columns: Columns,
     numbered: bool,
+    schema: Option<Schema>,
 }
 
 /// How wide the first columns are: as the widest cell so far, within reason.
@@ -70,13 +76,28 @@ const MAX_OBJECT: usize = 64;
 impl<W: Write> Printer<W> {
     /// Prints to `out`.
     pub fn new(out: W, detail: Detail, style: Style, redact: Redact) -> Self {
-        Self { out, detail, style, redact, columns: Columns::default(), numbered: false }
+        Self {
+            out,
+            detail,
+            style,
+            redact,
+            columns: Columns::default(),
+            numbered: false,
+            schema: None,
+        }
     }
 
     /// Puts the number of each exchange before its line.
     #[must_use]
     pub fn numbered(mut self) -> Self {
         self.numbered = true;
+        self
+    }
+
+    /// Shows protocol buffers by these definitions.
+    #[must_use]
+    pub fn knowing(mut self, schema: Option<Schema>) -> Self {
+        self.schema = schema;
         self
     }
 
@@ -97,11 +118,13 @@ impl<W: Write> Printer<W> {
                 told.failure = outcome(flow, exchange).cloned();
                 self.number(&mut text, Some(exchange.id.0))?;
                 self.line(&mut text, &wording::exchange(flow, &told))?;
+                self.notes(&mut text, &exchange.notes)?;
                 details::exchange(&mut text, self.details(), flow, exchange)?;
             }
             Finished::Flow(flow) if self.shows_flow(flow) => {
                 self.number(&mut text, None)?;
                 self.line(&mut text, &wording::flow(flow))?;
+                self.notes(&mut text, &flow.notes)?;
                 details::flow(&mut text, self.details(), flow)?;
             }
             Finished::Message(flow, message) if self.detail >= Detail::Bodies => {
@@ -115,7 +138,13 @@ impl<W: Write> Printer<W> {
                     let encoded = self.detail == Detail::Sent || message.encoded;
                     match encoded {
                         true => body::write_sent(&mut text, shown, message.bytes())?,
-                        false => body::write(&mut text, self.style, None, shown, message.bytes()),
+                        false => body::write(
+                            &mut text,
+                            self.style,
+                            About::default(),
+                            shown,
+                            message.bytes(),
+                        ),
                     }
                 }
             }
@@ -136,18 +165,20 @@ impl<W: Write> Printer<W> {
     }
 
     fn details(&self) -> details::Details<'_> {
-        details::Details { detail: self.detail, style: self.style, redact: &self.redact }
+        let Self { detail, style, .. } = *self;
+        details::Details { detail, style, redact: &self.redact, schema: self.schema.as_ref() }
     }
 
     /// A tunnel that was opened is of no interest beside what goes through it.
     fn shows_exchange(&self, exchange: &Exchange) -> bool {
-        self.detail >= Detail::Heads || !is_open_tunnel(exchange)
+        self.detail >= Detail::Heads || !is_open_tunnel(exchange) || !exchange.notes.is_empty()
     }
 
     /// A flow whose exchanges were printed needs no line of its own.
     fn shows_flow(&self, flow: &Flow) -> bool {
         flow.exchanges == 0
             || flow.data_bytes != [0; 2]
+            || !flow.notes.is_empty()
             || (self.detail >= Detail::Heads
                 && (flow.failure().is_some() || !flow.advice.is_empty()))
     }
@@ -188,6 +219,12 @@ impl<W: Write> Printer<W> {
             write!(text, "  {cell}")?;
         }
         writeln!(text)
+    }
+
+    /// Writes what the user noted, which is looked for whatever else is shown.
+    fn notes(&self, text: &mut Vec<u8>, notes: &Notes) -> io::Result<()> {
+        let Some(notes) = wording::notes(notes) else { return Ok(()) };
+        writeln!(text, "    {}", self.style.paint(Color::Yellow, &format!("# {notes}")))
     }
 
     fn message(&mut self, text: &mut Vec<u8>, flow: &Flow, message: &Message) -> io::Result<()> {

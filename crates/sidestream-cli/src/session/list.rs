@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use sidestream::filter::{Filter, Selection};
 use sidestream::flow::{ExchangeId, FlowId};
-use sidestream::record::{Finished, wording};
+use sidestream::record::{Finished, Notes, wording};
 use sidestream::store::{Listed, Reader};
 
 use super::{each_wanted, is_gone, tell_losses};
@@ -106,7 +106,13 @@ fn write(out: &mut impl Write, line: &Listed) -> io::Result<()> {
     let took = took.map_or_else(|| "-".into(), |took| format!("{} ms", took.as_millis()));
     let size = wording::bytes(line.request_bytes.saturating_add(line.response_bytes));
     let (process, method, url) = (text(&line.process), text(&line.method), text(&line.url));
-    writeln!(out, "{id:>6}  {at}  {process:16}  {method:7}  {url}  {outcome}  {size}  {took}")
+    write!(out, "{id:>6}  {at}  {process:16}  {method:7}  {url}  {outcome}  {size}  {took}")?;
+    let notes =
+        Notes { marker: line.marker.clone(), comment: line.comment.clone(), ..Notes::default() };
+    match wording::notes(&notes) {
+        Some(notes) => writeln!(out, "  # {notes}"),
+        None => writeln!(out),
+    }
 }
 
 /// A line for programs.
@@ -123,6 +129,10 @@ struct Line<'a> {
     request_bytes: u64,
     response_bytes: u64,
     failure: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marker: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<&'a str>,
 }
 
 fn write_json(out: &mut impl Write, line: &Listed) -> io::Result<()> {
@@ -139,6 +149,8 @@ fn write_json(out: &mut impl Write, line: &Listed) -> io::Result<()> {
         request_bytes: line.request_bytes,
         response_bytes: line.response_bytes,
         failure: line.failure.as_deref(),
+        marker: line.marker.as_deref(),
+        comment: line.comment.as_deref(),
     };
     let mut text = serde_json::to_vec(&line)?;
     text.push(b'\n');

@@ -3,14 +3,14 @@
 mod change;
 mod grep;
 mod list;
+mod mark;
 mod verify;
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::time::SystemTime;
 
 use sidestream::filter::Filter;
-use sidestream::record::{Book, Closed, Entry, Event, Finished};
+use sidestream::record::Finished;
 use sidestream::store::{Reader, Span};
 
 use crate::exit::Exit;
@@ -23,6 +23,7 @@ use crate::sieve;
 pub use change::{compact, index, merge, trim};
 pub use grep::grep;
 pub use list::list;
+pub use mark::mark;
 pub use verify::verify;
 
 /// Prints the flows of a session on standard output, as they would have been printed live: those
@@ -42,7 +43,8 @@ pub fn show(path: &Path, json: bool, settings: &Settings, style: Style) -> anyho
     } else {
         let keep = settings.detail.body_bytes();
         let redact = settings.screen_redact();
-        let mut printer = Printer::new(out, settings.detail, style, redact).numbered();
+        let printer = Printer::new(out, settings.detail, style, redact).numbered();
+        let mut printer = printer.knowing(settings.schema()?);
         let shown = selected(&reader, keep, filter, |finished| printer.print(finished));
         shown.and_then(|()| Ok(printer.into_inner().flush()?))
     };
@@ -71,8 +73,7 @@ fn selected(
     })
 }
 
-/// Reads on, and hands over what is finished. What never finished, as in the recording of a
-/// process that was killed, comes last.
+/// Reads on, and hands over what is finished.
 pub(crate) fn each(
     reader: &Reader,
     keep: usize,
@@ -90,26 +91,13 @@ pub(crate) fn each_wanted(
     filter: Option<&Filter>,
     mut see: impl FnMut(&Finished) -> io::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut book = Book::keeping(keep);
-    let mut last = SystemTime::UNIX_EPOCH;
     let wanted = filter.map(|filter| reader.wanted(filter)).transpose()?.flatten();
     let entries = match &wanted {
         Some(wanted) => reader.wanted_entries(span, wanted),
         None => reader.without_wire(span),
     };
-    for entry in entries {
-        let entry = entry?;
-        last = entry.at;
-        book.apply(&entry).iter().try_for_each(&mut see)?;
-    }
-    if !span.is_to_the_end() {
-        return Ok(());
-    }
-    let mut open: Vec<_> = book.open_flows().map(|flow| (flow.id, flow.data_bytes)).collect();
-    open.sort_unstable();
-    for (flow, [received, sent]) in open {
-        let event = Event::Closed(Closed { received, sent, failure: None });
-        book.apply(&Entry { at: last, flow, event }).iter().try_for_each(&mut see)?;
+    for finished in reader.finishing(entries, span.is_to_the_end(), keep) {
+        see(&finished?)?;
     }
     Ok(())
 }

@@ -64,6 +64,7 @@ pub fn from_env(env: &dyn Fn(&str) -> Option<OsString>) -> Result<Layer, EnvErro
             .transpose()?,
         connect_addr: var("CONNECT_ADDR").map(|(name, value)| addr(name, value)).transpose()?,
         keep_host_header: yes_or_no("KEEP_HOST_HEADER")?,
+        proto_dir: path("PROTO_DIR"),
         proxy_auth: var("PROXY_AUTH").map(|(name, value)| credentials(name, &value)).transpose()?,
         quiet: yes_or_no("QUIET")?,
         redact: var("REDACT").map(|(_, value)| names(&value.to_string_lossy())),

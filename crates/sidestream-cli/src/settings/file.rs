@@ -66,6 +66,7 @@ fn from_folder(layer: Layer, folder: &Path) -> Layer {
         client_certs: layer.client_certs.map(place),
         confdir: layer.confdir.map(place),
         json: layer.json.map(place),
+        proto_dir: layer.proto_dir.map(place),
         session: layer.session.map(place),
         spec_file: layer.spec_file.map(place),
         ssl_key_log_file: layer.ssl_key_log_file.map(place),

@@ -8,9 +8,11 @@ use sidestream::filter::Filter;
 use sidestream::proxy::{Connections, HostPatterns, HttpVersions};
 use sidestream::store::Retention;
 use sidestream::upstream;
+use sidestream::view::Schema;
 
 use super::{Age, Count, Layer, Size, Strategy, SystemProxy, Tls};
 use crate::print::Detail;
+use crate::proto::{self, ProtoError};
 use crate::redact::Redact;
 use crate::rules::RuleTexts;
 
@@ -41,6 +43,8 @@ pub struct Settings {
     pub keep_host_header: bool,
     /// How much is printed.
     pub detail: Detail,
+    /// The folder of the definitions of protocol buffers.
+    pub proto_dir: Option<PathBuf>,
     /// The user and password that clients of mode socks5 have to give.
     pub proxy_auth: Option<Credentials>,
     /// Header fields that are hidden everywhere.
@@ -128,6 +132,7 @@ impl From<Layer> for Settings {
             json: layer.json,
             keep_host_header: layer.keep_host_header.unwrap_or_default(),
             detail,
+            proto_dir: layer.proto_dir,
             proxy_auth: layer.proxy_auth,
             redact: layer.redact.unwrap_or_default(),
             reset_existing: layer.reset_existing.unwrap_or_default(),
@@ -156,6 +161,15 @@ impl Settings {
     pub fn screen_redact(&self) -> Redact {
         let named = Redact::names(&self.redact);
         if self.show_secrets { named } else { named.and_secrets() }
+    }
+
+    /// Returns the definitions of protocol buffers, where there are some.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read, or a file in it is broken.
+    pub fn schema(&self) -> Result<Option<Schema>, ProtoError> {
+        self.proto_dir.as_deref().map(proto::read).transpose()
     }
 
     /// Returns what JSON hides: what was named, and nothing else.

@@ -79,6 +79,8 @@ pub struct Layer {
     pub modify_headers: Option<Vec<String>>,
     /// Whether the server of mode reverse gets the client's Host.
     pub keep_host_header: Option<bool>,
+    /// The folder of the definitions of protocol buffers.
+    pub proto_dir: Option<PathBuf>,
     /// The user and password that clients of mode socks5 have to give.
     #[serde(deserialize_with = "parsed")]
     pub proxy_auth: Option<Credentials>,
@@ -172,6 +174,7 @@ impl Layer {
             connect_addr: self.connect_addr.or(lower.connect_addr),
             connection_strategy: self.connection_strategy.or(lower.connection_strategy),
             keep_host_header: self.keep_host_header.or(lower.keep_host_header),
+            proto_dir: self.proto_dir.or(lower.proto_dir),
             proxy_auth: self.proxy_auth.or(lower.proxy_auth),
             quiet: self.quiet.or(lower.quiet),
             redact: self.redact.or(lower.redact),

@@ -296,3 +296,195 @@ fn mitmproxy_reads_what_is_exported_and_what_it_wrote_is_imported() {
         format!("method,url,status,request_bytes\r\nGET,{url}/a?b,200,0\r\nPOST,{url}/c,200,1\r\n");
     assert_eq!(rows, expected);
 }
+
+#[test]
+fn sqlite_and_mitmproxy_read_what_is_noted_and_what_mitmproxy_noted_is_imported() {
+    let test = "sqlite_and_mitmproxy_read_what_is_noted_and_what_mitmproxy_noted_is_imported";
+    let Some(_curl) = program(test, "curl") else { return };
+    let Some(sqlite) = program(test, "sqlite3") else { return };
+    let packages = ["mitmproxy==12.2.3"];
+    let Some(python) = python(test, "mitmproxy", &packages, true) else { return };
+    let (bench, origin) = (Bench::new(), http());
+    let url = format!("http://localhost:{}", origin.port());
+    record(&bench, &format!("curl -sS {url}/a {url}/b; curl -sS {url}/c"));
+    let mark = ["session", "mark", "a.session"];
+    ours(&bench, &[&mark[..], &["2", "--marker", ":red_circle:", "--comment", "ünder"]].concat());
+    ours(&bench, &[&mark[..], &["~u c$", "--meta", "who=me"]].concat());
+    let query = "SELECT id, marker, comment FROM exchange_list";
+    let read = Command::new(sqlite).arg(bench.path("a.session")).arg(query).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&read.stdout), "1||\n2|:red_circle:|ünder\n3||\n");
+
+    ours(&bench, &["export", "mitmproxy", "a.session", "-o", "a.flows"]);
+    let dumped = |args: &[&str]| {
+        let mut command = Command::new(python.with_file_name("mitmdump"));
+        command.args(["-nr", "a.flows"]).args(args);
+        command.env("HOME", bench.folder.path()).current_dir(bench.folder.path());
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{err}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let path = |line: &str| Some(line.split_once(": GET ")?.1.rsplit_once('/')?.1.to_owned());
+        text.lines().filter_map(path).collect::<Vec<_>>()
+    };
+    assert_eq!(dumped(&["~marked"]), ["b"]);
+    assert_eq!(dumped(&["~marker red"]), ["b"]);
+    assert_eq!(dumped(&["~comment ^ünder$"]), ["b"]);
+    assert_eq!(dumped(&["~meta '^who: me$'"]), ["c"]);
+    assert_eq!(dumped(&["~replay"]), [""; 0]);
+
+    let addon = "def request(flow):\n    flow.marked = ':default:'\n    flow.comment = 'twice'\n    \
+        flow.metadata['n'] = [1, None]\n    flow.is_replay = 'request'\n";
+    fs::write(bench.path("addon.py"), addon).unwrap();
+    dumped(&["-s", "addon.py", "-w", "b.flows", "~u a$"]);
+    ours(&bench, &["import", "b.flows", "b.session"]);
+    let filter = "~marker ^:default:$ & ~comment ^twice$ & ~meta '^n: \\[1,null\\]$' & ~replayq";
+    let columns = ["--columns", "path,marker,comment"];
+    let rows = ours(&bench, &[&["export", "csv", "b.session", filter], &columns[..]].concat());
+    let rows = String::from_utf8(rows).unwrap();
+    assert_eq!(rows, "path,marker,comment\r\n/a,:default:,twice\r\n");
+}
+
+#[test]
+fn a_session_that_is_recorded_is_not_marked() {
+    let test = "a_session_that_is_recorded_is_not_marked";
+    let Some(_curl) = program(test, "curl") else { return };
+    let (bench, origin) = (Bench::new(), http());
+    record(&bench, &format!("curl -sS http://localhost:{}/a", origin.port()));
+    let inner = format!(
+        "'{}' session mark a.session 1",
+        bench.sidestream([""]).get_program().to_string_lossy()
+    );
+    let mut command = bench.sidestream(["run", "--session", "a.session", "--", "sh", "-c", &inner]);
+    let output = command.output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.contains("is being recorded; try again when that has ended"), "{err}");
+    assert_eq!(output.status.code(), Some(1));
+    // What was recorded meanwhile is whole, and is marked then.
+    ours(&bench, &["session", "mark", "a.session", "1"]);
+    let listed = ours(&bench, &["session", "list", "a.session", "~marked"]);
+    assert_eq!(String::from_utf8_lossy(&listed).lines().count(), 1);
+}
+
+/// Every byte of the requests that arrived, the fields in the order of their names: HTTPie has one
+/// of its own.
+fn lines(requests: &[Request]) -> Vec<String> {
+    let sorted = |request: &Request| {
+        let head = request.head().escape_ascii().to_string();
+        let mut lines: Vec<_> = head.split("\\r\\n").collect();
+        lines[1..].sort_unstable();
+        format!("{} {}", lines.join("\n"), request.body().escape_ascii())
+    };
+    requests.iter().map(sorted).collect()
+}
+
+#[test]
+fn an_exported_command_of_httpie_sends_every_field_and_body_again() {
+    let test = "an_exported_command_of_httpie_sends_every_field_and_body_again";
+    let Some(_curl) = program(test, "curl") else { return };
+    let Some(python) = python(test, "httpie", &["httpie==3.2.4"], false) else { return };
+    let (bench, origin) = (Bench::new(), http());
+    let url = format!("http://localhost:{}", origin.port());
+    let path = std::env::join_paths(
+        [python.parent().unwrap().to_owned()]
+            .into_iter()
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    );
+    let path = path.unwrap();
+    // What its own users send, which it can all send again.
+    let script = format!(
+        "set -e; export PATH='{}' HOME='{}'
+         http --ignore-stdin -q GET '{url}/a?b={{c}}&d=%20' \"X-Odd:it's \\\"odd\\\" \\$HOME\"
+         http --ignore-stdin -q POST {url}/json name=ada n:=1
+         http --ignore-stdin -q --form POST {url}/form \"a='1'&b=@x\"
+         printf 'a\\377b' | http -q PUT {url}/raw Content-Type:application/octet-stream
+         http --ignore-stdin -q DELETE {url}/x",
+        path.to_str().unwrap(),
+        bench.folder.path().display()
+    );
+    record(&bench, &script);
+    let mut sh = Command::new("sh");
+    sh.arg("-e").env("PATH", &path).env("HOME", bench.folder.path());
+    check_again(&bench, &origin, "httpie", &mut sh, lines);
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_left_half() {
+    let test = "on_a_full_disk_nothing_is_left_half";
+    let Some(_curl) = program(test, "curl") else { return };
+    let Some(unshare) = program(test, "unshare") else { return };
+    let (bench, origin) = (Bench::new(), http());
+    let url = format!("http://localhost:{}", origin.port());
+    // What does not shrink.
+    record(&bench, &format!("head -c 300000 /dev/urandom | curl -sS --data-binary @- {url}/a"));
+    fs::create_dir(bench.path("small")).unwrap();
+    let binary = bench.sidestream([""]).get_program().to_string_lossy().into_owned();
+    let script = format!(
+        "mount -t tmpfs -o size=1M none small || exit 77
+         cp a.session small/b.session
+         head -c 1M /dev/zero >small/filler 2>/dev/null
+         for format in har mitmproxy raw; do
+             '{binary}' export $format a.session -o small/x 2>>told && echo \"$format fit\"
+         done
+         '{binary}' session merge a.session -o small/m 2>>told && echo 'merge fit'
+         '{binary}' session compact small/b.session 2>>told && echo 'compact fit'
+         cmp a.session small/b.session || echo 'compact changed it'
+         rm small/filler; ls small"
+    );
+    let user = if sidestream_testkit::is_root() { "-m" } else { "-rm" };
+    let mut command = Command::new(unshare);
+    command.args([user, "sh", "-c", &script]).current_dir(bench.folder.path());
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(77) || err.contains("unshare") {
+        return skip(test, "no file system can be mounted here");
+    }
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(out, "b.session\n", "{err}");
+    let told = fs::read_to_string(bench.path("told")).unwrap();
+    assert_eq!(told.matches("cannot write all of it to small/x").count(), 3, "{told}");
+    assert_eq!(told.matches("check the space").count(), 2, "{told}");
+}
+
+#[test]
+fn dumps_of_each_version_are_read_as_mitmproxy_reads_them() {
+    let test = "dumps_of_each_version_are_read_as_mitmproxy_reads_them";
+    let packages = ["mitmproxy==12.2.3"];
+    let Some(python) = python(test, "mitmproxy", &packages, true) else { return };
+    let bench = Bench::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/old_dumps.py");
+    let output = Command::new(python).arg(script).arg(bench.folder.path()).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{err}");
+    let names = String::from_utf8(output.stdout).unwrap();
+    let names: Vec<_> = names.lines().collect();
+    // 0.11 to 0.19, 1.0 to 3.0, 4 to 21.
+    assert_eq!((names.len(), names.last()), (30, Some(&"21")));
+    let columns =
+        "method,url,version,status,client,server,started,duration_ms,request_bytes,response_bytes";
+    let shown = |name: &str| {
+        let (dump, session) = (format!("{name}.flows"), format!("{name}.session"));
+        ours(&bench, &["import", &dump, &session]);
+        let rows = ours(&bench, &["export", "csv", &session, "~replayq", "--columns", columns]);
+        let raw = ours(&bench, &["export", "raw", &session]);
+        format!("{}{}", String::from_utf8_lossy(&rows), String::from_utf8_lossy(&raw))
+    };
+    let newest = shown("21");
+    assert!(newest.contains("\r\nPOST,https://a.test/x?y,HTTP/1.1,201,10.0.0.2:4000,"), "{newest}");
+    assert!(
+        newest.contains("\r\nX-One: 2\r\n") && newest.contains("\r\nthe answer\r\n"),
+        "{newest}"
+    );
+    for (at, name) in names.iter().enumerate() {
+        if at + 1 < names.len() {
+            assert_eq!(shown(name), newest, "{name}");
+        }
+        // Marks came with 0.18, metadata with 0.19.
+        let found = |filter: &str| {
+            let session = format!("{name}.session");
+            let listed = ours(&bench, &["session", "list", &session, filter]);
+            String::from_utf8_lossy(&listed).lines().count()
+        };
+        assert_eq!(found("~marker ^:default:$"), usize::from(at >= 7), "{name}");
+        assert_eq!(found("~meta '^key: value$'"), usize::from(at >= 8), "{name}");
+    }
+}

@@ -1,11 +1,14 @@
 //! Bodies as people read them, of what real clients send and get.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use sidestream_testkit::{Origin, Request, Wire};
 
-use crate::harness::{Bench, Ran, program};
+use crate::exchange::python;
+use crate::harness::{Bench, Ran, Running, program};
 
 /// What the coded bodies are.
 const JSON: &str = r#"{"user":"ada","n":1.50,"list":[1,2]}"#;
@@ -203,4 +206,98 @@ fn an_exchange_that_is_not_there_is_told() {
     assert!(!output.status.success());
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("no exchange has the number 4711"), "{error}");
+}
+
+/// Definitions, of which the service is spoken here.
+fn definitions() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../sidestream-view/tests/proto")
+}
+
+#[test]
+fn grpc_is_shown_by_a_folder_of_definitions() {
+    let test = "grpc_is_shown_by_a_folder_of_definitions";
+    let packages = ["grpcio-tools==1.76.0", "protobuf==6.33.0", "zstandard==0.25.0"];
+    let Some(python) = python(test, "bindings", &packages, false) else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/grpc_call.py");
+    let bench = Bench::new();
+    fs::create_dir(bench.path("made")).unwrap();
+    let mut protoc = Command::new(&python);
+    protoc.args(["-m", "grpc_tools.protoc", "--python_out"]).arg(bench.path("made"));
+    protoc.arg("-I").arg(definitions()).args(["shop/v1/shop.proto", "shop/v1/money.proto"]);
+    assert!(protoc.status().unwrap().success());
+
+    let mut server = Command::new(&python);
+    server.arg(&script).arg("server").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut server = Running(server.spawn().unwrap());
+    let mut port = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut port).unwrap();
+
+    let call = |options: &[&str], name: &str| {
+        fs::remove_file(bench.path("a.session")).ok();
+        let mut command = bench.sidestream(["run", "--session", "a.session"]);
+        command.args(options).arg("--").arg(&python).arg(&script);
+        command.args(["client", port.trim()]).arg(bench.path("made")).arg(name);
+        let ran = bench.finish(&mut command);
+        assert!(ran.output.status.success(), "{}", ran.stderr);
+        ran.stderr
+    };
+    let folder = definitions();
+    let folder = folder.to_str().unwrap();
+    let request = [
+        ", shop.v1.OrderRequest",
+        "    | name: \"cup\"",
+        "    | count: -5",
+        "    | sizes: [1, 2, 150]",
+        "    | prices[\"cup\"]: Money {",
+        "    |   currency: \"EUR\"",
+        "    |   units: 7",
+        "    | }",
+        "    | state: STATE_SENT",
+        "message 1, 2 bytes, shop.v1.OrderReply",
+    ];
+    let check = |shown: &str| {
+        for line in request {
+            assert!(shown.contains(line), "{line}: {shown}");
+        }
+    };
+    check(&call(&["-vv", "--proto-dir", folder], "cup"));
+    let shown = String::from_utf8(show(&bench, &["--proto-dir", folder])).unwrap();
+    check(&shown);
+    // Without definitions numbers stand for names.
+    let shown = String::from_utf8(show(&bench, &[])).unwrap();
+    assert!(shown.contains("    | 1: \"cup\"") && !shown.contains("name"), "{shown}");
+
+    let shown = call(&["-vv", "--proto-dir", folder], "broken");
+    let broken =
+        "message 2, 3 bytes, shop.v1.OrderReply\n    | state: STATE_SENT\n    | not protobuf";
+    assert!(shown.contains(broken), "{shown}");
+}
+
+#[test]
+fn a_broken_definition_is_told_with_its_place_before_anything_runs() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("proto")).unwrap();
+    bench.write("proto/a.proto", "syntax = \"proto3\";\nmessage A {\n  strin name = 1;\n}\n");
+    let told = |folder: &str| {
+        let mut command = bench.sidestream(["run", "-vv", "--proto-dir", folder, "--"]);
+        let output = command.args(["sh", "-c", "echo ran"]).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(125), 0), "it ran");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let err = told("proto");
+    assert!(err.contains("a.proto:3:3: name 'strin' is not defined"), "{err}");
+    bench.write("proto/a.proto", "syntax = \"proto3\";\nimport \"b.proto\";\n");
+    let err = told("proto");
+    assert!(err.contains("a.proto:2:1: import 'b.proto' not found"), "{err}");
+    bench.write("proto/a.proto", "syntax = \"proto3\"\n");
+    let err = told("proto");
+    assert!(err.contains("a.proto: expected ';', but reached end of file"), "{err}");
+    bench.write("proto/a.proto", "syntax = \"proto3\";\nmessage A {\n  string name = x;\n}\n");
+    let err = told("proto");
+    assert!(err.contains("a.proto:3:17: expected an integer"), "{err}");
+    let err = told("nowhere");
+    assert!(err.contains("nowhere; check --proto-dir"), "{err}");
+    fs::remove_file(bench.path("proto/a.proto")).unwrap();
+    let err = told("proto");
+    assert!(err.contains("no .proto file is in"), "{err}");
 }

@@ -40,6 +40,11 @@ impl Play {
         self.at += Duration::from_millis(1);
     }
 
+    /// Lets so many milliseconds go by.
+    pub(crate) fn wait(&mut self, millis: u64) {
+        self.at += Duration::from_millis(millis);
+    }
+
     pub(crate) fn close(&mut self, received: u64, sent: u64, failure: Option<Failure>) {
         self.tell(Event::Closed(Closed { received, sent, failure }));
     }

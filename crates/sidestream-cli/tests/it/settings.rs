@@ -36,6 +36,7 @@ fn the_environment_says_what_options_say() {
         ("SIDESTREAM_MODIFY_BODY", "/e/f"),
         ("SIDESTREAM_MODIFY_HEADERS", "/g/h"),
         ("SIDESTREAM_KEEP_HOST_HEADER", "1"),
+        ("SIDESTREAM_PROTO_DIR", "protos"),
         ("SIDESTREAM_PROXY_AUTH", "me:secret"),
         ("SIDESTREAM_QUIET", "no"),
         ("SIDESTREAM_REDACT", "x-a, x-b,"),
@@ -87,6 +88,7 @@ fn the_environment_says_what_options_say() {
         connect_addr: Some([192, 0, 2, 1].into()),
         connection_strategy: Some(Strategy::Lazy),
         keep_host_header: Some(true),
+        proto_dir: Some("protos".into()),
         proxy_auth: Some("me:secret".parse().unwrap()),
         quiet: Some(false),
         redact: Some(vec!["x-a".into(), "x-b".into()]),
@@ -204,7 +206,7 @@ fn an_unknown_key_is_an_error_with_its_place() {
       |
     2 | colour = true
       | ^^^^^^
-    unknown field `colour`, expected one of `add-upstream-certs-to-client-chain`, `allow-hosts`, `block-list`, `ca`, `ca-trusted`, `certs`, `ciphers-client`, `ciphers-server`, `client-certs`, `client-http`, `confdir`, `ignore-hosts`, `connect-addr`, `connection-strategy`, `insecure`, `json`, `map-local`, `map-remote`, `modify-body`, `modify-headers`, `keep-host-header`, `proxy-auth`, `quiet`, `redact`, `request-client-cert`, `reset-existing`, `server-http`, `keep-age`, `keep-exchanges`, `keep-size`, `session`, `set-system-proxy`, `share-upstream`, `show-secrets`, `spec-file`, `tcp-hosts`, `udp-hosts`, `ssl-key-log-file`, `tls-version-client-max`, `tls-version-client-min`, `tls-version-server-max`, `tls-version-server-min`, `upstream`, `upstream-auth`, `upstream-cert`, `upstream-udp`, `verbose`, `wire`, `wireguard-endpoint`
+    unknown field `colour`, expected one of `add-upstream-certs-to-client-chain`, `allow-hosts`, `block-list`, `ca`, `ca-trusted`, `certs`, `ciphers-client`, `ciphers-server`, `client-certs`, `client-http`, `confdir`, `ignore-hosts`, `connect-addr`, `connection-strategy`, `insecure`, `json`, `map-local`, `map-remote`, `modify-body`, `modify-headers`, `keep-host-header`, `proto-dir`, `proxy-auth`, `quiet`, `redact`, `request-client-cert`, `reset-existing`, `server-http`, `keep-age`, `keep-exchanges`, `keep-size`, `session`, `set-system-proxy`, `share-upstream`, `show-secrets`, `spec-file`, `tcp-hosts`, `udp-hosts`, `ssl-key-log-file`, `tls-version-client-max`, `tls-version-client-min`, `tls-version-server-max`, `tls-version-server-min`, `upstream`, `upstream-auth`, `upstream-cert`, `upstream-udp`, `verbose`, `wire`, `wireguard-endpoint`
     ");
 }
 

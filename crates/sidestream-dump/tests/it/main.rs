@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sidestream_dump::{
     Connection, Content, Dns, DnsMessage, DnsQuestion, DnsRecord, Endpoint, Failure, Flow, Http,
-    Message, Reader, Request, Response, Socket, SocketMessage, Value, write,
+    Message, Reader, Replayed, Request, Response, Socket, SocketMessage, Value, write,
 };
 
 fn values() -> impl Strategy<Value = Value> {
@@ -132,10 +132,14 @@ prop_compose! {
     fn flows()(
         id in "[0-9a-f-]{8}", created in time(), client in connection(true),
         server in connection(false), error in proptest::option::of((".{0,9}", time())),
-        comment in ".{0,9}", content in contents(),
+        comment in ".{0,9}", marker in prop_oneof![Just(""), Just(":default:")],
+        metadata in vec((".{0,5}", ".{0,5}"), 0..3),
+        replay in proptest::sample::select(vec![None, Some(Replayed::Request), Some(Replayed::Response)]),
+        content in contents(),
     ) -> Flow {
         let failure = error.map(|(message, at)| Failure { message, at });
-        Flow { id, created, client, server, failure, comment, content }
+        let marker = marker.to_owned();
+        Flow { id, created, client, server, failure, comment, marker, metadata, replay, content }
     }
 }
 
@@ -316,4 +320,39 @@ proptest! {
         dump.splice(at..at, noise);
         _ = errors(&dump);
     }
+}
+
+#[test]
+fn notes_are_read_as_each_version_wrote_them() {
+    let with = |members: &[(&str, Value)], in_request: &[(&str, Value)]| {
+        let Value::Map(mut pairs) = old() else { panic!() };
+        for (name, value) in members {
+            pairs.retain(|(key, _)| key != &bytes(name));
+            pairs.push((bytes(name), value.clone()));
+        }
+        for (_, value) in pairs.iter_mut().filter(|(key, _)| *key == bytes("request")) {
+            let Value::Map(request) = value else { panic!() };
+            request.extend(in_request.iter().map(|(name, value)| (bytes(name), value.clone())));
+        }
+        Reader::new(&dumped(&Value::Map(pairs))[..]).next().unwrap().unwrap()
+    };
+    let flow = with(&[], &[]);
+    assert_eq!((&*flow.marker, &flow.metadata[..], flow.replay), ("", &[][..], None));
+    // Versions 4 to 8: yes or no, and of each message by itself.
+    let members = [("version", Value::Int(8)), ("marked", Value::Bool(true))];
+    let flow = with(&members, &[("is_replay", Value::Bool(true))]);
+    assert_eq!((&*flow.marker, flow.replay), (":default:", Some(Replayed::Request)));
+    let flow = with(&[("marked", Value::Bool(false)), ("is_replay", bytes("response"))], &[]);
+    assert_eq!((&*flow.marker, flow.replay), ("", Some(Replayed::Response)));
+    // Values that are no text.
+    let text = |text: &str| Value::Text(text.into());
+    let list = Value::List(vec![Value::Int(1), Value::Float(0.5), Value::Null, text("a\"\n")]);
+    let metadata = Value::Map(vec![
+        (text("list"), list),
+        (text("map"), map(&[("k", Value::Bool(true))])),
+        (text("text"), text("plain")),
+    ]);
+    let flow = with(&[("metadata", metadata)], &[]);
+    let shown: Vec<_> = flow.metadata.iter().map(|(key, value)| format!("{key} {value}")).collect();
+    assert_eq!(shown, [r#"list [1,0.5,null,"a\"\u000a"]"#, r#"map {"k":true}"#, "text plain"]);
 }

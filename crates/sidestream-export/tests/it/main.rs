@@ -89,7 +89,13 @@ fn what_cannot_be_put_into_words_is_told() {
     check(URL, &odd, Some(b""), "the method \"G T\" is none of HTTP; export it raw");
     let odd = head("GET", Version::Http11, &[("@file", b"")]);
     check(URL, &odd, Some(b""), "the name of its field \"@file\" is none of HTTP; export it raw");
-    assert!("nope".parse::<Column>().unwrap_err().to_string().contains("but client, duration_ms"));
+    assert!(
+        "nope"
+            .parse::<Column>()
+            .unwrap_err()
+            .to_string()
+            .contains("but client, comment, duration_ms")
+    );
 }
 
 #[test]

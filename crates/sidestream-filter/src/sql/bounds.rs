@@ -48,6 +48,31 @@ impl Bounds {
     }
 }
 
+/// Returns what is noted, where the columns have it in a table of that name.
+pub(super) fn of_notes(table: &str, term: &Term) -> Option<Bounds> {
+    use crate::{Flag, Text};
+    // This is what the index asks as well.
+    let noted = Cond::is(&format!("({table}.notes IS NOT NULL)"));
+    let column = |name: &str| format!("{table}.{name}");
+    Some(match term {
+        Term::Flag(Flag::Marked) => {
+            let marked = Cond::is(&format!("({} IS NOT NULL)", column("marker")));
+            Bounds::exactly(Cond::all([noted, marked]))
+        }
+        Term::Flag(Flag::Replay | Flag::ReplayRequest | Flag::ReplayResponse)
+        | Term::Text(Text::Metadata, _) => Bounds::at_most(noted),
+        Term::Text(Text::Marker, pattern) => {
+            let finds = super::like::finds(&column("marker"), pattern);
+            Bounds::at_most(Cond::all([noted, finds]))
+        }
+        Term::Text(Text::Comment, pattern) => {
+            let finds = super::like::finds(&column("comment"), pattern);
+            Bounds::at_most(Cond::all([noted, finds]))
+        }
+        _ => return None,
+    })
+}
+
 /// Returns what the process of a flow says, if the operator is about that.
 pub(super) fn of_process(term: &Term) -> Option<Bounds> {
     use crate::Text;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use sidestream_record::Part;
 
-use super::bounds::{Bounds, bytes_column, compared, nanoseconds, of_process};
+use super::bounds::{Bounds, bytes_column, compared, nanoseconds, of_notes, of_process};
 use super::cond::Cond;
 use super::like::finds;
 use crate::matches::beginning;
@@ -15,7 +15,7 @@ use crate::{Flag, Pattern, Since, Term, Text};
 
 /// Returns what the columns of an exchange tell of an operator.
 pub(super) fn bounds(term: &Term, now: SystemTime) -> Bounds {
-    if let Some(bounds) = of_process(term) {
+    if let Some(bounds) = of_process(term).or_else(|| of_notes("exchange", term)) {
         return bounds;
     }
     match term {
@@ -82,6 +82,7 @@ fn of_flag(flag: Flag) -> Bounds {
             let opens = "(exchange.status = 101 OR exchange.status BETWEEN 200 AND 299)";
             Bounds::at_most(Cond::any([no_status(), Cond::is(&format!("ifnull({opens}, 0)"))]))
         }
+        // What is noted is asked for before.
         Flag::Asset | Flag::Marked | Flag::Replay | Flag::ReplayRequest | Flag::ReplayResponse => {
             Bounds::unknown()
         }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::bounds::{Bounds, compared, of_process};
+use super::bounds::{Bounds, compared, of_notes, of_process};
 use super::cond::Cond;
 use super::exchange::of_since;
 use super::like::finds;
@@ -10,7 +10,7 @@ use crate::{Flag, Pattern, Term, Text};
 
 /// Returns what the columns of a flow tell of an operator.
 pub(super) fn bounds(term: &Term, now: SystemTime) -> Bounds {
-    if let Some(bounds) = of_process(term) {
+    if let Some(bounds) = of_process(term).or_else(|| of_notes("flow", term)) {
         return bounds;
     }
     match term {
@@ -47,6 +47,7 @@ fn of_flag(flag: Flag) -> Bounds {
         Flag::Asset | Flag::Dns | Flag::Http | Flag::Request | Flag::Response | Flag::WebSocket => {
             Bounds::never()
         }
+        // What is noted is asked for before.
         Flag::Marked | Flag::Replay | Flag::ReplayRequest | Flag::ReplayResponse => {
             Bounds::unknown()
         }

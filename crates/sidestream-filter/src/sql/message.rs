@@ -14,17 +14,28 @@ pub(super) fn bounds(term: &Term) -> Bounds {
     match term {
         Term::Code(_) | Term::Time(_) => Bounds::never(),
         Term::Flag(Flag::All) => Bounds::exactly(Cond::Always),
-        Term::Flag(Flag::Asset | Flag::Dns | Flag::Error) => Bounds::never(),
+        Term::Flag(
+            Flag::Asset
+            | Flag::Dns
+            | Flag::Error
+            | Flag::Marked
+            | Flag::Replay
+            | Flag::ReplayRequest
+            | Flag::ReplayResponse,
+        ) => Bounds::never(),
         Term::Flag(Flag::Tcp) => Bounds::at_most(is_tcp()),
         Term::Flag(Flag::Udp) => Bounds::at_most(is_tcp().negated()),
         Term::Text(Text::Source, pattern) => Bounds::at_most(finds("flow.client", pattern)),
         Term::Text(
-            Text::ContentType
+            Text::Comment
+            | Text::ContentType
             | Text::ContentTypeRequest
             | Text::ContentTypeResponse
             | Text::Header
             | Text::HeaderRequest
             | Text::HeaderResponse
+            | Text::Marker
+            | Text::Metadata
             | Text::Method,
             _,
         ) => Bounds::never(),

@@ -49,11 +49,18 @@ fn operators_that_take_nothing_tell_what_it_is() {
 }
 
 #[test]
-fn what_is_not_recorded_matches_nothing() {
-    for none in ["~marked", "~replay", "~replayq", "~replays", "~meta .", "~marker .", "~comment ."]
-    {
-        check(none, "");
-    }
+fn what_is_noted_is_found() {
+    check("~marked", "x1 f3");
+    check("~marker red", "x1");
+    check("~marker ^:default:$", "f3");
+    check("~comment '^look here$'", "x1");
+    check("~comment taken", "");
+    check("~meta '^b: 2$'", "x1");
+    check("~meta 'a.*b'", "x1");
+    check("~replay", "x3");
+    check("~replayq", "x3");
+    check("~replays", "");
+    check("!~marked & ~http", "x2 w1 x3");
 }
 
 #[test]
@@ -145,7 +152,7 @@ fn sizes_and_times_are_compared() {
     check("~since 2027-01-01T00:00:00Z", "");
 }
 
-/// Somebody else's row, with what is not recorded yet.
+/// Somebody else's row.
 struct Noted;
 
 impl Subject for Noted {
@@ -165,8 +172,8 @@ impl Subject for Noted {
         Some("a: 1\nb: 2".into())
     }
 
-    fn replayed(&self) -> Option<Part> {
-        Some(Part::Request)
+    fn is_replayed(&self, part: Part) -> bool {
+        part == Part::Request
     }
 }
 

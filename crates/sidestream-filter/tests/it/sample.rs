@@ -8,9 +8,9 @@ use sidestream_flow::{
     Container, ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User,
 };
 use sidestream_record::{
-    Book, Closed, DnsMessage, DnsQuestion, Entry, Event, Failure, Field, Fields, Finished, Opened,
-    Part, Protocol, RequestHead, ResponseHead, Tls, TlsVersion, Version, WebSocketKind,
-    WebSocketMessage,
+    Annotation, Book, Closed, DnsMessage, DnsQuestion, Entry, Event, Failure, Field, Fields,
+    Finished, Opened, Part, Protocol, Replay, RequestHead, ResponseHead, Tls, TlsVersion, Version,
+    WebSocketKind, WebSocketMessage,
 };
 
 /// 2026-01-01T00:00:00Z.
@@ -154,10 +154,41 @@ fn raw() -> Vec<Event> {
     ]
 }
 
+/// What is noted as soon as something is told: of exchanges 1 and 3, and of flow 3.
+fn noted(entry: &Entry) -> Vec<Entry> {
+    let note = |exchange, annotation| Entry {
+        event: Event::Annotated { exchange, annotation: Box::new(annotation) },
+        ..entry.clone()
+    };
+    let metadata = |key: &str, value: &str| Annotation::Metadata {
+        key: key.into(),
+        value: Some(value.into()),
+    };
+    match &entry.event {
+        Event::Request { exchange: one @ ExchangeId(1), .. } => vec![
+            note(Some(*one), Annotation::Marker(":red_circle:".into())),
+            note(Some(*one), Annotation::Comment("first\nlook here".into())),
+            note(Some(*one), metadata("a", "1")),
+            note(Some(*one), metadata("b", "2")),
+        ],
+        Event::Request { exchange: three @ ExchangeId(3), .. } => {
+            let replay = Replay { request: true, response: false, of: Some(ExchangeId(1)) };
+            vec![note(Some(*three), Annotation::Replay(replay))]
+        }
+        Event::Recognized(Protocol::Ssh) => vec![
+            note(None, Annotation::Marker(Annotation::DEFAULT_MARKER.into())),
+            note(None, Annotation::Comment("taken back".into())),
+            note(None, Annotation::Comment(String::new())),
+        ],
+        _ => Vec::new(),
+    }
+}
+
 /// Three flows, an event each second.
 fn entries() -> Vec<Entry> {
     let flows = (1..).zip([http(), dns(), raw()]);
     let events = flows.flat_map(|(id, events)| events.into_iter().map(move |it| (FlowId(id), it)));
     let at = |second| new_year() + Duration::from_secs(second);
-    (0..).zip(events).map(|(n, (flow, event))| Entry { at: at(n), flow, event }).collect()
+    let entries = (0..).zip(events).map(|(n, (flow, event))| Entry { at: at(n), flow, event });
+    entries.flat_map(|entry| [entry.clone()].into_iter().chain(noted(&entry))).collect()
 }

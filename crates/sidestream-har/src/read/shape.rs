@@ -84,6 +84,8 @@ pub(super) struct Shape {
     #[serde(rename = "_clientProcess")]
     pub(super) client_process: Scalar,
     pub(super) comment: Scalar,
+    #[serde(rename = "_remarks")]
+    pub(super) remarks: Scalar,
 }
 
 #[derive(Debug, Default, Deserialize)]

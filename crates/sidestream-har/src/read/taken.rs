@@ -55,6 +55,9 @@ pub(super) fn entry(index: u64, shape: Shape) -> Result<Entry, EntryError> {
     let failure = error
         .filter(|error| !error.is_empty())
         .or_else(|| response.is_none().then(|| "no response is in the archive".to_owned()));
+    // Where the user noted nothing, what the program has to say stands in both places.
+    let remarks = text(shape.remarks);
+    let comment = text(shape.comment).filter(|comment| Some(comment) != remarks.as_ref());
     Ok(Entry {
         started,
         request: taken_request(index, request)?,
@@ -65,7 +68,8 @@ pub(super) fn entry(index: u64, shape: Shape) -> Result<Entry, EntryError> {
         messages: shape.messages.0.into_iter().filter_map(|it| message(it, started)).collect(),
         process,
         failure,
-        comment: text(shape.comment),
+        comment,
+        remarks,
     })
 }
 

@@ -37,6 +37,8 @@ pub(super) struct Entry<'a> {
     process: Option<Process<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     comment: Option<&'a str>,
+    #[serde(rename = "_remarks", skip_serializing_if = "Option::is_none")]
+    remarks: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -201,7 +203,8 @@ impl<'a> From<&'a entry::Entry> for Entry<'a> {
             resource_type: has_socket.then_some("websocket"),
             messages: entry.messages.iter().map(Into::into).collect(),
             process: entry.process.as_ref().map(Into::into),
-            comment: entry.comment.as_deref(),
+            comment: entry.comment.as_deref().or(entry.remarks.as_deref()),
+            remarks: entry.remarks.as_deref(),
         }
     }
 }

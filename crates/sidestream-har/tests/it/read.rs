@@ -261,6 +261,7 @@ prop_compose! {
         micros in 0..1_000_000_u64,
         server in proptest::option::of(any::<std::net::IpAddr>()),
         pid in proptest::option::of(any::<u32>()),
+        [noted, remarked] in any::<[bool; 2]>(),
     ) -> Entry {
         let failure = response.is_none().then(|| "refused".to_owned());
         Entry {
@@ -268,7 +269,8 @@ prop_compose! {
             request, response, timings, server, messages, failure,
             connection: Some("7".into()),
             process: pid.map(|pid| Process { pid, name: "curl".into(), ..Process::default() }),
-            comment: Some("odd".into()),
+            comment: noted.then(|| "look here".into()),
+            remarks: remarked.then(|| "odd".into()),
         }
     }
 }

@@ -176,8 +176,8 @@ fn messages_of_a_web_socket_stand_with_the_exchange_that_opened_it() {
     let entry = of(&finished, [b"", b""], &messages);
     let text = pretty(&entry);
     let from = text.find("\"_webSocketMessages\"").unwrap();
-    let comment = entry.comment.unwrap();
-    assert_snapshot!(format!("{comment}\n{}", &text[from..]));
+    let remarks = entry.remarks.unwrap();
+    assert_snapshot!(format!("{remarks}\n{}", &text[from..]));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What recorded events add up to, and how they read.
 
 mod bounds;
+mod notes;
 mod passed;
 mod websocket;
 

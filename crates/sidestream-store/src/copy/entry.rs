@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use rusqlite::Connection;
 use sidestream_flow::{ExchangeId, FlowId};
+use sidestream_record::{Annotation, Replay};
 
 use crate::block::BlockEntry;
 use crate::error::{CopyError, ReadError};
@@ -104,6 +105,11 @@ impl Entry {
             Update::Data { message, .. } if *message > 0 => {
                 *message = message.saturating_add(shift.message);
             }
+            Update::Noted(noted) => {
+                if let Annotation::Replay(Replay { of: Some(of), .. }) = &mut **noted {
+                    of.0 = of.0.saturating_add(shift.exchange);
+                }
+            }
             _ => {}
         }
         let BlockEntry { kind, flow, exchange, payload, .. } = entry;
@@ -113,7 +119,7 @@ impl Entry {
             exchange: exchange.map(|id| id.saturating_add(shift.exchange).cast_signed()),
             kind,
             payload: match name {
-                Some(name @ ("altered" | "body" | "data" | "websocket" | "wire")) => {
+                Some(name @ ("altered" | "annotated" | "body" | "data" | "websocket" | "wire")) => {
                     event(name, payload, shift)?
                 }
                 _ => payload.into(),
@@ -139,14 +145,15 @@ fn event(kind: &str, payload: Bytes, shift: Shift) -> Result<Vec<u8>, DecodeErro
             ("data", 1, Value::Number(id)) | ("websocket", 2, Value::Number(id)) => {
                 Some(id.saturating_add(shift.message))
             }
-            ("websocket", 12, Value::Bytes(edit)) => {
-                let edit = event("message_edit", edit, shift)?;
-                let mut head = Head::new();
-                head.bytes(12, edit.len());
-                copied.extend_from_slice(head.as_bytes());
-                copied.extend_from_slice(&edit);
+            ("annotated", 4, Value::Bytes(replay)) => {
+                nested(4, event("replay", replay, shift)?, &mut copied);
                 continue;
             }
+            ("websocket", 12, Value::Bytes(edit)) => {
+                nested(12, event("message_edit", edit, shift)?, &mut copied);
+                continue;
+            }
+            ("replay", 3, Value::Number(id)) => Some(id.saturating_add(shift.exchange)),
             ("message_edit", 1, Value::Number(id)) => Some(id.saturating_add(shift.message)),
             _ => None,
         };
@@ -160,4 +167,12 @@ fn event(kind: &str, payload: Bytes, shift: Shift) -> Result<Vec<u8>, DecodeErro
         }
     }
     Ok(copied)
+}
+
+/// Adds a message as a field.
+fn nested(number: u32, message: Vec<u8>, to: &mut Vec<u8>) {
+    let mut head = Head::new();
+    head.bytes(number, message.len());
+    to.extend_from_slice(head.as_bytes());
+    to.extend_from_slice(&message);
 }

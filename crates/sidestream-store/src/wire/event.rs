@@ -16,6 +16,7 @@ use super::failure::WireFailure;
 use super::http::{
     WireField, WireRequest, WireResponse, fields_from, fields_to, version_from, version_to,
 };
+use super::notes::WireAnnotated;
 use super::passed::WirePassed;
 use super::peer::{Addr, Key};
 use super::tls::WireTls;
@@ -167,6 +168,9 @@ pub(crate) fn encode(event: &Event) -> (&'static str, Vec<u8>) {
         Event::Passed(passed) => ("passed", WirePassed::from(&**passed).encode_to_vec()),
         Event::Wire(wire) => ("wire", WireWire::from(&**wire).encode_to_vec()),
         Event::Secrets(secrets) => ("secrets", WireSecrets::from(&**secrets).encode_to_vec()),
+        Event::Annotated { annotation, exchange: _ } => {
+            ("annotated", WireAnnotated::from(&**annotation).encode_to_vec())
+        }
         // An event that this format has no kind for yet is at least kept for people to read.
         other => ("other", text(&format!("{other:?}"))),
     }
@@ -250,6 +254,10 @@ pub(crate) fn decode(kind: &str, payload: Bytes, cx: Context) -> Result<Event, D
             Event::Wire(Box::new(wire.with_content(cx.content, cx.dropped)?))
         }
         "secrets" => Event::Secrets(Box::new(message::<WireSecrets>(payload)?.try_into()?)),
+        "annotated" => {
+            let annotation = message::<WireAnnotated>(payload)?.try_into()?;
+            Event::Annotated { exchange: cx.exchange, annotation: Box::new(annotation) }
+        }
         _ => return Err(DecodeError::Unknown),
     })
 }

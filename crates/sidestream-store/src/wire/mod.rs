@@ -7,6 +7,7 @@ mod event;
 mod failure;
 mod fields;
 mod http;
+mod notes;
 mod passed;
 mod peer;
 mod process;
@@ -21,6 +22,7 @@ use prost::Message;
 
 pub(crate) use event::{Context, decode, encode};
 pub(crate) use fields::{FieldReader, Head, Value, unzigzag, zigzag};
+pub(crate) use notes::{notes_from, notes_to};
 pub(crate) use peer::{peer_from, peer_to};
 pub(crate) use process::ProcessFields;
 pub(crate) use websocket::web_socket_exchange;

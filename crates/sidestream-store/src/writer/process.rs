@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sidestream_flow::Process;
 
 use crate::wire::ProcessFields;
@@ -34,7 +34,7 @@ impl Processes {
             std::iter::successors(Some(&**process), |p| p.parent.as_deref()).collect();
         let mut parent: Option<i64> = None;
         for process in line.into_iter().rev() {
-            parent = Some(write_one(to, process, parent)?);
+            parent = Some(ProcessRow::new(process).write(to, parent)?);
         }
         let id = parent.unwrap_or_default();
         if self.0.len() >= KNOWN_PROCESSES {
@@ -45,23 +45,37 @@ impl Processes {
     }
 }
 
-fn write_one(
-    to: &Transaction<'_>,
-    process: &Process,
-    parent: Option<i64>,
-) -> rusqlite::Result<i64> {
-    let payload = ProcessFields::encode(process);
-    let found = to
-        .prepare_cached("SELECT id FROM process WHERE pid = ?1 AND parent IS ?2 AND payload = ?3")?
-        .query_row(params![process.pid, parent, payload], |row| row.get(0))
-        .optional()?;
-    if let Some(id) = found {
-        return Ok(id);
+/// What the row of a process holds beside its parent.
+#[derive(Debug)]
+pub(crate) struct ProcessRow {
+    pub(crate) pid: i64,
+    pub(crate) name: String,
+    pub(crate) path: Option<String>,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl ProcessRow {
+    fn new(process: &Process) -> Self {
+        let path = process.path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let (pid, name) = (process.pid.into(), process.name.clone());
+        Self { pid, name, path, payload: ProcessFields::encode(process) }
     }
-    let path = process.path.as_ref().map(|path| path.to_string_lossy());
-    to.prepare_cached(
-        "INSERT INTO process (parent, pid, name, path, payload) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![parent, process.pid, process.name, path, payload])?;
-    Ok(to.last_insert_rowid())
+
+    /// Finds the row, or writes it; its parent is written before.
+    pub(crate) fn write(&self, to: &Connection, parent: Option<i64>) -> rusqlite::Result<i64> {
+        let Self { pid, name, path, payload } = self;
+        let find = "SELECT id FROM process WHERE pid = ?1 AND parent IS ?2 AND payload = ?3";
+        let found = to
+            .prepare_cached(find)?
+            .query_row(params![pid, parent, payload], |row| row.get(0))
+            .optional()?;
+        if let Some(id) = found {
+            return Ok(id);
+        }
+        to.prepare_cached(
+            "INSERT INTO process (parent, pid, name, path, payload) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![parent, pid, name, path, payload])?;
+        Ok(to.last_insert_rowid())
+    }
 }

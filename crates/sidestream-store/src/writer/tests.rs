@@ -131,10 +131,12 @@ fn lists(connection: &Connection) -> Vec<Value> {
     let mut cells = Vec::new();
     for table in ["flow", "exchange"] {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let columns = statement.column_names().filter(|name| *name != "inline_seq").count();
+        let names = statement.column_names().enumerate();
+        let columns = names.filter(|(_, name)| *name != "inline_seq").map(|(column, _)| column);
+        let columns: Vec<_> = columns.collect();
         let mut rows = statement.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
-            cells.extend((0..columns).map(|column| row.get::<_, Value>(column).unwrap()));
+            cells.extend(columns.iter().map(|column| row.get::<_, Value>(*column).unwrap()));
         }
     }
     cells

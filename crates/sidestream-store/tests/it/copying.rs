@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use sidestream_flow::{ExchangeId, FlowId, MessageId, Peer, Redacted};
-use sidestream_record::{Alteration, Entry, Event, Part, Recorded, Secrets, Sink, Wire};
+use sidestream_record::{
+    Alteration, Annotation, Entry, Event, Part, Recorded, Replay, Secrets, Sink, Wire,
+};
 use sidestream_store::{
-    CopyError, Origin, ReadError, Reader, SchemaVersion, Session, merge, rewrite,
+    CopyError, Origin, ReadError, Reader, SchemaVersion, Session, merge, merge_into, rewrite,
 };
 
 use crate::generate;
@@ -59,6 +61,14 @@ fn shifted(entry: &Entry, (flow, exchange, message): (u64, u64, u64)) -> Entry {
                 with.0 += flow;
             }
         }
+        Event::Annotated { exchange: id, annotation } => {
+            if let Some(id) = id {
+                id.0 += exchange;
+            }
+            if let Annotation::Replay(Replay { of: Some(of), .. }) = &mut **annotation {
+                of.0 += exchange;
+            }
+        }
         Event::Data { message: id, .. } | Event::DataDropped { message: id, .. } => {
             id.0 += message;
         }
@@ -88,6 +98,12 @@ fn is_small(entry: &Entry) -> bool {
         }
         Event::Altered { alteration: Alteration::ConnectionShared { with }, .. } => {
             small &= with.0 < most;
+        }
+        Event::Annotated { annotation, .. } => {
+            let Annotation::Replay(Replay { of: Some(of), .. }) = &**annotation else {
+                return small;
+            };
+            small &= of.0 < most;
         }
         _ => {}
     }
@@ -286,6 +302,38 @@ fn a_damaged_session_is_not_written_anew_but_what_is_whole_can_be_copied() {
     let copied = merge(&[reader], &copy, all).unwrap();
     assert_eq!((copied.entries, copied.damaged), (2, 1));
     assert_eq!(read_all(&Reader::open(&copy).unwrap()), [entry(0, opened()), entry(2, closed())]);
+    assert_eq!(folder.path().read_dir().unwrap().count(), 2);
+}
+
+#[test]
+fn sessions_are_joined_into_one_that_is_there() {
+    let (folder, path) = place();
+    let other = beside(&path, "b.session");
+    let events = [opened(), request(EXCHANGE), ended(EXCHANGE), closed()];
+    let [early, late]: [Vec<_>; 2] =
+        [0, 100].map(|at| events.clone().map(|event| entry(at, event)).to_vec());
+    record(&path, &late);
+    record(&other, &early);
+    let merged = merge_into(&path, &[Reader::open(&other).unwrap()]).unwrap();
+    assert_eq!((merged.entries, merged.damaged), (8, 0));
+    // In the order of the times; the ids of the one that was there stay.
+    let shifted = early.iter().map(|entry| shifted(entry, (1, 1, 0)));
+    let expected: Vec<_> = shifted.chain(late).collect();
+    assert_eq!(read_all(&Reader::open(&path).unwrap()), expected);
+
+    // Of what is damaged in others the rest comes; of the one that is there nothing may be lost.
+    let connection = rusqlite::Connection::open(&other).unwrap();
+    connection.execute_batch("UPDATE block SET payload = x'00', size = 1").unwrap();
+    connection.close().unwrap();
+    let merged = merge_into(&path, &[Reader::open(&other).unwrap()]).unwrap();
+    assert_eq!((merged.entries, merged.damaged), (8, 4));
+    let before = fs::read(&other).unwrap();
+    let refused = merge_into(&other, &[Reader::open(&path).unwrap()]);
+    assert!(matches!(refused, Err(CopyError::Damaged { entries: 4 })), "{refused:?}");
+    assert_eq!(fs::read(&other).unwrap(), before);
+    let session = Session::create(&path).unwrap();
+    assert!(merge_into(&path, &[]).is_err());
+    session.close().unwrap();
     assert_eq!(folder.path().read_dir().unwrap().count(), 2);
 }
 

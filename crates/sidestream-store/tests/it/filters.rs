@@ -12,9 +12,9 @@ use proptest::sample::select;
 use sidestream_filter::{Filter, Row};
 use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User};
 use sidestream_record::{
-    Alteration, Book, Change, Closed, DnsMessage, DnsQuestion, Edit, Entry, Event, Failure, Field,
-    Fields, Finished, Opened, Part, Protocol, Recorded, RequestHead, ResponseHead, SentBody, Sink,
-    Version, WebSocketKind, WebSocketMessage,
+    Alteration, Annotation, Change, Closed, DnsMessage, DnsQuestion, Edit, Entry, Event, Failure,
+    Field, Fields, Finished, Opened, Part, Protocol, Recorded, Replay, RequestHead, ResponseHead,
+    SentBody, Sink, Version, WebSocketKind, WebSocketMessage,
 };
 use sidestream_store::{Entries, Reader, Session, Span};
 
@@ -39,6 +39,8 @@ struct Made {
     ends: Option<bool>,
     is_dns: bool,
     message: Option<&'static str>,
+    /// What is noted: at once, or when all is over.
+    noted: Vec<(bool, Annotation)>,
 }
 
 fn made() -> impl Strategy<Value = Made> {
@@ -53,14 +55,31 @@ fn made() -> impl Strategy<Value = Made> {
     let text = || select(vec!["", "needle in hay", "other"]);
     let status = || option::of(select(vec![101, 200, 404, 500]));
     let numbers = (status(), option::weighted(0.2, select(vec![403, 444])));
-    let ways = (option::weighted(0.8, any::<bool>()), any::<bool>(), option::of(text()));
+    let noted = vec((any::<bool>(), annotation()), 0..3);
+    let ways = (option::weighted(0.8, any::<bool>()), any::<bool>(), option::of(text()), noted);
     (select(vec!["GET", "POST", "DNS"]), url, text(), numbers, text(), ways).prop_map(
-        |(method, url, ask, (status, answered), answer, (ends, is_dns, message))| {
+        |(method, url, ask, (status, answered), answer, (ends, is_dns, message, noted))| {
             // Whoever answers in a server's place asks none.
             let status = if answered.is_some() { None } else { status };
-            Made { method, url, ask, status, answered, answer, ends, is_dns, message }
+            Made { method, url, ask, status, answered, answer, ends, is_dns, message, noted }
         },
     )
+}
+
+fn annotation() -> impl Strategy<Value = Annotation> {
+    let text = || select(vec!["", "look here", "other\0needle", "a: b"]);
+    let replay = (any::<bool>(), any::<bool>());
+    prop_oneof![
+        text().prop_map(|text| Annotation::Comment(text.into())),
+        text().prop_map(|text| Annotation::Marker(text.into())),
+        (text(), option::of(text())).prop_map(|(key, value)| Annotation::Metadata {
+            key: key.into(),
+            value: value.map(Into::into),
+        }),
+        replay.prop_map(|(request, response)| {
+            Annotation::Replay(Replay { request, response, of: None })
+        }),
+    ]
 }
 
 fn dns(response: bool) -> DnsMessage {
@@ -105,6 +124,7 @@ impl Made {
                 events.push(body(Part::Response, self.answer));
             }
         }
+        events.extend(self.noted(exchange, true));
         if let Some(well) = self.ends {
             let failure = (!well).then_some(Failure::Unanswered);
             events.push(Event::ExchangeEnded { exchange, failure });
@@ -125,7 +145,16 @@ impl Made {
                 edit: None,
             })));
         }
+        events.extend(self.noted(exchange, false));
         events
+    }
+
+    fn noted(&self, exchange: ExchangeId, at_once: bool) -> impl Iterator<Item = Event> {
+        let noted = self.noted.iter().filter(move |(early, _)| *early == at_once);
+        noted.map(move |(_, annotation)| Event::Annotated {
+            exchange: Some(exchange),
+            annotation: Box::new(annotation.clone()),
+        })
     }
 }
 
@@ -150,8 +179,9 @@ fn flow() -> impl Strategy<Value = Vec<Event>> {
     let opened = (transport, option::of(process()), option::of(select(vec!["a.test", "b.test"])));
     let failure = option::of(select(vec![Failure::Stopped, Failure::Unanswered]));
     let closed = option::weighted(0.8, (0..3_000_u64, failure));
-    (opened, vec(made(), 0..4), option::of(Just("raw needle")), closed).prop_map(
-        |((transport, process, host), made, data, closed)| {
+    let noted = vec(annotation(), 0..2);
+    (opened, vec(made(), 0..4), option::of(Just("raw needle")), closed, noted).prop_map(
+        |((transport, process, host), made, data, closed, noted)| {
             let (client, server) = (([10, 0, 0, 2], 4000).into(), ([192, 0, 2, 1], 443).into());
             let key = FlowKey { transport, client, server };
             let mut events = vec![Event::Opened(Opened { key, process, via: "run".into() })];
@@ -169,6 +199,8 @@ fn flow() -> impl Strategy<Value = Vec<Event>> {
                     Event::Closed(Closed { received, sent: 10, failure })
                 }),
             );
+            let annotated = |it| Event::Annotated { exchange: None, annotation: Box::new(it) };
+            events.extend(noted.into_iter().map(annotated));
             events
         },
     )
@@ -211,6 +243,7 @@ fn with_ids(mut event: Event, flow: u64) -> Event {
         | Event::Body { exchange, .. }
         | Event::Dns { exchange, .. }
         | Event::Altered { exchange: Some(exchange), .. }
+        | Event::Annotated { exchange: Some(exchange), .. }
         | Event::ExchangeEnded { exchange, .. } => id(exchange),
         Event::WebSocket(message) => {
             id(&mut message.exchange);
@@ -236,6 +269,14 @@ fn filter() -> impl Strategy<Value = String> {
         "~s",
         "~marked",
         "~replay",
+        "~replayq",
+        "~replays",
+        "~marker .",
+        "~marker here",
+        "~marker ^other",
+        "~comment look",
+        "~comment needle",
+        "~comment ''",
         "~c 200",
         "~c 403",
         "~c 3",
@@ -309,29 +350,18 @@ fn name(finished: &Finished) -> String {
 
 /// Judges the records of a span; the flows without exchanges come as the second.
 fn judged(reader: &Reader, span: Span, filter: &Filter) -> (BTreeSet<String>, BTreeSet<String>) {
-    judged_of(reader.entries(span), span.is_to_the_end(), filter)
+    judged_of(reader, reader.entries(span), span.is_to_the_end(), filter)
 }
 
 /// Judges the records that some entries add up to.
 pub(crate) fn judged_of(
+    reader: &Reader,
     entries: Entries<'_>,
-    is_to_the_end: bool,
+    to_the_end: bool,
     filter: &Filter,
 ) -> (BTreeSet<String>, BTreeSet<String>) {
-    let mut book = Book::keeping(sidestream_store::TEXT_BYTES);
-    let mut finished = Vec::new();
-    let mut last = start();
-    for entry in entries.map(Result::unwrap) {
-        last = entry.at;
-        finished.extend(book.apply(&entry));
-    }
-    if is_to_the_end {
-        let open: Vec<_> = book.open_flows().map(|flow| (flow.id, flow.data_bytes)).collect();
-        for (flow, [received, sent]) in open {
-            let event = Event::Closed(Closed { received, sent, failure: None });
-            finished.extend(book.apply(&Entry { at: last, flow, event }));
-        }
-    }
+    let finished = reader.finishing(entries, to_the_end, sidestream_store::TEXT_BYTES);
+    let mut finished: Vec<_> = finished.map(Result::unwrap).collect();
     finished.retain(|it| filter.matches(&Row::of(it).unwrap().decoding(&sidestream_store::decode)));
     let bare =
         finished.iter().filter(|it| matches!(it, Finished::Flow(flow) if flow.exchanges == 0));

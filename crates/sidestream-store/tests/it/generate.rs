@@ -13,11 +13,11 @@ use sidestream_flow::{
     Container, ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Redacted, Transport, User,
 };
 use sidestream_record::{
-    Advice, Advised, Alteration, Change, ClientCertificate, Closed, DialFailure, DnsMessage,
-    DnsQuestion, DnsRecord, Edit, Edns, Entry, Event, Failure, Field, Fields, HelloDifference,
-    HelloPart, MessageChange, MessageEdit, Offered, Opened, Part, PassReason, Passed, Point,
-    Protocol, ProxyFailure, RequestHead, ResponseHead, Secrets, SentBody, Tls, TlsVersion, Version,
-    WebSocketKind, WebSocketMessage, Wire,
+    Advice, Advised, Alteration, Annotation, Change, ClientCertificate, Closed, DialFailure,
+    DnsMessage, DnsQuestion, DnsRecord, Edit, Edns, Entry, Event, Failure, Field, Fields,
+    HelloDifference, HelloPart, MessageChange, MessageEdit, Offered, Opened, Part, PassReason,
+    Passed, Point, Protocol, ProxyFailure, Replay, RequestHead, ResponseHead, Secrets, SentBody,
+    Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage, Wire,
 };
 
 /// Some flows, opened and mostly closed, with what happens in them mixed.
@@ -409,6 +409,18 @@ fn message_edit() -> impl Strategy<Value = MessageEdit> {
     (of, text(), change).prop_map(|(of, by, change)| MessageEdit { of, by, change })
 }
 
+fn annotation() -> impl Strategy<Value = Annotation> {
+    let replay = (any::<bool>(), any::<bool>(), option::of(exchange()));
+    prop_oneof![
+        text().prop_map(Annotation::Comment),
+        text().prop_map(Annotation::Marker),
+        (text(), option::of(text())).prop_map(|(key, value)| Annotation::Metadata { key, value }),
+        replay.prop_map(|(request, response, of)| {
+            Annotation::Replay(Replay { request, response, of })
+        }),
+    ]
+}
+
 fn advised() -> impl Strategy<Value = Advised> {
     let advice = prop_oneof![
         (option::of(bytes()), bytes())
@@ -466,6 +478,9 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(message, from, bytes)| Event::DataDropped { message, from, bytes }),
         1 => (option::of(exchange()), peer(), text())
             .prop_map(|(exchange, from, what)| Event::Defect { exchange, from, what }),
+        1 => (option::of(exchange()), annotation()).prop_map(|(exchange, annotation)| {
+            Event::Annotated { exchange, annotation: Box::new(annotation) }
+        }),
         1 => (option::of(exchange()), advised()).prop_map(|(exchange, advised)| {
             Event::Advised { exchange, advised: Box::new(advised) }
         }),

@@ -73,14 +73,14 @@ fn the_lists_tell_what_was_asked_and_how_it_came_out() {
 
     let connection = rusqlite::Connection::open(&path).unwrap();
     assert_snapshot!(table(&connection, "exchange_list"), @r"
-    id | started | process | method | url | status | request_bytes | response_bytes | ms | dropped | failure
-    1 | 2026-01-01 00:00:00.003 | curl[42] | GET | http://a.test/1 | 200 | 0 | 11 | 5 | 0 | -
-    2 | 2026-01-01 00:00:00.009 | curl[42] | GET | http://a.test/2 | - | 6 | 0 | 2 | 0 | reset by the server
-    3 | 2026-01-01 00:00:00.012 | curl[42] | DNS | a.test AAAA | 3 | 0 | 0 | 2 | 0 | -
+    id | started | process | method | url | status | request_bytes | response_bytes | ms | dropped | failure | marker | comment
+    1 | 2026-01-01 00:00:00.003 | curl[42] | GET | http://a.test/1 | 200 | 0 | 11 | 5 | 0 | - | - | -
+    2 | 2026-01-01 00:00:00.009 | curl[42] | GET | http://a.test/2 | - | 6 | 0 | 2 | 0 | reset by the server | - | -
+    3 | 2026-01-01 00:00:00.012 | curl[42] | DNS | a.test AAAA | 3 | 0 | 0 | 2 | 0 | - | - | -
     ");
     assert_snapshot!(table(&connection, "flow_list"), @r"
-    id | opened | process | transport | client | server | host | protocol | via | received | sent | ms | failure
-    1 | 2026-01-01 00:00:00.000 | curl[42] | tcp | 10.0.0.2:40000 | 192.0.2.1:80 | a.test | HTTP/1 | run | 80 | 2048 | 16 | -
+    id | opened | process | transport | client | server | host | protocol | via | received | sent | ms | failure | marker | comment
+    1 | 2026-01-01 00:00:00.000 | curl[42] | tcp | 10.0.0.2:40000 | 192.0.2.1:80 | a.test | HTTP/1 | run | 80 | 2048 | 16 | - | - | -
     ");
     // What is so small stands in blocks.
     assert_snapshot!(table(&connection, "stretch"), @"id | exchange | part | offset | size | dropped | chunk | data");

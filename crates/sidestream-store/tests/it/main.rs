@@ -8,6 +8,7 @@ mod crash;
 mod filters;
 mod generate;
 mod listing;
+mod notes;
 mod older;
 mod opening;
 mod play;

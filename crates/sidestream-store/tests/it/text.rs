@@ -53,9 +53,10 @@ fn record(path: &Path, entries: &[Entry]) {
 fn same(path: &Path, text: &str) {
     let reader = Reader::open(path).unwrap();
     let filter = Filter::parse(text, start() + Duration::from_secs(15)).unwrap();
-    let (alone, _) = judged_of(reader.entries(Span::ALL), true, &filter);
+    let (alone, _) = judged_of(&reader, reader.entries(Span::ALL), true, &filter);
     let Some(wanted) = reader.wanted(&filter).unwrap() else { return };
-    let (looked_up, _) = judged_of(reader.wanted_entries(Span::ALL, &wanted), true, &filter);
+    let (looked_up, _) =
+        judged_of(&reader, reader.wanted_entries(Span::ALL, &wanted), true, &filter);
     assert_eq!(looked_up, alone, "{text}");
 }
 
@@ -64,7 +65,7 @@ fn found(path: &Path, text: &str) {
     let reader = Reader::open(path).unwrap();
     let filter = Filter::parse(text, start()).unwrap();
     assert!(reader.wanted(&filter).unwrap().is_some());
-    assert!(!judged_of(reader.entries(Span::ALL), true, &filter).0.is_empty(), "{text}");
+    assert!(!judged_of(&reader, reader.entries(Span::ALL), true, &filter).0.is_empty(), "{text}");
     same(path, text);
 }
 

@@ -5,6 +5,7 @@ mod choice;
 mod samples;
 mod snapshots;
 mod splits;
+mod typed;
 
 use std::time::Duration;
 
@@ -97,4 +98,44 @@ fn times_are_told_where_they_are_known() {
     }
     view.finish(&mut text);
     assert!(text.ends_with("times: first after 0.120 s, last after 0.350 s\n"), "{text}");
+}
+
+/// What the end of a stream says of times; `None` stands for one that goes on.
+fn times(events: &[(u64, &str)], whole: bool) -> String {
+    let mut view = view("event-stream", None).unwrap();
+    let mut text = String::new();
+    for (at, data) in events {
+        view.at(Duration::from_millis(*at));
+        view.push(format!("data: {data}\n\n").as_bytes(), &mut text);
+    }
+    if whole {
+        view.finish(&mut text)
+    } else {
+        view.leave(&mut text)
+    }
+    text.lines().find_map(|line| line.strip_prefix("times: ")).unwrap_or("-").to_owned()
+}
+
+#[test]
+fn tokens_are_counted_by_the_second_from_the_first_word_on() {
+    let said = |word: &str| format!(r#"{{"choices":[{{"delta":{{"content":"{word}"}}}}]}}"#);
+    let usage = r#"{"choices":[],"usage":{"completion_tokens":30,
+        "completion_tokens_details":{"reasoning_tokens":10}}}"#
+        .replace('\n', "");
+    let (first, second) = (said("a"), said("b"));
+    let open_ai = [(500, &*first), (1000, &*second), (1300, &*usage)];
+    // What was not said took no time in between.
+    assert_eq!(times(&open_ai, true), "first after 0.500 s, last after 1.000 s, 40.0 tokens/s");
+    assert_eq!(times(&open_ai[..2], false), "first after 0.500 s");
+    assert_eq!(times(&open_ai[..1], true), "first after 0.500 s, last after 0.500 s");
+    assert_eq!(times(&open_ai[2..], true), "-");
+    let delta = |kind: &str, text: &str| {
+        format!(
+            r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"{kind}_delta","{kind}":"{text}"}}}}"#
+        )
+    };
+    let (thought, word) = (delta("thinking", "hm"), delta("text", "so"));
+    let usage = r#"{"type":"message_delta","delta":{},"usage":{"output_tokens":12}}"#;
+    let anthropic = [(250, &*thought), (750, &*word), (1250, &*word), (1260, usage)];
+    assert_eq!(times(&anthropic, true), "first after 0.250 s, last after 1.250 s, 12.0 tokens/s");
 }

@@ -1,0 +1,92 @@
+//! What is noted of flows and exchanges: read back, and added to a session that is closed.
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::OptionalExtension;
+use sidestream_flow::{ExchangeId, FlowId};
+use sidestream_record::{Entry, Notes};
+
+use crate::error::{CopyError, CreateError, ReadError};
+use crate::lock::Lock;
+use crate::reader::Reader;
+use crate::row::Row;
+use crate::schema::Seq;
+use crate::session::connect;
+use crate::wire;
+use crate::writer::Writer;
+
+/// How many entries make a transaction, at most.
+const BATCH_ENTRIES: usize = 1000;
+
+/// Adds entries to a session that is there and that nobody records to, such as what a user notes
+/// of what is in it. They come behind all others; a session of an older version becomes one of
+/// this version.
+///
+/// # Errors
+///
+/// When there is no such session, it is being recorded, or it cannot be written. What was added
+/// before, up to 1,000 entries at a time, is there.
+pub fn append(path: impl AsRef<Path>, entries: &[Entry]) -> Result<(), CopyError> {
+    let path = path.as_ref();
+    let io = |source| CreateError::Io { path: path.to_owned(), source };
+    // A link is followed, so that the lock is that of a recording.
+    let path = fs::canonicalize(path).map_err(io)?;
+    let lock = Lock::take(&path).map_err(io)?;
+    let _lock = lock.ok_or_else(|| CopyError::Recorded { path: path.clone() })?;
+    let mut writer = Writer::copying(connect(&path)?).map_err(CopyError::write)?;
+    for entries in entries.chunks(BATCH_ENTRIES) {
+        let rows: Vec<_> = entries.iter().map(Row::new).collect();
+        writer.write(&rows, 0).map_err(CopyError::write)?;
+    }
+    writer.finish(0).map_err(CopyError::write)?;
+    Ok(())
+}
+
+impl Reader {
+    /// Returns whether anything is noted in the session.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn has_notes(&self) -> Result<bool, ReadError> {
+        let any = "SELECT EXISTS (SELECT 1 FROM exchange WHERE notes IS NOT NULL)
+                OR EXISTS (SELECT 1 FROM flow WHERE notes IS NOT NULL)";
+        Ok(self.connection().prepare_cached(any)?.query_row([], |row| row.get(0))?)
+    }
+
+    /// Returns all that is noted of an exchange, also after it had ended.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read, or what stands there is damaged.
+    pub fn notes_of_exchange(&self, exchange: ExchangeId) -> Result<Notes, ReadError> {
+        let query = "SELECT first_seq, notes FROM exchange WHERE id = ?1 AND notes IS NOT NULL";
+        self.notes(query, exchange.0)
+    }
+
+    /// Returns all that is noted of a flow itself, also after it had ended.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read, or what stands there is damaged.
+    pub fn notes_of_flow(&self, flow: FlowId) -> Result<Notes, ReadError> {
+        let query = "SELECT first_seq, notes FROM flow WHERE id = ?1 AND notes IS NOT NULL";
+        self.notes(query, flow.0)
+    }
+
+    fn notes(&self, query: &str, id: u64) -> Result<Notes, ReadError> {
+        let found = self
+            .connection()
+            .prepare_cached(query)?
+            .query_row([id.cast_signed()], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+            })
+            .optional()?;
+        let Some((seq, column)) = found else { return Ok(Notes::default()) };
+        wire::notes_from(column).map_err(|error| ReadError::Damaged {
+            seq: Seq(seq.cast_unsigned()),
+            what: format!("what is noted of it: {error}"),
+        })
+    }
+}
