@@ -22,4 +22,4 @@ pub use operator::{Flag, Text};
 pub use pattern::Pattern;
 pub use row::{Decode, Row};
 pub use sql::{Condition, Selection, Value};
-pub use subject::{Kind, Subject};
+pub use subject::{Kind, Subject, host};
