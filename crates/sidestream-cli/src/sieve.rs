@@ -4,18 +4,11 @@ use std::borrow::Cow;
 use std::io;
 use std::time::SystemTime;
 
-use sidestream::coding::{self, Limits};
-use sidestream::filter::{Expr, Filter, Row};
-use sidestream::record::{Fields, Finished};
+use sidestream::filter::{Expr, Filter};
+pub use sidestream::list::{body_bytes, selects};
+use sidestream::record::Finished;
 
-use crate::codings;
 use crate::feed::Watcher;
-
-/// How many bytes of each body, as it was sent, filters see: from its beginning.
-pub const BODY_BYTES: usize = 256 * 1024;
-
-/// How long they may become once their content codings are taken off.
-const DECODED_BYTES: usize = 4 * 1024 * 1024;
 
 /// Reads a filter of the command line.
 ///
@@ -29,27 +22,6 @@ pub fn parse(text: &str) -> Result<Expr, String> {
 /// Makes a filter of what was given; it counts back from now.
 pub fn filter(expr: Option<Expr>) -> Option<Filter> {
     Some(Filter::new(expr?, SystemTime::now()))
-}
-
-/// Returns how many bytes of each body a filter sees.
-pub fn body_bytes(filter: Option<&Filter>) -> usize {
-    if filter.is_some_and(Filter::asks_content) { BODY_BYTES } else { 0 }
-}
-
-/// Returns whether a filter selects what is finished.
-pub fn selects(filter: &Filter, finished: &Finished) -> bool {
-    // What is not known here is not held back.
-    Row::of(finished).is_none_or(|row| filter.matches(&row.decoding(&decode)))
-}
-
-/// Takes content codings off, as far as that goes: of a long body only the beginning is here.
-fn decode(fields: &Fields, body: &[u8]) -> Option<Vec<u8>> {
-    let codings = codings::of(fields);
-    if codings.is_empty() {
-        return None;
-    }
-    let decoded = coding::decode(&codings, body, Limits::up_to(DECODED_BYTES as u64));
-    (!decoded.bytes.is_empty()).then_some(decoded.bytes)
 }
 
 /// Returns what is finished with no more than that many bytes of each body.

@@ -1,6 +1,8 @@
 //! `session show` and its like: what a session file holds, and what is made of it.
 
 mod change;
+mod follow;
+mod line;
 mod list;
 mod verify;
 
@@ -20,7 +22,8 @@ use crate::settings::Settings;
 use crate::sieve;
 
 pub use change::{compact, merge, trim};
-pub use list::list;
+pub use follow::follow;
+pub use list::{list, list_by};
 pub use verify::verify;
 
 /// Prints the flows of a session on standard output, as they would have been printed live: those

@@ -19,6 +19,7 @@ mod hosts;
 mod http2;
 mod java;
 mod last_words;
+mod list;
 mod local;
 mod modern;
 mod no_trace;
