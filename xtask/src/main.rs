@@ -44,6 +44,8 @@ Usage: cargo xtask VERB
                          what Sidestream costs, beside a plain relay and nginx
   bench soak [--connections N]
                          very many connections of short-lived processes, as root
+  bench list [--lines N] [--keep FILE]
+                         how soon a session of so many lines is listed, ordered and filtered
   bench store [--exchanges N [--body text|noise|same] [--bytes N]]
                          how fast a session takes exchanges, and what they take
   conformance [SUITE…] [--all] [--list] [--json] [--bless]
