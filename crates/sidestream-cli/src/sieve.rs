@@ -7,8 +7,12 @@ use std::time::SystemTime;
 use sidestream::filter::{Expr, Filter};
 pub use sidestream::list::{body_bytes, selects};
 use sidestream::record::Finished;
+use sidestream::store;
 
 use crate::feed::Watcher;
+
+/// How many bytes of each body, as it was sent, filters see: from its beginning.
+pub const BODY_BYTES: usize = store::TEXT_BYTES;
 
 /// Reads a filter of the command line.
 ///

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use crate::{Expr, ParseFilterError, Selection, Subject, matches, sql};
+use crate::{Expr, ParseFilterError, Selection, Subject, Texts, matches, sql, texts};
 
 /// An expression, and the time from which it counts back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,11 @@ impl Filter {
     /// negation matches.
     pub fn matches(&self, subject: &dyn Subject) -> bool {
         matches::matches(&self.expr, subject, self.now)
+    }
+
+    /// Returns what must stand in the content of a message for it to match.
+    pub fn texts(&self) -> Texts<'_> {
+        texts::needed(&self.expr)
     }
 
     /// Returns which rows of a session's tables can match.

@@ -13,6 +13,7 @@ mod row;
 mod show;
 mod sql;
 mod subject;
+mod texts;
 
 pub use compare::{Compare, Order};
 pub use error::ParseFilterError;
@@ -23,3 +24,4 @@ pub use pattern::Pattern;
 pub use row::{Decode, Row};
 pub use sql::{Condition, Selection, Value};
 pub use subject::{Kind, Subject, host};
+pub use texts::Texts;

@@ -1,6 +1,7 @@
 //! Regular expressions, bounded in size, that remember how they were written.
 
 use std::fmt;
+use std::ops::Range;
 
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -52,6 +53,11 @@ impl Pattern {
     /// Returns whether it is found in these bytes.
     pub fn is_match(&self, bytes: &[u8]) -> bool {
         self.regex.is_match(bytes)
+    }
+
+    /// Iterates over the places at which it is found, one behind the other.
+    pub fn find_iter<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        self.regex.find_iter(bytes).map(|found| found.range())
     }
 
     /// Returns whether it is found in a text.

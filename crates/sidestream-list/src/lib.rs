@@ -19,4 +19,4 @@ pub use error::OpenError;
 pub use line::{Line, LineId, LineProcess};
 pub use list::{Change, List, Progress, Step};
 pub use order::{Column, Order, ParseOrderError};
-pub use record::{BODY_BYTES, body_bytes, selects};
+pub use record::{body_bytes, selects};

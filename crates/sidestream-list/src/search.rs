@@ -12,7 +12,7 @@ use sidestream_store::{ReadError, Reader, Seq};
 
 use crate::line::LineId;
 use crate::record::{body_bytes, holds, selects};
-use crate::row::Row;
+use crate::row::{Row, Verdict};
 use crate::rows::Rows;
 
 /// A search through the records.
@@ -51,9 +51,9 @@ impl Search {
     pub(crate) fn new(filter: Filter, rows: &Rows, begun: Seq) -> Self {
         let open = rows.flows().iter().filter(|flow| flow.is_open());
         let all = || rows.places().map(|place| rows.row(place));
-        let waiting = || all().filter(|row| row.verdict.is_by_record());
-        // What has not ended may yet come to a point where its row does not tell.
-        let are_wanted = || all().filter(|row| row.verdict.is_by_record() || !row.has_ended());
+        // What has not ended may turn, or come to a point where its row does not tell.
+        let are_wanted = || all().filter(|row| row.verdict == Verdict::Unknown || !row.has_ended());
+        let waiting = || are_wanted().filter(|row| row.verdict.is_by_record());
         let are_few = are_wanted().count() <= rows.len() / 4;
         let exchanges = are_few.then(|| are_wanted().filter_map(Row::exchange).collect());
         let wanted = open.chain(waiting().map(|row| rows.flow_of(row)));

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use sidestream_filter::Filter;
 use sidestream_flow::{ExchangeId, FlowId};
-use sidestream_store::{ReadError, Reader, Seq};
+use sidestream_store::{ReadError, Reader, Seq, Wanted};
 
 use crate::judge::Judge;
 use crate::line::{Line, LineId};
@@ -58,7 +58,7 @@ impl State {
             at: newest.at.unwrap_or(SystemTime::UNIX_EPOCH),
             revision,
         };
-        state.judge_all();
+        state.judge_all(None);
         state.sort();
         Ok(state)
     }
@@ -128,24 +128,36 @@ impl State {
         filter: Option<Filter>,
     ) -> Result<(), ReadError> {
         let mut judge = filter.map(Judge::new);
+        let mut wanted = None;
         if let Some(judge) = &mut judge {
             judge.meet(reader, &self.rows)?;
+            wanted = reader.wanted(judge.filter())?;
         }
         self.judge = judge;
         self.search = None;
-        self.judge_all();
+        self.judge_all(wanted.as_ref());
         self.sort();
         Ok(())
     }
 
-    /// Judges all rows, and begins a search if that is not enough.
-    fn judge_all(&mut self) {
+    /// Judges all rows, and begins a search if that is not enough. `wanted` are the exchanges in
+    /// which there may be a text that the filter asks for.
+    fn judge_all(&mut self, wanted: Option<&Wanted>) {
         let Self { rows, judge, .. } = self;
         self.wants_search = false;
         for place in 0..rows.room() {
             let verdict = match judge {
                 None => Verdict::Yes,
-                Some(judge) => told(judge.judge(rows, rows.row(place))),
+                Some(judge) => {
+                    let row = rows.row(place);
+                    let looked_up = wanted.zip(row.exchange());
+                    match told(judge.judge(rows, row)) {
+                        Verdict::Unknown if looked_up.is_some_and(|(it, id)| !it.contains(id)) => {
+                            Verdict::NoByRecord
+                        }
+                        told => told,
+                    }
+                }
             };
             rows.row_mut(place).verdict = verdict;
         }

@@ -38,7 +38,10 @@ const BATCH_DELAY: Duration = Duration::from_millis(25);
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     inner: Mutex<Inner>,
+    /// What the writer waits for, alone: whoever else did might be woken in its place.
     changed: Condvar,
+    /// The recording is to end.
+    closing: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -121,7 +124,7 @@ impl Queue {
                 return;
             }
             inner =
-                self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+                self.closing.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -151,6 +154,7 @@ impl Queue {
         }
         drop(inner);
         self.changed.notify_all();
+        self.closing.notify_all();
     }
 
     /// Takes nothing more, and counts what still waited as lost.
@@ -161,7 +165,10 @@ impl Queue {
         inner.rows = VecDeque::new();
         inner.gaps = HashMap::new();
         inner.counts.lost_entries += waiting + unwritten;
-        inner.counts
+        let counts = inner.counts;
+        drop(inner);
+        self.closing.notify_all();
+        counts
     }
 
     /// Returns whether the recording is to end, or has.

@@ -17,6 +17,7 @@ use crate::error::{OpenError, ReadError};
 use crate::kind;
 use crate::process::{ProcessError, Processes};
 use crate::schema::{self, Refusal, SchemaVersion, Seq};
+use crate::text::Wanted;
 use crate::wire::{self, Context, DecodeError};
 
 /// A session, open for reading.
@@ -144,7 +145,23 @@ impl Reader {
             seq: None,
             skipped: 0,
             ended: false,
+            choice: Choice::All,
         }
+    }
+
+    /// Iterates over entries as [`entries`](Self::entries) does, without those of exchanges that
+    /// are not wanted, and without messages of flows that are not.
+    pub fn wanted_entries<'a>(
+        &'a self,
+        range: impl RangeBounds<Seq>,
+        wanted: &'a Wanted,
+    ) -> Entries<'a> {
+        Entries { choice: Choice::Wanted(wanted), ..self.entries(range) }
+    }
+
+    /// Iterates over entries without the stretches of bodies.
+    pub(crate) fn without_bodies(&self, range: impl RangeBounds<Seq>) -> Entries<'_> {
+        Entries { choice: Choice::NoBodies, ..self.entries(range) }
     }
 
     /// Returns a body as a stream, of which it holds one stretch at a time.
@@ -312,6 +329,33 @@ pub struct Entries<'a> {
     seq: Option<Seq>,
     skipped: u64,
     ended: bool,
+    choice: Choice<'a>,
+}
+
+/// Which entries are read.
+#[derive(Clone, Copy, Debug)]
+enum Choice<'a> {
+    All,
+    NoBodies,
+    Wanted(&'a Wanted),
+}
+
+impl Choice<'_> {
+    fn passes(self, entry: &BlockEntry) -> bool {
+        match self {
+            Self::All => true,
+            Self::NoBodies => kind::name(entry.kind) != Some("body"),
+            Self::Wanted(wanted) => match (entry.exchange, kind::name(entry.kind)) {
+                (Some(exchange), _) => wanted.has_exchange(exchange),
+                (None, Some("data")) => wanted.has_flow(entry.flow),
+                (None, Some("websocket")) => {
+                    let opening = wire::web_socket_exchange(&entry.payload);
+                    opening.is_none_or(|exchange| wanted.has_exchange(exchange))
+                }
+                (None, _) => true,
+            },
+        }
+    }
 }
 
 impl Entries<'_> {
@@ -375,7 +419,8 @@ impl Entries<'_> {
             let seq = Seq(stored.seq.cast_unsigned());
             self.seq = Some(seq);
             if let Ok(entry) = &stored.entry
-                && !wanted(FlowId(entry.flow), entry.exchange.map(ExchangeId))
+                && !(self.choice.passes(entry)
+                    && wanted(FlowId(entry.flow), entry.exchange.map(ExchangeId)))
             {
                 continue;
             }

@@ -16,6 +16,7 @@ use crate::queue::{Batch, Queue};
 use crate::recorder::Recorder;
 use crate::schema::{self, Refusal, SchemaVersion};
 use crate::sys;
+use crate::text;
 use crate::writer::{self, Largest, Writer};
 
 /// How long to wait before trying again to write to a full disk.
@@ -80,12 +81,20 @@ impl Session {
         let writer = Writer::begin(connection, writer::now()).map_err(storage)?;
         let Largest { flow, exchange, message } = writer.largest();
         let queue = Arc::new(Queue::default());
+        let text = thread::Builder::new()
+            .name("session-text".into())
+            .spawn({
+                let (path, queue) = (path.clone(), Arc::clone(&queue));
+                move || text::run(&path, &queue)
+            })
+            .map_err(io)?;
         let thread = thread::Builder::new()
             .name("session".into())
             .spawn({
                 let queue = Arc::clone(&queue);
-                move || run(writer, &queue)
+                move || run(writer, &queue, text)
             })
+            .inspect_err(|_| queue.close())
             .map_err(io)?;
         let ids = Ids::after(FlowId(flow), ExchangeId(exchange), MessageId(message));
         Ok(Self { path, queue, ids, thread: Some(thread), _lock: lock })
@@ -219,7 +228,7 @@ fn make_live(connection: &Connection, path: &Path) -> Result<(), CreateError> {
 }
 
 /// Writes until the session is closed.
-fn run(mut writer: Writer, queue: &Queue) -> Result<Summary, WriteError> {
+fn run(mut writer: Writer, queue: &Queue, text: JoinHandle<()>) -> Result<Summary, WriteError> {
     let mut entries = 0;
     loop {
         let mut batch = queue.take();
@@ -234,6 +243,10 @@ fn run(mut writer: Writer, queue: &Queue) -> Result<Summary, WriteError> {
         entries += batch.rows.len() as u64;
     }
     let counts = queue.end(0);
+    // It reads the session, which else could not be made one file.
+    if text.join().is_err() {
+        tracing::warn!("a defect: where text stands is not noted for all of the session");
+    }
     let finish = |mut writer: Writer| {
         writer.write(&[], counts.lost_entries)?;
         writer.finish(writer::now())

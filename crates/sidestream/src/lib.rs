@@ -35,6 +35,7 @@ pub use sidestream_proxy as proxy;
 pub use sidestream_record as record;
 pub use sidestream_relay as relay;
 pub use sidestream_rules as rules;
+pub use sidestream_search as search;
 pub use sidestream_spec as spec;
 pub use sidestream_store as store;
 pub use sidestream_sysproxy as sysproxy;

@@ -113,6 +113,10 @@ fn of_session(command: SessionCommand, settings: &Settings) -> anyhow::Result<Ex
         SessionCommand::List { file, json, sort: Some(order), .. } => {
             session::list_by(&file, json, settings.filter.as_ref(), order)
         }
+        SessionCommand::Grep { file, pattern, filter, list } => {
+            session::grep(&file, &pattern, filter, list, style)
+        }
+        SessionCommand::Index { file } => session::index(&file),
         SessionCommand::List { file, json, .. } => {
             session::list(&file, json, settings.filter.as_ref())
         }

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use sidestream::filter::Expr;
+use sidestream::filter::{Expr, Pattern};
 use sidestream::list::Order;
 
 use crate::mode::{Mode, ParseModeError};
@@ -207,6 +207,26 @@ pub enum SessionCommand {
         /// The session.
         file: PathBuf,
     },
+    /// Print where a regular expression is found in bodies and messages. Exits 1 if nowhere.
+    Grep {
+        /// The session.
+        file: PathBuf,
+        /// What to look for, without regard to case; "(?-i)" before it regards case.
+        #[arg(value_parser = parse_pattern)]
+        pattern: Pattern,
+        /// Where to look, such as "~d example.com & ~ts json".
+        #[arg(value_parser = sieve::parse)]
+        filter: Option<Expr>,
+        /// Print the numbers of exchanges and their URLs alone.
+        #[arg(short = 'l', long)]
+        list: bool,
+    },
+    /// Note where text stands in a session, so that what asks for it is found fast. Recordings do
+    /// so themselves while they run.
+    Index {
+        /// The session.
+        file: PathBuf,
+    },
     /// List the exchanges of a session, and its flows that have none, a line each.
     List {
         /// The session.
@@ -277,6 +297,10 @@ pub enum What {
     Exchange(u64),
     /// What a filter selects.
     Filter(Box<Expr>),
+}
+
+fn parse_pattern(text: &str) -> Result<Pattern, String> {
+    Pattern::new(text, true)
 }
 
 fn parse_what(text: &str) -> Result<What, String> {

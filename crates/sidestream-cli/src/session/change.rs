@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use sidestream::filter::{Expr, Filter};
 use sidestream::flow::{ExchangeId, FlowId};
-use sidestream::record::Finished;
-use sidestream::store::{self, Copied, Origin, Reader, Span};
+use sidestream::record::{Finished, wording};
+use sidestream::store::{self, Copied, Indexed, Origin, Reader, Span};
 
 use super::each;
 use crate::args::Wanted;
@@ -24,6 +24,9 @@ use crate::sieve;
 pub fn merge(files: &[PathBuf], to: &Path) -> anyhow::Result<Exit> {
     let sessions = files.iter().map(Reader::open).collect::<Result<Vec<_>, _>>()?;
     let copied = store::merge(&sessions, to, |_| true)?;
+    if copied.damaged == 0 {
+        store::index(to)?;
+    }
     say(format_args!("{} events in {}", copied.entries, to.display()));
     if copied.damaged > 0 {
         say(format_args!("{} damaged events could not be copied", copied.damaged));
@@ -41,6 +44,17 @@ pub fn compact(file: &Path) -> anyhow::Result<Exit> {
     rewrite(file, |_| true)
 }
 
+/// Notes where text stands in a session, as far as that was not done while it was recorded.
+///
+/// # Errors
+///
+/// It is being recorded to or damaged, or cannot be written.
+pub fn index(file: &Path) -> anyhow::Result<Exit> {
+    let Indexed { text_bytes, .. } = store::index(file)?;
+    say(format_args!("{} of text more can be looked up", wording::bytes(text_bytes)));
+    Ok(Exit::Success)
+}
+
 /// Takes out of a session what is not wanted.
 ///
 /// # Errors
@@ -55,6 +69,7 @@ fn rewrite(file: &Path, keep: impl FnMut(Origin) -> bool) -> anyhow::Result<Exit
     let size = |file: &Path| std::fs::metadata(file).map(|metadata| metadata.len());
     let before = size(file)? + size(&log_of(file)).unwrap_or_default();
     let Copied { left_out, .. } = store::rewrite(file, keep)?;
+    store::index(file)?;
     let after = size(file).context("look at what was written")?;
     say(format_args!("{left_out} events taken out; {before} bytes before, {after} now"));
     Ok(Exit::Success)

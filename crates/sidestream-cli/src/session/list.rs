@@ -12,7 +12,7 @@ use sidestream::record::Finished;
 use sidestream::store::Reader;
 
 use super::line::{Form, Printed};
-use super::{each, is_gone, tell_losses};
+use super::{each_wanted, is_gone, tell_losses};
 use crate::exit::Exit;
 use crate::sieve;
 
@@ -95,7 +95,7 @@ fn judged(
     }
     let mut judged = Judged::default();
     let Some(span) = reader.span_of_lines(selection)? else { return Ok(Some(judged)) };
-    each(reader, sieve::body_bytes(Some(filter)), span, |finished| {
+    each_wanted(reader, sieve::body_bytes(Some(filter)), span, Some(filter), |finished| {
         if sieve::selects(filter, finished) {
             match finished {
                 Finished::Exchange(_, exchange) => _ = judged.exchanges.insert(exchange.id),

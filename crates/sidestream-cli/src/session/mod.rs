@@ -2,6 +2,7 @@
 
 mod change;
 mod follow;
+mod grep;
 mod line;
 mod list;
 mod verify;
@@ -21,8 +22,9 @@ use crate::say::say;
 use crate::settings::Settings;
 use crate::sieve;
 
-pub use change::{compact, merge, trim};
+pub use change::{compact, index, merge, trim};
 pub use follow::follow;
+pub use grep::grep;
 pub use list::{list, list_by};
 pub use verify::verify;
 
@@ -67,7 +69,7 @@ fn selected(
     };
     let Some(span) = reader.span(&filter.selection())? else { return Ok(()) };
     let seen = sieve::body_bytes(Some(filter)).max(keep);
-    each(reader, seen, span, |finished| {
+    each_wanted(reader, seen, span, Some(filter), |finished| {
         if sieve::selects(filter, finished) { see(&sieve::cut(finished, keep)) } else { Ok(()) }
     })
 }
@@ -78,11 +80,27 @@ pub(crate) fn each(
     reader: &Reader,
     keep: usize,
     span: Span,
+    see: impl FnMut(&Finished) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    each_wanted(reader, keep, span, None, see)
+}
+
+/// Does the same, and leaves out what a filter does not select as far as that can be looked up.
+pub(crate) fn each_wanted(
+    reader: &Reader,
+    keep: usize,
+    span: Span,
+    filter: Option<&Filter>,
     mut see: impl FnMut(&Finished) -> io::Result<()>,
 ) -> anyhow::Result<()> {
     let mut book = Book::keeping(keep);
     let mut last = SystemTime::UNIX_EPOCH;
-    for entry in reader.entries(span) {
+    let wanted = filter.map(|filter| reader.wanted(filter)).transpose()?.flatten();
+    let entries = match &wanted {
+        Some(wanted) => reader.wanted_entries(span, wanted),
+        None => reader.entries(span),
+    };
+    for entry in entries {
         let entry = entry?;
         last = entry.at;
         book.apply(&entry).iter().try_for_each(&mut see)?;

@@ -14,6 +14,7 @@ mod fidelity;
 mod filter;
 mod git;
 mod go;
+mod grep;
 mod harness;
 mod hosts;
 mod http2;

@@ -10,9 +10,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use sidestream_filter::Filter;
-use sidestream_list::{BODY_BYTES, Change, Column, Line, LineId, List, Order, Step, selects};
+use sidestream_list::{Change, Column, Line, LineId, List, Order, Step, selects};
 use sidestream_record::{Book, Closed, Entry, Event, Finished, Recorded, Sink};
-use sidestream_store::{Listed, Reader, Session};
+use sidestream_store::{Listed, Reader, Session, TEXT_BYTES};
 
 use crate::generate::{filter, session, start};
 
@@ -101,7 +101,7 @@ pub(crate) fn expected(path: &Path, filter: Option<&Filter>, order: Order) -> Ve
             }
         }
     };
-    let mut book = Book::keeping(BODY_BYTES);
+    let mut book = Book::keeping(TEXT_BYTES);
     let mut last = SystemTime::UNIX_EPOCH;
     for entry in reader.entries(..).map(Result::unwrap) {
         last = entry.at;

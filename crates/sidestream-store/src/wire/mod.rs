@@ -22,6 +22,7 @@ pub(crate) use event::{Context, decode, encode};
 pub(crate) use fields::{FieldReader, Head, Value, unzigzag, zigzag};
 pub(crate) use peer::{peer_from, peer_to};
 pub(crate) use process::ProcessFields;
+pub(crate) use websocket::web_socket_exchange;
 
 /// Fields of the message of a body's stretch, beside those of every part.
 pub(crate) mod body {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sidestream_flow::{ExchangeId, MessageId};
 use sidestream_record::{MessageChange, MessageEdit, WebSocketKind, WebSocketMessage};
 
-use super::{DecodeError, peer_from, peer_to};
+use super::{DecodeError, FieldReader, Value, peer_from, peer_to};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct WireWebSocket {
@@ -34,6 +34,16 @@ pub(super) struct WireWebSocket {
     injected: bool,
     #[prost(message, optional, tag = "12")]
     edit: Option<WireMessageEdit>,
+}
+
+/// Returns the exchange that opened the WebSocket of a message, if it can be read.
+pub(crate) fn web_socket_exchange(payload: &Bytes) -> Option<u64> {
+    for field in FieldReader::new(payload.clone()) {
+        if let (1, Value::Number(exchange)) = field.ok()? {
+            return Some(exchange);
+        }
+    }
+    None
 }
 
 /// What a hook did; `kind` is 1 dropped, 2 replaced, 3 too long.

@@ -16,13 +16,13 @@ use sidestream_record::{
     Fields, Finished, Opened, Part, Protocol, Recorded, RequestHead, ResponseHead, SentBody, Sink,
     Version, WebSocketKind, WebSocketMessage,
 };
-use sidestream_store::{Reader, Session, Span};
+use sidestream_store::{Entries, Reader, Session, Span};
 
 use crate::play::place;
 
 const START: u64 = 1_767_225_600;
 
-fn start() -> SystemTime {
+pub(crate) fn start() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(START)
 }
 
@@ -175,7 +175,7 @@ fn flow() -> impl Strategy<Value = Vec<Event>> {
 }
 
 /// Flows whose events are mixed, each id given out once.
-fn session() -> impl Strategy<Value = Vec<Entry>> {
+pub(crate) fn session() -> impl Strategy<Value = Vec<Entry>> {
     let steps = vec((any::<u32>(), -1000..4000_i64), 200);
     (vec(flow(), 1..5), steps).prop_map(|(flows, steps)| {
         let mut left: Vec<_> =
@@ -309,21 +309,30 @@ fn name(finished: &Finished) -> String {
 
 /// Judges the records of a span; the flows without exchanges come as the second.
 fn judged(reader: &Reader, span: Span, filter: &Filter) -> (BTreeSet<String>, BTreeSet<String>) {
-    let mut book = Book::keeping(1024);
+    judged_of(reader.entries(span), span.is_to_the_end(), filter)
+}
+
+/// Judges the records that some entries add up to.
+pub(crate) fn judged_of(
+    entries: Entries<'_>,
+    is_to_the_end: bool,
+    filter: &Filter,
+) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut book = Book::keeping(sidestream_store::TEXT_BYTES);
     let mut finished = Vec::new();
     let mut last = start();
-    for entry in reader.entries(span).map(Result::unwrap) {
+    for entry in entries.map(Result::unwrap) {
         last = entry.at;
         finished.extend(book.apply(&entry));
     }
-    if span.is_to_the_end() {
+    if is_to_the_end {
         let open: Vec<_> = book.open_flows().map(|flow| (flow.id, flow.data_bytes)).collect();
         for (flow, [received, sent]) in open {
             let event = Event::Closed(Closed { received, sent, failure: None });
             finished.extend(book.apply(&Entry { at: last, flow, event }));
         }
     }
-    finished.retain(|it| filter.matches(&Row::of(it).unwrap()));
+    finished.retain(|it| filter.matches(&Row::of(it).unwrap().decoding(&sidestream_store::decode)));
     let bare =
         finished.iter().filter(|it| matches!(it, Finished::Flow(flow) if flow.exchanges == 0));
     (finished.iter().map(name).collect(), bare.map(name).collect())

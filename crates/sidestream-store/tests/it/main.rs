@@ -15,3 +15,4 @@ mod play;
 mod published;
 mod roundtrip;
 mod space;
+mod text;

@@ -1,0 +1,143 @@
+//! Which exchanges and flows a filter can match, by the text that it asks for.
+
+use std::collections::HashSet;
+
+use rusqlite::{OptionalExtension, params};
+use sidestream_filter::{Filter, Texts};
+use sidestream_flow::ExchangeId;
+use sidestream_search::{Columns, PAGES, Page, Query};
+
+use super::members::Members;
+use crate::pack::unpack;
+use crate::{ReadError, Reader};
+
+/// The exchanges and flows in which a text may stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    exchanges: HashSet<u64>,
+    flows: HashSet<u64>,
+}
+
+impl Wanted {
+    pub(crate) fn has_exchange(&self, id: u64) -> bool {
+        self.exchanges.contains(&id)
+    }
+
+    /// Returns whether an exchange is to be looked at.
+    pub fn contains(&self, exchange: ExchangeId) -> bool {
+        self.has_exchange(exchange.0)
+    }
+
+    pub(crate) fn has_flow(&self, id: u64) -> bool {
+        self.flows.contains(&id)
+    }
+
+    /// Returns how many exchanges are to be looked at.
+    pub fn exchanges(&self) -> usize {
+        self.exchanges.len()
+    }
+}
+
+impl Reader {
+    /// Returns in which exchanges and flows stands what a filter asks for in content, or may stand;
+    /// `None` if it asks for nothing that could be looked up, or there is nothing to look it up in.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn wanted(&self, filter: &Filter) -> Result<Option<Wanted>, ReadError> {
+        let query = query(&filter.texts());
+        if query.is_any() || !self.version().has_text() {
+            return Ok(None);
+        }
+        let mut found = Found::default();
+        let mut statement =
+            self.connection().prepare("SELECT id, last, members FROM text_group ORDER BY id")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (group, last, members): (i64, i64, Vec<u8>) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
+            // What is damaged covers nothing.
+            let Some(members) = Members::from_bytes(&members) else { return Ok(None) };
+            let columns = query.columns(|page| self.page(group, page))?;
+            found.add(members, last, columns);
+        }
+        if found.last == 0 {
+            return Ok(None);
+        }
+        drop(rows);
+        self.uncovered(&mut found)?;
+        Ok(Some(found.wanted))
+    }
+
+    fn page(&self, group: i64, page: usize) -> Result<Page, ReadError> {
+        let id = group.saturating_mul(PAGES as i64).saturating_add(page as i64);
+        let found: Option<(i64, Vec<u8>)> = self
+            .connection()
+            .prepare_cached("SELECT size, data FROM text_page WHERE id = ?1")?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        // One without a bit has no row; what is damaged may have had any.
+        let Some((size, data)) = found else { return Ok(Page::default()) };
+        Ok(unpack(data, size.cast_unsigned()).map_or_else(Page::full, |data| Page(data.into())))
+    }
+
+    /// Adds what is in no column: what came later, or began before its flow was seen.
+    fn uncovered(&self, found: &mut Found) -> Result<(), ReadError> {
+        let mut statement = self.connection().prepare(
+            "SELECT exchange.id, flow, flow.last_seq IS NULL OR flow.last_seq > ?1
+             FROM exchange LEFT JOIN flow ON flow.id = flow",
+        )?;
+        let mut rows = statement.query([found.last])?;
+        while let Some(row) = rows.next()? {
+            let (id, flow, is_later): (i64, i64, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (id, flow) = (id.cast_unsigned(), flow.cast_unsigned());
+            if is_later || found.unseen.contains(&flow) || !found.covered.contains(&id) {
+                found.wanted.exchanges.insert(id);
+            }
+        }
+        let mut statement = self
+            .connection()
+            .prepare("SELECT id FROM flow WHERE last_seq IS NULL OR last_seq > ?1")?;
+        let mut rows = statement.query(params![found.last])?;
+        while let Some(row) = rows.next()? {
+            found.wanted.flows.insert(row.get::<_, i64>(0)?.cast_unsigned());
+        }
+        found.wanted.flows.extend(&found.unseen);
+
+        Ok(())
+    }
+}
+
+/// What the groups tell.
+#[derive(Debug, Default)]
+struct Found {
+    wanted: Wanted,
+    covered: HashSet<u64>,
+    unseen: HashSet<u64>,
+    /// The entry up to which they tell it.
+    last: i64,
+}
+
+impl Found {
+    fn add(&mut self, members: Members, last: i64, columns: Columns) {
+        self.last = self.last.max(last);
+        self.unseen.extend(members.unseen_flows);
+        for (place, member) in members.columns.into_iter().enumerate() {
+            if columns.contains(place) {
+                self.wanted.exchanges.extend(&member.exchanges);
+                self.wanted.flows.extend(&member.flows);
+            }
+            self.covered.extend(member.exchanges);
+        }
+    }
+}
+
+fn query(texts: &Texts<'_>) -> Query {
+    match texts {
+        Texts::All(all) => Query::all(all.iter().map(query)),
+        Texts::Any(any) => Query::any(any.iter().map(query)),
+        Texts::Anything => Query::ANY,
+        Texts::Of(pattern) => Query::new(pattern.as_str()).unwrap_or(Query::ANY),
+    }
+}
