@@ -34,7 +34,7 @@ pub(crate) fn sorted(rows: &Rows, by: Column) -> Vec<u32> {
         items.sort_by_key(|(_, index)| rows.url(rows.row(places[*index as usize])).is_none());
     } else {
         // Those that are alike stay as they are by their ids.
-        items.sort_unstable();
+        items.sort_by_key(|(number, _)| *number);
     }
     let mut sorted: Vec<u32> = Vec::with_capacity(items.len());
     sorted.extend(items.into_iter().map(|(_, index)| places[index as usize]));
@@ -109,7 +109,7 @@ pub(crate) fn compare(rows: &Rows, by: Column, a: &Row, b: &Row) -> Ordering {
     known.then_with(|| rows.id(a).cmp(&rows.id(b)))
 }
 
-/// Sorts texts, those that are alike by their places.
+/// Sorts texts that stand by their places; those that are alike stay so.
 ///
 /// They are compared piece by piece, each piece as a number that stands beside the place: what many
 /// begin with, as URLs do, is looked at once for each of them and not at each comparison.
@@ -132,7 +132,8 @@ fn sort_texts<'a>(items: &mut [Item], text: &impl Fn(u32) -> &'a [u8]) {
             goes_on |= rest.len() > PIECE;
             *number = piece(rest);
         }
-        some.sort_unstable();
+        // Those that are alike stand by their places, and stay so.
+        some.sort_by_key(|(number, _)| *number);
         // A NUL is as what is not there: how long they are tells.
         let mut begin = from;
         for group in items[from..to].chunk_by_mut(|a, b| a.0 == b.0) {

@@ -1,10 +1,9 @@
-//! What is held of a list, and how it follows its session.
+//! What is held of a list, and how lines come, go and move in it.
 
 use std::ops::Range;
 use std::time::SystemTime;
 
 use sidestream_filter::Filter;
-use sidestream_flow::{ExchangeId, FlowId};
 use sidestream_store::{ReadError, Reader, Seq, Wanted};
 
 use crate::judge::Judge;
@@ -19,23 +18,23 @@ use crate::sort::{compare, sorted};
 
 #[derive(Debug)]
 pub(crate) struct State {
-    rows: Rows,
+    pub(crate) rows: Rows,
     order: Order,
     /// The places of the rows that are selected, in ascending order.
     shown: Sequence,
-    judge: Option<Judge>,
-    search: Option<Search>,
+    pub(crate) judge: Option<Judge>,
+    pub(crate) search: Option<Search>,
     /// Whether a line waits for records that no search reads.
     wants_search: bool,
     /// Whether the search has read all that is there.
-    is_searched: bool,
+    pub(crate) is_searched: bool,
     /// The first entry that there was, which moves when what is old is taken out.
-    first: Seq,
+    pub(crate) first: Seq,
     /// The newest entry that was taken up, and its time.
-    seq: Seq,
-    at: SystemTime,
+    pub(crate) seq: Seq,
+    pub(crate) at: SystemTime,
     /// The revision of the session up to which all was taken up.
-    revision: Option<u64>,
+    pub(crate) revision: Option<u64>,
 }
 
 impl State {
@@ -205,101 +204,8 @@ impl State {
         Ok(self.is_searched && !self.is_behind(revision))
     }
 
-    /// Takes up what entries told since.
-    fn follow(
-        &mut self,
-        reader: &Reader,
-        revision: u64,
-        most: usize,
-        changes: &mut Vec<Change>,
-    ) -> Result<(), ReadError> {
-        let touched = reader.touched(self.seq, most)?;
-        self.rows.load_processes(reader)?;
-        for (flow, exchange) in touched.exchanges {
-            self.see_exchange(reader, flow, exchange, changes)?;
-        }
-        for flow in touched.flows {
-            self.see_flow(reader, flow, changes)?;
-        }
-        self.seq = touched.last;
-        self.at = touched.at.unwrap_or(self.at);
-        self.is_searched &= self.search.is_none();
-        let first = reader.first()?;
-        if first != self.first {
-            self.forget(reader, changes)?;
-            self.first = first;
-        }
-        if reader.last()?.is_none_or(|last| last <= self.seq) {
-            self.revision = Some(revision);
-        }
-        self.rows.tidy();
-        Ok(())
-    }
-
-    fn see_exchange(
-        &mut self,
-        reader: &Reader,
-        flow: FlowId,
-        exchange: ExchangeId,
-        changes: &mut Vec<Change>,
-    ) -> Result<(), ReadError> {
-        let Self { rows, .. } = self;
-        let known = rows.find_flow(flow);
-        let Some(place) = known.map_or_else(|| rows.load_flow(reader, flow), |it| Ok(Some(it)))?
-        else {
-            return Ok(());
-        };
-        let id = LineId { flow, exchange: Some(exchange) };
-        let before = rows.find(id);
-        let old = before.map(|it| *rows.row(it));
-        let mut new = None;
-        reader.exchange_row(exchange, |row| {
-            if row.flow == flow {
-                new = rows.exchange(&row, place, old.as_ref());
-            }
-        })?;
-        let Some(new) = new else { return Ok(()) };
-        if before.is_none() {
-            rows.flow_mut(place).add_exchange();
-            self.remove(LineId { flow, exchange: None }, changes);
-        }
-        self.put(reader, before, new, changes)
-    }
-
-    fn see_flow(
-        &mut self,
-        reader: &Reader,
-        flow: FlowId,
-        changes: &mut Vec<Change>,
-    ) -> Result<(), ReadError> {
-        let Self { rows, .. } = self;
-        let failed = rows.find_flow(flow).is_some_and(|it| rows.flows()[it as usize].failed());
-        let Some(place) = rows.load_flow(reader, flow)? else { return Ok(()) };
-        let facts = rows.flows()[place as usize];
-        if facts.exchanges() > 0 {
-            if facts.failed() != failed {
-                // What it cut off failed with it.
-                let cut: Vec<_> =
-                    rows.places_of(flow).filter(|it| !rows.row(*it).has_ended()).collect();
-                for it in cut {
-                    let verdict = self.verdict(reader, it)?;
-                    self.set_verdict(it, verdict, changes);
-                }
-            }
-            return Ok(());
-        }
-        let before = rows.find(LineId { flow, exchange: None });
-        let old = before.map(|it| *rows.row(it));
-        let mut new = None;
-        reader.flow_row(flow, |row| new = Some(rows.flow(&row, place, old.as_ref())))?;
-        match new {
-            Some(new) => self.put(reader, before, new, changes),
-            None => Ok(()),
-        }
-    }
-
     /// Puts a row in, or in the place of what it was.
-    fn put(
+    pub(crate) fn put(
         &mut self,
         reader: &Reader,
         before: Option<u32>,
@@ -346,7 +252,7 @@ impl State {
     }
 
     /// Judges a row. One that was judged by its record stays as it was until that is judged again.
-    fn verdict(&mut self, reader: &Reader, place: u32) -> Result<Verdict, ReadError> {
+    pub(crate) fn verdict(&mut self, reader: &Reader, place: u32) -> Result<Verdict, ReadError> {
         let Self { rows, judge, search, .. } = self;
         let Some(judge) = judge else { return Ok(Verdict::Yes) };
         judge.meet(reader, rows)?;
@@ -361,7 +267,7 @@ impl State {
     }
 
     /// Lets a row be selected, or not, which stands where it stood.
-    fn set_verdict(&mut self, place: u32, verdict: Verdict, changes: &mut Vec<Change>) {
+    pub(crate) fn set_verdict(&mut self, place: u32, verdict: Verdict, changes: &mut Vec<Change>) {
         let row = *self.rows.row(place);
         let id = self.rows.id(&row);
         let found = self.find(&row);
@@ -379,43 +285,11 @@ impl State {
         }
     }
 
-    fn remove(&mut self, id: LineId, changes: &mut Vec<Change>) {
+    pub(crate) fn remove(&mut self, id: LineId, changes: &mut Vec<Change>) {
         if let Some(place) = self.rows.find(id) {
             self.set_verdict(place, Verdict::No, changes);
             self.rows.remove(id);
         }
-    }
-
-    /// Takes out what is not in the session any more.
-    fn forget(&mut self, reader: &Reader, changes: &mut Vec<Change>) -> Result<(), ReadError> {
-        let (mut flows, mut exchanges) = (Vec::new(), Vec::new());
-        reader.flow_ids(|id| flows.push(id))?;
-        reader.exchange_ids(|id| exchanges.push(id))?;
-        let rows = &self.rows;
-        let is_gone = |id: &LineId| match id.exchange {
-            Some(exchange) => exchanges.binary_search(&exchange).is_err(),
-            None => flows.binary_search(&id.flow).is_err(),
-        };
-        let ids = rows.places().map(|place| rows.id(rows.row(place)));
-        let gone: Vec<LineId> = ids.filter(is_gone).collect();
-        for id in gone {
-            self.remove(id, changes);
-            let Some(flow) = self.rows.find_flow(id.flow) else { continue };
-            if id.exchange.is_some() {
-                self.rows.flow_mut(flow).remove_exchange();
-            }
-            if self.rows.flows()[flow as usize].exchanges() == 0 {
-                // It may still be there, as a line of its own.
-                self.see_flow(reader, id.flow, changes)?;
-            }
-        }
-        if self.rows.forget_flows(&flows)
-            && let Some(judge) = &mut self.judge
-        {
-            judge.forget_flows();
-            judge.meet(reader, &self.rows)?;
-        }
-        Ok(())
     }
 
     /// Searches on through the records.
