@@ -10,7 +10,8 @@ use sidestream_filter::Filter;
 use sidestream_flow::{ExchangeId, FlowId, FlowKey, Transport};
 use sidestream_list::{Change, LineId, List, Order, Step};
 use sidestream_record::{
-    Closed, Entry, Event, Fields, Opened, Part, Recorded, RequestHead, ResponseHead, Sink, Version,
+    Closed, DnsMessage, Entry, Event, Failure, Fields, Opened, Part, Recorded, RequestHead,
+    ResponseHead, Sink, Version,
 };
 use sidestream_store::Session;
 
@@ -157,6 +158,44 @@ fn what_the_records_must_tell_comes_in_steps_and_is_followed() {
     growing.record(1, [Event::Body { exchange: ExchangeId(3001), part: Part::Response, data }]);
     assert_eq!(update(&mut list), [Step::Inserted { at: 3 }]);
     assert_eq!(list.window(0..9).count(), expected(&path, Some(&filter), list.order()).len());
+    drop(list);
+    growing.session.close().unwrap();
+}
+
+#[test]
+fn what_a_flow_cuts_off_fails_with_it() {
+    let (_folder, path) = place();
+    let mut growing = Growing::begin(&path);
+    growing.record(1, [opened(), request(1), request(2)].into_iter().chain(answered(2, 200, "")));
+    let mut list = List::open(&path).unwrap();
+    list.set_filter(Some(Filter::parse("~e", SystemTime::now()).unwrap())).unwrap();
+    assert!(list.is_empty());
+    let failure = Some(Failure::Stopped);
+    growing.record(1, [Event::Closed(Closed { received: 1, sent: 1, failure })]);
+    assert_eq!(update(&mut list), [Step::Inserted { at: 0 }]);
+    assert_eq!(list.get(0).unwrap().url, Some("http://a.test/1"));
+    drop(list);
+    growing.session.close().unwrap();
+}
+
+#[test]
+fn dns_is_told_from_a_method_of_that_name() {
+    let (_folder, path) = place();
+    let mut growing = Growing::begin(&path);
+    let exchange = ExchangeId(1);
+    let query = Event::Dns { exchange, message: DnsMessage::default() };
+    let Event::Request { url, head, .. } = request(2) else { unreachable!() };
+    let head = RequestHead { method: "DNS".into(), ..head };
+    let asked = Event::Request { exchange: ExchangeId(2), url, head };
+    growing.record(1, [opened(), query, asked]);
+    let mut list = List::open(&path).unwrap();
+    for (text, id) in [("~m dns", 2), ("~dns", 1), ("~http", 2), ("~u a.test", 2)] {
+        let filter = Filter::parse(text, SystemTime::now()).unwrap();
+        list.set_filter(Some(filter.clone())).unwrap();
+        assert_eq!(update(&mut list), [Step::Inserted { at: 0 }], "{text}");
+        assert_eq!(list.get(0).unwrap().id.exchange, Some(ExchangeId(id)), "{text}");
+        assert_eq!(expected(&path, Some(&filter), list.order()).len(), 1, "{text}");
+    }
     drop(list);
     growing.session.close().unwrap();
 }
