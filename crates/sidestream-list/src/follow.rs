@@ -27,10 +27,10 @@ impl State {
         self.seq = touched.last;
         self.at = touched.at.unwrap_or(self.at);
         self.is_searched &= self.search.is_none();
-        let first = reader.first()?;
-        if first != self.first {
+        let oldest = reader.oldest()?;
+        if oldest != self.oldest {
             self.forget(reader, changes)?;
-            self.first = first;
+            self.oldest = oldest;
         }
         if reader.last()?.is_none_or(|last| last <= self.seq) {
             self.revision = Some(revision);

@@ -28,8 +28,8 @@ pub(crate) struct State {
     wants_search: bool,
     /// Whether the search has read all that is there.
     pub(crate) is_searched: bool,
-    /// The first entry that there was, which moves when what is old is taken out.
-    pub(crate) first: Seq,
+    /// What was oldest, which is another number when something old was taken out.
+    pub(crate) oldest: u64,
     /// The newest entry that was taken up, and its time.
     pub(crate) seq: Seq,
     pub(crate) at: SystemTime,
@@ -41,7 +41,7 @@ impl State {
     /// Reads all lines, by time.
     pub(crate) fn load(reader: &Reader) -> Result<Self, ReadError> {
         let revision = Some(reader.revision()?);
-        let first = reader.first()?;
+        let oldest = reader.oldest()?;
         let seq = reader.last()?.unwrap_or(Seq(0));
         let newest = reader.touched(Seq(seq.0.saturating_sub(1)), 1)?;
         let mut state = Self {
@@ -52,7 +52,7 @@ impl State {
             search: None,
             wants_search: false,
             is_searched: true,
-            first,
+            oldest,
             seq,
             at: newest.at.unwrap_or(SystemTime::UNIX_EPOCH),
             revision,

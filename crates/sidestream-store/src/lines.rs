@@ -6,7 +6,7 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rusqlite::{OptionalExtension, Params, Row, Statement, Transaction};
+use rusqlite::{Params, Row, Statement, Transaction};
 use sidestream_flow::{ExchangeId, FlowId, Process, Transport};
 use sidestream_record::Entry;
 
@@ -264,15 +264,25 @@ impl Reader {
         }
     }
 
-    /// Returns the number of the first entry that is there, or will be.
+    /// Returns a number that is another one when something of the oldest was taken out, as by
+    /// retention: of the first block, or of the thousand oldest exchanges or flows.
     ///
     /// # Errors
     ///
     /// When the storage cannot be read.
-    pub fn first(&self) -> Result<Seq, ReadError> {
-        let mut statement = self.connection().prepare_cached("SELECT min(first) FROM block")?;
-        let first: Option<i64> = statement.query_row([], |row| row.get(0)).optional()?.flatten();
-        Ok(Seq(first.unwrap_or(1).cast_unsigned()))
+    pub fn oldest(&self) -> Result<u64, ReadError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT min(first) FROM block
+             UNION ALL SELECT * FROM (SELECT id FROM exchange ORDER BY id LIMIT 1000)
+             UNION ALL SELECT * FROM (SELECT id FROM flow ORDER BY id LIMIT 1000)",
+        )?;
+        let mut sum = 0_u64;
+        each(&mut statement, [], |row| {
+            let id = row.get::<_, Option<i64>>(0)?.unwrap_or_default().cast_unsigned();
+            sum = sum.rotate_left(7) ^ id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            Ok(())
+        })?;
+        Ok(sum)
     }
 
     /// Iterates over those entries of a range for whose flow, and exchange if they are of one,
