@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 
 /// Runs the comparison with the given words of its command line, or what the first of them names.
 pub(crate) fn run(workspace: &Workspace, mut words: Vec<OsString>) -> Result<()> {
-    if words.first().is_some_and(|word| word == "store" || word == "search") {
+    if words.first().is_some_and(|word| word == "store" || word == "search" || word == "list") {
         return run_store(workspace, &words);
     }
     let is_soak = words.first().is_some_and(|word| word == "soak");

@@ -46,6 +46,8 @@ Usage: cargo xtask VERB
                          very many connections of short-lived processes, as root
   bench search [--exchanges N] [--bytes N]
                          how fast text is found in recorded bodies
+  bench list [--lines N] [--keep FILE]
+                         how soon a session of so many lines is listed, ordered and filtered
   bench store [--exchanges N [--body text|noise|same] [--bytes N]]
                          how fast a session takes exchanges, and what they take
   conformance [SUITE…] [--all] [--list] [--json] [--bless]

@@ -6,6 +6,7 @@ pub mod client;
 pub mod compare;
 mod counters;
 mod job;
+pub mod list;
 mod noise;
 mod origin;
 mod relay;

@@ -10,13 +10,14 @@ use anyhow::{Context, bail};
 use lexopt::prelude::*;
 use sidestream_bench::client::{Client, Route, roots};
 use sidestream_bench::{
-    compare, serve_bare, serve_client, serve_origin, serve_relay, soak, store, until_captured,
+    compare, list, serve_bare, serve_client, serve_origin, serve_relay, soak, store, until_captured,
 };
 
 const USAGE: &str = "\
 Usage: sidestream-bench compare --sidestream PROGRAM [UNIT…] [OPTIONS]
        sidestream-bench soak --sidestream PROGRAM [--connections N]
        sidestream-bench search [--exchanges N] [--bytes N]
+       sidestream-bench list [--lines N] [--keep FILE]
        sidestream-bench store [--exchanges N [--body text|noise|same] [--bytes N]]
 
   --quick         little of everything, within a minute
@@ -49,6 +50,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Some("compare") => return compare::run(words),
         Some("soak") => return soak::run(words),
         Some("search") => return store::run_search(&words),
+        Some("list") => return list::run(&words),
         Some("store") => return store::run(&words),
         Some("dial") => {
             let numbers: Vec<u32> = numbers(&words[..words.len().min(3)])?;

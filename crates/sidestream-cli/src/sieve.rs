@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::io;
 use std::time::SystemTime;
 
-use sidestream::filter::{Expr, Filter, Row};
+use sidestream::filter::{Expr, Filter};
+pub use sidestream::list::{body_bytes, selects};
 use sidestream::record::Finished;
 use sidestream::store;
 
@@ -25,17 +26,6 @@ pub fn parse(text: &str) -> Result<Expr, String> {
 /// Makes a filter of what was given; it counts back from now.
 pub fn filter(expr: Option<Expr>) -> Option<Filter> {
     Some(Filter::new(expr?, SystemTime::now()))
-}
-
-/// Returns how many bytes of each body a filter sees.
-pub fn body_bytes(filter: Option<&Filter>) -> usize {
-    if filter.is_some_and(Filter::asks_content) { BODY_BYTES } else { 0 }
-}
-
-/// Returns whether a filter selects what is finished.
-pub fn selects(filter: &Filter, finished: &Finished) -> bool {
-    // What is not known here is not held back.
-    Row::of(finished).is_none_or(|row| filter.matches(&row.decoding(&store::decode)))
 }
 
 /// Returns what is finished with no more than that many bytes of each body.

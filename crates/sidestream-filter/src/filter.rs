@@ -27,6 +27,11 @@ impl Filter {
         Ok(Self::new(text.parse()?, now))
     }
 
+    /// Makes a filter of another expression that counts back from the same time.
+    pub const fn with(&self, expr: Expr) -> Self {
+        Self::new(expr, self.now)
+    }
+
     /// Returns what it says.
     pub const fn expr(&self) -> &Expr {
         &self.expr

@@ -23,5 +23,5 @@ pub use operator::{Flag, Text};
 pub use pattern::Pattern;
 pub use row::{Decode, Row};
 pub use sql::{Condition, Selection, Value};
-pub use subject::{Kind, Subject};
+pub use subject::{Kind, Subject, host};
 pub use texts::Texts;

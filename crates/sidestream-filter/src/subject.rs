@@ -112,7 +112,7 @@ pub enum Kind {
 }
 
 /// Returns the host of an absolute URI, an IPv6 address in brackets.
-pub(crate) fn host(url: &str) -> &str {
+pub fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let place = rest[..end].rsplit_once('@').map_or(&rest[..end], |(_, place)| place);

@@ -76,6 +76,16 @@ impl Book {
         self.flows.values().map(|page| &*page.flow)
     }
 
+    /// Returns a flow that has not ended.
+    pub fn open_flow(&self, id: FlowId) -> Option<&Flow> {
+        self.flows.get(&id).map(|page| &*page.flow)
+    }
+
+    /// Iterates over the exchanges of a flow that have not ended.
+    pub fn open_exchanges(&self, flow: FlowId) -> impl Iterator<Item = &Exchange> {
+        self.flows.get(&flow).into_iter().flat_map(|page| page.exchanges.values())
+    }
+
     /// Takes an entry, and returns what it completes, the inner before the outer.
     ///
     /// An entry of a flow that was never opened, as a damaged recording may have, is passed over.

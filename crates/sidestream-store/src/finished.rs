@@ -1,7 +1,6 @@
 //! Entries of a session added up to flows and exchanges.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use sidestream_record::{Book, Closed, Entry, Event, Finished};
@@ -79,22 +78,7 @@ impl<E> FinishedEntries<'_, E> {
             Some(has_notes) => has_notes,
             None => *self.has_notes.insert(self.reader.has_notes()?),
         };
-        if !has_notes {
-            return Ok(());
-        }
-        match finished {
-            Finished::Exchange(_, exchange) => {
-                exchange.notes = self.reader.notes_of_exchange(exchange.id)?;
-            }
-            Finished::Flow(flow) => {
-                let notes = self.reader.notes_of_flow(flow.id)?;
-                if notes != flow.notes {
-                    Arc::make_mut(flow).notes = notes;
-                }
-            }
-            _ => {}
-        }
-        Ok(())
+        if has_notes { self.reader.note(finished) } else { Ok(()) }
     }
 }
 

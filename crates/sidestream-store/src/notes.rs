@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::OptionalExtension;
 use sidestream_flow::{ExchangeId, FlowId};
-use sidestream_record::{Entry, Notes};
+use sidestream_record::{Entry, Finished, Notes};
 
 use crate::error::{CopyError, CreateError, ReadError};
 use crate::lock::Lock;
@@ -73,6 +74,27 @@ impl Reader {
     pub fn notes_of_flow(&self, flow: FlowId) -> Result<Notes, ReadError> {
         let query = "SELECT first_seq, notes FROM flow WHERE id = ?1 AND notes IS NOT NULL";
         self.notes(query, flow.0)
+    }
+
+    /// Adds to what is finished all that was noted of it, also after it had ended.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read, or what stands there is damaged.
+    pub fn note(&self, finished: &mut Finished) -> Result<(), ReadError> {
+        match finished {
+            Finished::Exchange(_, exchange) => {
+                exchange.notes = self.notes_of_exchange(exchange.id)?;
+            }
+            Finished::Flow(flow) => {
+                let notes = self.notes_of_flow(flow.id)?;
+                if notes != flow.notes {
+                    Arc::make_mut(flow).notes = notes;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn notes(&self, query: &str, id: u64) -> Result<Notes, ReadError> {

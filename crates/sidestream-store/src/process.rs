@@ -53,7 +53,12 @@ impl Processes {
         id.map(|id| self.read(connection, id)).transpose()
     }
 
-    fn read(&self, connection: &Connection, id: i64) -> Result<Arc<Process>, ProcessError> {
+    /// Reads a process, its parents with it.
+    pub(crate) fn read(
+        &self,
+        connection: &Connection,
+        id: i64,
+    ) -> Result<Arc<Process>, ProcessError> {
         let mut lineage = Vec::new();
         let mut next = Some(id);
         let mut found = None;

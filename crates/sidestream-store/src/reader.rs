@@ -97,6 +97,10 @@ impl Reader {
         &self.connection
     }
 
+    pub(crate) const fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
     /// Returns the version in which the session is written.
     pub const fn version(&self) -> SchemaVersion {
         self.version
@@ -391,6 +395,11 @@ impl Entries<'_> {
         self.skipped
     }
 
+    /// Returns whether the next entry begins a block.
+    pub(crate) fn is_between_blocks(&self) -> bool {
+        self.page.len() == 0
+    }
+
     pub(crate) fn stored(&mut self) -> rusqlite::Result<Option<Stored>> {
         while self.page.len() == 0 && !self.ended {
             let block = match self.block {
@@ -418,6 +427,16 @@ impl Iterator for Entries<'_> {
     type Item = Result<Entry, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.next_of(&|_, _| true)
+    }
+}
+
+impl Entries<'_> {
+    /// Returns the next that is wanted, and decodes no other.
+    pub(crate) fn next_of(
+        &mut self,
+        wanted: &impl Fn(FlowId, Option<ExchangeId>) -> bool,
+    ) -> Option<Result<Entry, ReadError>> {
         loop {
             let stored = match self.stored() {
                 Ok(stored) => stored?,
@@ -428,7 +447,10 @@ impl Iterator for Entries<'_> {
             };
             let seq = Seq(stored.seq.cast_unsigned());
             self.seq = Some(seq);
-            if stored.entry.as_ref().is_ok_and(|entry| !self.choice.passes(entry)) {
+            if let Ok(entry) = &stored.entry
+                && !(self.choice.passes(entry)
+                    && wanted(FlowId(entry.flow), entry.exchange.map(ExchangeId)))
+            {
                 continue;
             }
             match self.reader.decode(stored) {

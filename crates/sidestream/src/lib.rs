@@ -25,6 +25,7 @@ pub use sidestream_flow as flow;
 pub use sidestream_har as har;
 pub use sidestream_ipc as ipc;
 pub use sidestream_journal as journal;
+pub use sidestream_list as list;
 pub use sidestream_netstack as netstack;
 pub use sidestream_onboarding as onboarding;
 pub use sidestream_os as os;

@@ -107,6 +107,12 @@ fn of_session(command: SessionCommand, settings: &Settings) -> anyhow::Result<Ex
     let style = style_of(&io::stdout());
     match command {
         SessionCommand::Compact { file } => session::compact(&file),
+        SessionCommand::List { file, json, follow: true, .. } => {
+            session::follow(&file, json, settings.filter.as_ref())
+        }
+        SessionCommand::List { file, json, sort: Some(order), .. } => {
+            session::list_by(&file, json, settings.filter.as_ref(), order)
+        }
         SessionCommand::Grep { file, pattern, filter, list } => {
             session::grep(&file, &pattern, filter, list, style)
         }

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use sidestream::filter::{Expr, Pattern};
+use sidestream::list::Order;
 
 use crate::export::{self, Asked};
 use crate::mode::{Mode, ParseModeError};
@@ -237,6 +238,13 @@ pub enum SessionCommand {
         /// What to list, such as "~d example.com & ~c 404" (docs/filter.md has all operators).
         #[arg(value_parser = sieve::parse)]
         filter: Option<Expr>,
+        /// Order by time, method, url, size, duration, process or status; with :desc behind it,
+        /// the largest first.
+        #[arg(long, value_name = "COLUMN[:desc]")]
+        sort: Option<Order>,
+        /// Go on printing what comes to its end, until the recording does.
+        #[arg(long, conflicts_with = "sort")]
+        follow: bool,
         /// Print a JSON object a line.
         #[arg(long)]
         json: bool,

@@ -5,13 +5,13 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-use jiff::tz::TimeZone;
-use serde::Serialize;
 use sidestream::filter::{Filter, Selection};
 use sidestream::flow::{ExchangeId, FlowId};
-use sidestream::record::{Finished, Notes, wording};
-use sidestream::store::{Listed, Reader};
+use sidestream::list::{List, Order};
+use sidestream::record::Finished;
+use sidestream::store::Reader;
 
+use super::line::{Form, Printed};
 use super::{each_wanted, is_gone, tell_losses};
 use crate::exit::Exit;
 use crate::sieve;
@@ -30,13 +30,53 @@ pub fn list(path: &Path, json: bool, filter: Option<&Filter>) -> anyhow::Result<
     let filter = filter.unwrap_or(&all);
     let selection = filter.selection();
     let judged = judged(&reader, filter, &selection)?;
-    match print(&reader, json, &selection, judged.as_ref()) {
+    match print(&reader, Form::of(json), &selection, judged.as_ref()) {
         Err(error) if is_gone(&error) => return Ok(Exit::Success),
         printed => printed?,
     }
     tell_losses(&reader)?;
     Ok(Exit::Success)
 }
+
+/// Prints the list of a session in another order.
+///
+/// # Errors
+///
+/// The file is not a session or is damaged.
+pub fn list_by(
+    path: &Path,
+    json: bool,
+    filter: Option<&Filter>,
+    order: Order,
+) -> anyhow::Result<Exit> {
+    let mut list = List::open(path)?;
+    list.set_filter(filter.cloned())?;
+    list.order_by(order);
+    catch_up(&mut list)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut lines = list.window(0..list.len());
+    let form = Form::of(json);
+    let printed =
+        lines.try_for_each(|line| Ok(form.write(&mut out, &Printed::of(&line, list.reader())?)?));
+    match printed.and_then(|()| Ok(out.flush()?)) {
+        Err(error) if is_gone(&error) => return Ok(Exit::Success),
+        printed => printed?,
+    }
+    tell_losses(list.reader())?;
+    Ok(Exit::Success)
+}
+
+/// Takes up all that is committed, and judges all records that have to be.
+fn catch_up(list: &mut List) -> anyhow::Result<()> {
+    let mut changes = Vec::new();
+    while !list.update(STEP, &mut changes)? {
+        changes.clear();
+    }
+    Ok(())
+}
+
+/// How many entries are taken up at once.
+const STEP: usize = 100_000;
 
 /// The lines of which the records were judged.
 #[derive(Debug, Default)]
@@ -71,7 +111,7 @@ fn judged(
 
 fn print(
     reader: &Reader,
-    json: bool,
+    form: Form,
     selection: &Selection,
     judged: Option<&Judged>,
 ) -> anyhow::Result<()> {
@@ -83,76 +123,10 @@ fn print(
             None => judged.flows.contains(&line.flow),
         });
         if is_in {
-            printed = if json { write_json(&mut out, &line) } else { write(&mut out, &line) };
+            printed = form.write(&mut out, &Printed::from(&line));
         }
         printed.is_ok()
     })?;
     printed?;
     Ok(out.flush()?)
-}
-
-fn write(out: &mut impl Write, line: &Listed) -> io::Result<()> {
-    let text = |text: &Option<String>| wording::text(text.as_deref().unwrap_or("-").as_bytes());
-    let id = line.exchange.map_or_else(|| format!("f{}", line.flow), |id| id.to_string());
-    let at = jiff::Timestamp::try_from(line.started).unwrap_or_default();
-    let at = at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%.3f");
-    let outcome = match (&line.failure, line.status) {
-        (Some(failure), _) => wording::text(failure.as_bytes()),
-        (None, Some(code)) if line.method.as_deref() == Some("DNS") => wording::rcode(code),
-        (None, Some(status)) => status.to_string(),
-        (None, None) => "-".into(),
-    };
-    let took = line.ended.map(|ended| ended.duration_since(line.started).unwrap_or_default());
-    let took = took.map_or_else(|| "-".into(), |took| format!("{} ms", took.as_millis()));
-    let size = wording::bytes(line.request_bytes.saturating_add(line.response_bytes));
-    let (process, method, url) = (text(&line.process), text(&line.method), text(&line.url));
-    write!(out, "{id:>6}  {at}  {process:16}  {method:7}  {url}  {outcome}  {size}  {took}")?;
-    let notes =
-        Notes { marker: line.marker.clone(), comment: line.comment.clone(), ..Notes::default() };
-    match wording::notes(&notes) {
-        Some(notes) => writeln!(out, "  # {notes}"),
-        None => writeln!(out),
-    }
-}
-
-/// A line for programs.
-#[derive(Serialize)]
-struct Line<'a> {
-    exchange: Option<u64>,
-    flow: u64,
-    started: String,
-    ended: Option<String>,
-    process: Option<&'a str>,
-    method: Option<&'a str>,
-    url: Option<&'a str>,
-    status: Option<u16>,
-    request_bytes: u64,
-    response_bytes: u64,
-    failure: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    marker: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    comment: Option<&'a str>,
-}
-
-fn write_json(out: &mut impl Write, line: &Listed) -> io::Result<()> {
-    let time = |at: SystemTime| jiff::Timestamp::try_from(at).unwrap_or_default().to_string();
-    let line = Line {
-        exchange: line.exchange.map(|id| id.0),
-        flow: line.flow.0,
-        started: time(line.started),
-        ended: line.ended.map(time),
-        process: line.process.as_deref(),
-        method: line.method.as_deref(),
-        url: line.url.as_deref(),
-        status: line.status,
-        request_bytes: line.request_bytes,
-        response_bytes: line.response_bytes,
-        failure: line.failure.as_deref(),
-        marker: line.marker.as_deref(),
-        comment: line.comment.as_deref(),
-    };
-    let mut text = serde_json::to_vec(&line)?;
-    text.push(b'\n');
-    out.write_all(&text)
 }

@@ -1,7 +1,9 @@
 //! `session show` and its like: what a session file holds, and what is made of it.
 
 mod change;
+mod follow;
 mod grep;
+mod line;
 mod list;
 mod mark;
 mod verify;
@@ -21,8 +23,9 @@ use crate::settings::Settings;
 use crate::sieve;
 
 pub use change::{compact, index, merge, trim};
+pub use follow::follow;
 pub use grep::grep;
-pub use list::list;
+pub use list::{list, list_by};
 pub use mark::mark;
 pub use verify::verify;
 

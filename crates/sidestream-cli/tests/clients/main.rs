@@ -21,6 +21,7 @@ mod http2;
 mod java;
 mod keeping;
 mod last_words;
+mod list;
 mod local;
 mod modern;
 mod no_trace;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::OptionalExtension;
 use sidestream_filter::{Filter, Texts};
+use sidestream_flow::ExchangeId;
 use sidestream_search::{Columns, PAGES, Page, Query};
 
 use super::members::Members;
@@ -20,6 +21,11 @@ pub struct Wanted {
 impl Wanted {
     pub(crate) fn has_exchange(&self, id: u64) -> bool {
         self.exchanges.contains(&id)
+    }
+
+    /// Returns whether an exchange is to be looked at.
+    pub fn contains(&self, exchange: ExchangeId) -> bool {
+        self.has_exchange(exchange.0)
     }
 
     pub(crate) fn has_flow(&self, id: u64) -> bool {

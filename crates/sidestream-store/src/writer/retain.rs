@@ -84,7 +84,8 @@ impl Writer {
         // Whoever writes flows would name rows that are gone.
         self.processes.clear();
         self.connection.execute(
-            "DELETE FROM process WHERE id NOT IN (
+            // The largest stays, so that no id is given out again: readers remember them.
+            "DELETE FROM process WHERE id < (SELECT max(id) FROM process) AND id NOT IN (
                 WITH RECURSIVE used (id) AS (
                     SELECT process FROM flow WHERE process IS NOT NULL
                     UNION
@@ -295,7 +296,8 @@ impl Judge<'_> {
     fn remove_chunk(&self, id: i64) -> rusqlite::Result<()> {
         self.from
             .prepare_cached(
-                "DELETE FROM chunk WHERE id = ?1
+                // The largest stays, so that no id is given out again: readers remember them.
+                "DELETE FROM chunk WHERE id = ?1 AND id < (SELECT max(id) FROM chunk)
                  AND NOT EXISTS (SELECT 1 FROM stretch WHERE chunk = ?1)
                  AND NOT EXISTS (SELECT 1 FROM content WHERE chunk = ?1)",
             )?

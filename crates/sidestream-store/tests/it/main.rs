@@ -7,6 +7,7 @@ mod copying;
 mod crash;
 mod filters;
 mod generate;
+mod lines;
 mod listing;
 mod notes;
 mod older;

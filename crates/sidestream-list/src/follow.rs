@@ -1,0 +1,135 @@
+//! How a list takes up what was committed to its session, and what was taken out of it.
+
+use sidestream_flow::{ExchangeId, FlowId};
+use sidestream_store::{ReadError, Reader};
+
+use crate::line::LineId;
+use crate::list::Change;
+use crate::state::State;
+
+impl State {
+    /// Takes up what entries told since.
+    pub(crate) fn follow(
+        &mut self,
+        reader: &Reader,
+        revision: u64,
+        most: usize,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), ReadError> {
+        let touched = reader.touched(self.seq, most)?;
+        self.rows.load_processes(reader)?;
+        for (flow, exchange) in touched.exchanges {
+            self.see_exchange(reader, flow, exchange, changes)?;
+        }
+        for flow in touched.flows {
+            self.see_flow(reader, flow, changes)?;
+        }
+        self.seq = touched.last;
+        self.at = touched.at.unwrap_or(self.at);
+        self.is_searched &= self.search.is_none();
+        let oldest = reader.oldest()?;
+        if oldest != self.oldest {
+            self.forget(reader, changes)?;
+            self.oldest = oldest;
+        }
+        if reader.last()?.is_none_or(|last| last <= self.seq) {
+            self.revision = Some(revision);
+        }
+        self.rows.tidy();
+        Ok(())
+    }
+
+    fn see_exchange(
+        &mut self,
+        reader: &Reader,
+        flow: FlowId,
+        exchange: ExchangeId,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), ReadError> {
+        let Self { rows, .. } = self;
+        let known = rows.find_flow(flow);
+        let Some(place) = known.map_or_else(|| rows.load_flow(reader, flow), |it| Ok(Some(it)))?
+        else {
+            return Ok(());
+        };
+        let id = LineId { flow, exchange: Some(exchange) };
+        let before = rows.find(id);
+        let old = before.map(|it| *rows.row(it));
+        let mut new = None;
+        reader.exchange_row(exchange, |row| {
+            if row.flow == flow {
+                new = rows.exchange(&row, place, old.as_ref());
+            }
+        })?;
+        let Some(new) = new else { return Ok(()) };
+        if before.is_none() {
+            rows.flow_mut(place).add_exchange();
+            self.remove(LineId { flow, exchange: None }, changes);
+        }
+        self.put(reader, before, new, changes)
+    }
+
+    fn see_flow(
+        &mut self,
+        reader: &Reader,
+        flow: FlowId,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), ReadError> {
+        let Self { rows, .. } = self;
+        let failed = rows.find_flow(flow).is_some_and(|it| rows.flows()[it as usize].failed());
+        let Some(place) = rows.load_flow(reader, flow)? else { return Ok(()) };
+        let facts = rows.flows()[place as usize];
+        if facts.exchanges() > 0 {
+            if facts.failed() != failed {
+                // What it cut off failed with it.
+                let cut: Vec<_> =
+                    rows.places_of(flow).filter(|it| !rows.row(*it).has_ended()).collect();
+                for it in cut {
+                    let verdict = self.verdict(reader, it)?;
+                    self.set_verdict(it, verdict, changes);
+                }
+            }
+            return Ok(());
+        }
+        let before = rows.find(LineId { flow, exchange: None });
+        let old = before.map(|it| *rows.row(it));
+        let mut new = None;
+        reader.flow_row(flow, |row| new = Some(rows.flow(&row, place, old.as_ref())))?;
+        match new {
+            Some(new) => self.put(reader, before, new, changes),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes out what is not in the session any more.
+    fn forget(&mut self, reader: &Reader, changes: &mut Vec<Change>) -> Result<(), ReadError> {
+        let (mut flows, mut exchanges) = (Vec::new(), Vec::new());
+        reader.flow_ids(|id| flows.push(id))?;
+        reader.exchange_ids(|id| exchanges.push(id))?;
+        let rows = &self.rows;
+        let is_gone = |id: &LineId| match id.exchange {
+            Some(exchange) => exchanges.binary_search(&exchange).is_err(),
+            None => flows.binary_search(&id.flow).is_err(),
+        };
+        let ids = rows.places().map(|place| rows.id(rows.row(place)));
+        let gone: Vec<LineId> = ids.filter(is_gone).collect();
+        for id in gone {
+            self.remove(id, changes);
+            let Some(flow) = self.rows.find_flow(id.flow) else { continue };
+            if id.exchange.is_some() {
+                self.rows.flow_mut(flow).remove_exchange();
+            }
+            if self.rows.flows()[flow as usize].exchanges() == 0 {
+                // It may still be there, as a line of its own.
+                self.see_flow(reader, id.flow, changes)?;
+            }
+        }
+        if self.rows.forget_flows(&flows)
+            && let Some(judge) = &mut self.judge
+        {
+            judge.forget_flows();
+            judge.meet(reader, &self.rows)?;
+        }
+        Ok(())
+    }
+}

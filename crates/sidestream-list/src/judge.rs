@@ -1,0 +1,356 @@
+//! A filter, judged on what is held of a line: it matches, it does not, or the record must tell.
+//!
+//! What a row leaves open is the same as for the conditions of SQL (`sidestream-filter`): where
+//! `status` is missing a rule may have answered, and `DNS` is a method like any other.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sidestream_filter::{
+    Expr, Filter, Flag, Kind, Pattern, Row as RecordRow, Subject, Term, Text, host,
+};
+use sidestream_flow::{FlowId, FlowKey, Process, Transport};
+use sidestream_record::{Book, Entry, Event, Finished, Opened};
+use sidestream_store::{ReadError, Reader};
+
+use crate::row::Row;
+use crate::rows::Rows;
+
+/// A filter, ready to be judged on rows.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    filter: Filter,
+    node: Node,
+    /// What is true of processes.
+    processes: Vec<Known>,
+    /// What is true of the clients of flows.
+    clients: Vec<Clients>,
+}
+
+#[derive(Debug)]
+enum Node {
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
+    /// What a row tells.
+    Row(Term, Filter),
+    /// What its process tells, by the place in [`Judge::processes`].
+    Process(usize),
+    /// What its flow tells, by the place in [`Judge::clients`].
+    Client(usize),
+}
+
+/// An operator on processes, and for which it holds, by their places.
+#[derive(Debug)]
+struct Known {
+    filter: Filter,
+    holds: Vec<Option<bool>>,
+}
+
+/// An expression that is looked for in clients, and in which it was found, by their flows' places.
+#[derive(Debug)]
+struct Clients {
+    pattern: Pattern,
+    holds: Vec<Option<bool>>,
+}
+
+impl Judge {
+    pub(crate) fn new(filter: Filter) -> Self {
+        let mut judge = Self {
+            node: Node::All(Vec::new()),
+            processes: Vec::new(),
+            clients: Vec::new(),
+            filter: filter.clone(),
+        };
+        judge.node = judge.compile(filter.expr());
+        judge
+    }
+
+    pub(crate) const fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Returns whether it asks how long something took, which of an open flow changes by itself.
+    pub(crate) fn asks_time(&self) -> bool {
+        self.filter.expr().terms().any(|term| matches!(term, Term::Time(_)))
+    }
+
+    fn compile(&mut self, expr: &Expr) -> Node {
+        match expr {
+            Expr::And(all) => Node::All(all.iter().map(|it| self.compile(it)).collect()),
+            Expr::Or(any) => Node::Any(any.iter().map(|it| self.compile(it)).collect()),
+            Expr::Not(it) => Node::Not(Box::new(self.compile(it))),
+            Expr::Term(term) => {
+                let filter = self.filter.with(Expr::Term(term.clone()));
+                match term {
+                    Term::Pid(_)
+                    | Term::Tree(_)
+                    | Term::User(_)
+                    | Term::Text(Text::Container | Text::Process, _) => {
+                        self.processes.push(Known { filter, holds: Vec::new() });
+                        Node::Process(self.processes.len() - 1)
+                    }
+                    Term::Text(Text::Source, pattern) => {
+                        let pattern = pattern.clone();
+                        self.clients.push(Clients { pattern, holds: Vec::new() });
+                        Node::Client(self.clients.len() - 1)
+                    }
+                    _ => Node::Row(term.clone(), filter),
+                }
+            }
+        }
+    }
+
+    /// Forgets what was true of flows, which stand elsewhere now.
+    pub(crate) fn forget_flows(&mut self) {
+        self.clients.iter_mut().for_each(|clients| clients.holds.clear());
+    }
+
+    /// Judges the processes and flows that are new.
+    pub(crate) fn meet(&mut self, reader: &Reader, rows: &Rows) -> Result<(), ReadError> {
+        let met = self.processes.first().map_or(usize::MAX, |known| known.holds.len());
+        for facts in rows.processes().iter().skip(met) {
+            let process = reader.process(facts.id)?;
+            let is_there = process.is_some();
+            let flow = flow_of(process).filter(|_| is_there);
+            for known in &mut self.processes {
+                known.holds.push(flow.as_ref().and_then(|flow| known.holds_for(flow)));
+            }
+        }
+        let met = self.clients.first().map_or(usize::MAX, |clients| clients.holds.len());
+        if met == 0 {
+            let clients = &mut self.clients;
+            clients.iter_mut().for_each(|it| it.holds.resize(rows.flows().len(), None));
+            return reader.flow_rows(|row| {
+                let Some(place) = rows.find_flow(row.id) else { return };
+                for it in &mut *clients {
+                    it.holds[place as usize] = Some(it.pattern.finds(row.client));
+                }
+            });
+        }
+        for facts in rows.flows().get(met..).unwrap_or_default() {
+            let clients = &mut self.clients;
+            clients.iter_mut().for_each(|it| it.holds.push(None));
+            reader.flow_row(facts.id, |row| {
+                for it in &mut *clients {
+                    let finds = it.pattern.finds(row.client);
+                    if let Some(holds) = it.holds.last_mut() {
+                        *holds = Some(finds);
+                    }
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Judges a row; `None` if its record must tell.
+    pub(crate) fn judge(&self, rows: &Rows, row: &Row) -> Option<bool> {
+        self.holds(&self.node, rows, row)
+    }
+
+    fn holds(&self, node: &Node, rows: &Rows, row: &Row) -> Option<bool> {
+        match node {
+            Node::All(all) => {
+                let mut holds = Some(true);
+                for it in all {
+                    match self.holds(it, rows, row) {
+                        Some(false) => return Some(false),
+                        Some(true) => {}
+                        None => holds = None,
+                    }
+                }
+                holds
+            }
+            Node::Any(any) => {
+                let mut holds = Some(false);
+                for it in any {
+                    match self.holds(it, rows, row) {
+                        Some(true) => return Some(true),
+                        Some(false) => {}
+                        None => holds = None,
+                    }
+                }
+                holds
+            }
+            Node::Not(it) => self.holds(it, rows, row).map(|holds| !holds),
+            Node::Process(index) => {
+                let place = rows.flow_of(row).process as usize;
+                if place >= rows.processes().len() {
+                    return Some(false);
+                }
+                self.processes[*index].holds.get(place).copied().flatten()
+            }
+            Node::Client(index) => {
+                self.clients[*index].holds.get(row.flow as usize).copied().flatten()
+            }
+            Node::Row(term, filter) if row.exchange().is_some() => {
+                of_exchange(term, filter, rows, row)
+            }
+            Node::Row(term, filter) => of_flow(term, filter, rows, row),
+        }
+    }
+}
+
+impl Known {
+    fn holds_for(&self, flow: &Finished) -> Option<bool> {
+        RecordRow::of(flow).map(|row| self.filter.matches(&row))
+    }
+}
+
+/// Makes a flow of which there is only its process to know.
+fn flow_of(process: Option<Arc<Process>>) -> Option<Finished> {
+    let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+    let key = FlowKey { transport: Transport::Tcp, client: nowhere, server: nowhere };
+    let event = Event::Opened(Opened { key, process, via: String::new() });
+    let mut book = Book::default();
+    book.apply(&Entry { at: SystemTime::UNIX_EPOCH, flow: FlowId(0), event });
+    let flow = book.open_flows().next().cloned();
+    flow.map(|flow| Finished::Flow(Arc::new(flow)))
+}
+
+/// Returns what the row of an exchange tells.
+fn of_exchange(term: &Term, filter: &Filter, rows: &Rows, row: &Row) -> Option<bool> {
+    let has_status = row.status.is_some();
+    let method = rows.method(row);
+    match term {
+        Term::Code(code) => match row.status {
+            Some(status) if status != *code => Some(false),
+            Some(_) => is_http(method).then_some(true),
+            None => None,
+        },
+        Term::Flag(flag) => of_exchange_flag(*flag, rows, row),
+        Term::Since(_) => Some(filter.matches(&Facts::of(row))),
+        Term::Size(_) => has_status.then(|| filter.matches(&Facts::of(row))),
+        Term::Time(_) => Some(filter.matches(&Facts::of(row))),
+        Term::Text(text, pattern) => of_exchange_text(*text, pattern, rows, row),
+        _ => None,
+    }
+}
+
+fn of_exchange_flag(flag: Flag, rows: &Rows, row: &Row) -> Option<bool> {
+    let has_status = row.status.is_some();
+    match flag {
+        Flag::All => Some(true),
+        Flag::Dns => is_http(rows.method(row)).then_some(false),
+        Flag::Error => {
+            let is_cut = !row.has_ended() && rows.flow_of(row).failed();
+            Some(row.failure.is_some() || is_cut)
+        }
+        Flag::Http => is_http(rows.method(row)).then_some(true),
+        Flag::Request => has_status.then_some(false),
+        Flag::Response => has_status.then_some(true),
+        Flag::Tcp | Flag::Udp => Some(false),
+        Flag::WebSocket => match row.status {
+            None | Some(101 | 200..300) => None,
+            Some(_) => Some(false),
+        },
+        _ => None,
+    }
+}
+
+fn of_exchange_text(text: Text, pattern: &Pattern, rows: &Rows, row: &Row) -> Option<bool> {
+    let method = rows.method(row);
+    // A record is empty where it has nothing to tell; rows of HTTP have its URL.
+    let url = rows.url(row).filter(|url| !url.is_empty() && is_http(method));
+    let no_body = |bytes: &[u64]| {
+        let is_empty = bytes.iter().all(|bytes| *bytes == 0);
+        (row.status.is_some() && is_empty && !pattern.is_match(b"")).then_some(false)
+    };
+    match text {
+        Text::Body => no_body(&[row.request_bytes, row.response_bytes]),
+        Text::BodyRequest => no_body(&[row.request_bytes]),
+        Text::BodyResponse => no_body(&[row.response_bytes]),
+        Text::Domain => url.map(|url| pattern.finds(host(url))),
+        Text::Method => {
+            let finds = method.is_some_and(|method| pattern.finds(method));
+            match method {
+                // What is no UTF-8 stands in rows as far as it can be shown.
+                Some(method) if method.contains(char::REPLACEMENT_CHARACTER) => None,
+                Some("DNS") => (!finds).then_some(false),
+                _ => Some(finds),
+            }
+        }
+        Text::Url => url.map(|url| pattern.finds(url)),
+        _ => None,
+    }
+}
+
+/// Returns what the row of a flow tells.
+fn of_flow(term: &Term, filter: &Filter, rows: &Rows, row: &Row) -> Option<bool> {
+    let has_ended = row.has_ended();
+    match term {
+        Term::Code(_) => Some(false),
+        Term::Flag(flag) => match flag {
+            Flag::All => Some(true),
+            Flag::Error => Some(row.failure.is_some()),
+            Flag::Tcp => Some(rows.method(row) == Some("TCP")),
+            Flag::Udp => Some(rows.method(row) == Some("UDP")),
+            Flag::Asset
+            | Flag::Dns
+            | Flag::Http
+            | Flag::Request
+            | Flag::Response
+            | Flag::WebSocket => Some(false),
+            _ => None,
+        },
+        Term::Since(_) => Some(filter.matches(&Facts::of(row))),
+        // One that is open counts as ending where the recording does.
+        Term::Size(_) | Term::Time(_) => has_ended.then(|| filter.matches(&Facts::of(row))),
+        Term::Text(text, pattern) => match text {
+            Text::Domain => {
+                let named = rows.url(row).and_then(|url| url.rsplit_once(' '));
+                Some(named.is_some_and(|(host, _)| pattern.finds(host)))
+            }
+            Text::Body
+            | Text::BodyRequest
+            | Text::BodyResponse
+            | Text::ContentType
+            | Text::ContentTypeRequest
+            | Text::ContentTypeResponse
+            | Text::Header
+            | Text::HeaderRequest
+            | Text::HeaderResponse
+            | Text::Method
+            | Text::Url => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn is_http(method: Option<&str>) -> bool {
+    method.is_some_and(|method| method != "DNS")
+}
+
+/// What a row has of times and sizes.
+struct Facts {
+    started: SystemTime,
+    took: Option<Duration>,
+    bytes: u64,
+}
+
+impl Facts {
+    fn of(row: &Row) -> Self {
+        let took = row.took().map(Duration::from_nanos);
+        Self { started: row.started(), took, bytes: row.bytes() }
+    }
+}
+
+impl Subject for Facts {
+    fn kind(&self) -> Kind {
+        Kind::Http
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(self.bytes)
+    }
+
+    fn duration(&self) -> Option<Duration> {
+        self.took
+    }
+
+    fn started(&self) -> Option<SystemTime> {
+        Some(self.started)
+    }
+}

@@ -1,0 +1,111 @@
+//! The texts of lines, and lines made of what the storage hands over.
+
+use std::ops::RangeBounds;
+
+use sidestream_flow::{ExchangeId, Transport};
+use sidestream_store::{ExchangeRow, FlowRow, ReadError, Reader};
+
+use crate::row::{FlowFacts, NEVER, NONE, Row, Verdict, nanoseconds};
+use crate::texts::{Text, Texts, Words};
+
+/// The texts of lines and processes.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) texts: Texts,
+    pub(crate) words: Words,
+}
+
+impl Kept {
+    /// Reads the exchanges with these ids. The flows are those of the session, by their ids.
+    pub(crate) fn load(
+        &mut self,
+        reader: &Reader,
+        ids: impl RangeBounds<ExchangeId>,
+        flows: &[FlowFacts],
+    ) -> Result<Vec<Row>, ReadError> {
+        let (mut rows, mut near) = (Vec::new(), 0);
+        reader.exchange_rows(ids, |row| {
+            // It is most often of the same flow as the one before, or of the next.
+            let is_it = |place: &usize| flows.get(*place).is_some_and(|it| it.id == row.flow);
+            let found = [near, near + 1].into_iter().find(is_it);
+            let search = || flows.binary_search_by_key(&row.flow, |flow| flow.id).ok();
+            let Some(flow) = found.or_else(search) else { return };
+            near = flow;
+            rows.extend(self.exchange(&row, flow as u32, None));
+        })?;
+        Ok(rows)
+    }
+
+    /// Takes the texts of others over, which these rows name.
+    pub(crate) fn absorb(&mut self, others: Self, rows: &mut [Row]) {
+        let Self { texts, words } = others;
+        let moved = self.texts.absorb(texts);
+        let words = self.words.absorb(&words);
+        for row in rows {
+            row.url = row.url.moved(moved);
+            row.method = row.method.moved(&words);
+            row.failure = row.failure.moved(&words);
+        }
+    }
+
+    /// Makes the line of an exchange, in the place of what it was.
+    ///
+    /// The largest id, which none has that was recorded, stands for something else here.
+    pub(crate) fn exchange(
+        &mut self,
+        row: &ExchangeRow<'_>,
+        flow: u32,
+        before: Option<&Row>,
+    ) -> Option<Row> {
+        (row.id.0 != NONE).then(|| Row {
+            exchange: row.id.0,
+            started: nanoseconds(row.started),
+            ended: row.ended.map_or(NEVER, nanoseconds),
+            request_bytes: row.request_bytes,
+            response_bytes: row.response_bytes,
+            url: self.keep(row.url.unwrap_or_default(), before),
+            flow,
+            method: self.words.add(row.method),
+            failure: self.words.add(row.failure),
+            status: row.status,
+            has_url: row.url.is_some(),
+            verdict: before.map_or(Verdict::Unknown, |row| row.verdict),
+        })
+    }
+
+    /// Makes the line of a flow, in the place of what it was.
+    pub(crate) fn flow(&mut self, row: &FlowRow<'_>, flow: u32, before: Option<&Row>) -> Row {
+        let url = match row.host {
+            Some(host) => self.keep(&[host, " ", row.server].concat(), before),
+            None => self.keep(row.server, before),
+        };
+        let method = match row.transport {
+            Transport::Tcp => "TCP",
+            Transport::Udp => "UDP",
+        };
+        Row {
+            exchange: NONE,
+            started: nanoseconds(row.opened),
+            ended: row.closed.map_or(NEVER, nanoseconds),
+            request_bytes: row.received,
+            response_bytes: row.sent,
+            url,
+            flow,
+            method: self.words.add(Some(method)),
+            failure: self.words.add(row.failure),
+            status: None,
+            has_url: true,
+            verdict: before.map_or(Verdict::Unknown, |row| row.verdict),
+        }
+    }
+
+    fn keep(&mut self, text: &str, before: Option<&Row>) -> Text {
+        if let Some(before) = before {
+            if self.texts.get(before.url) == text {
+                return before.url;
+            }
+            self.texts.give_up(before.url);
+        }
+        self.texts.add(text)
+    }
+}

@@ -1,0 +1,159 @@
+//! What is held of each line, of each flow and of each process: as little as they can be drawn,
+//! ordered and filtered by.
+
+use std::time::{Duration, SystemTime};
+
+use sidestream_flow::{ExchangeId, FlowId};
+use sidestream_store::{ProcessId, Seq};
+
+use crate::texts::{Text, Word};
+
+/// Stands for an end that has not come.
+pub(crate) const NEVER: i64 = i64::MIN;
+
+/// Stands for the exchange of a line that has none.
+pub(crate) const NONE: u64 = u64::MAX;
+
+/// A line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) exchange: u64,
+    pub(crate) started: i64,
+    pub(crate) ended: i64,
+    pub(crate) request_bytes: u64,
+    pub(crate) response_bytes: u64,
+    pub(crate) url: Text,
+    /// The place of its flow.
+    pub(crate) flow: u32,
+    pub(crate) method: Word,
+    pub(crate) failure: Word,
+    pub(crate) status: Option<u16>,
+    pub(crate) has_url: bool,
+    pub(crate) verdict: Verdict,
+}
+
+// What a line costs beside its URL, its two places and its flow.
+const _: () = assert!(size_of::<Row>() <= 72);
+
+/// Whether the filter selects a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The row told that it does not.
+    No,
+    /// The records told that it does not.
+    NoByRecord,
+    /// The records are still to be judged.
+    Unknown,
+    /// The row told that it does.
+    Yes,
+    /// The records told that it does.
+    YesByRecord,
+}
+
+impl Verdict {
+    pub(crate) const fn is_in(self) -> bool {
+        matches!(self, Self::Yes | Self::YesByRecord)
+    }
+
+    /// Returns whether the row did not tell.
+    pub(crate) const fn is_by_record(self) -> bool {
+        !matches!(self, Self::Yes | Self::No)
+    }
+}
+
+/// A flow, whether it has a line or not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FlowFacts {
+    pub(crate) id: FlowId,
+    pub(crate) first: Seq,
+    /// Its last entry, or the largest number while it is open.
+    pub(crate) last: Seq,
+    /// The place of its process, if that is below the number of processes.
+    pub(crate) process: u32,
+    /// Twice the number of its exchanges that have lines, and one more if it failed.
+    pub(crate) marks: u32,
+}
+
+const _: () = assert!(size_of::<FlowFacts>() <= 32);
+
+impl FlowFacts {
+    pub(crate) const fn exchanges(&self) -> u32 {
+        self.marks / 2
+    }
+
+    pub(crate) const fn failed(&self) -> bool {
+        self.marks % 2 == 1
+    }
+
+    pub(crate) const fn is_open(&self) -> bool {
+        self.last.0 == u64::MAX
+    }
+
+    /// Counts an exchange that came.
+    pub(crate) const fn add_exchange(&mut self) {
+        self.marks = self.marks.saturating_add(2);
+    }
+
+    /// Counts an exchange that went.
+    pub(crate) const fn remove_exchange(&mut self) {
+        self.marks = self.marks.saturating_sub(2);
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProcessFacts {
+    pub(crate) id: ProcessId,
+    pub(crate) pid: u32,
+    pub(crate) name: Text,
+}
+
+impl Row {
+    /// Returns its exchange; `None` for the line of a flow.
+    pub(crate) const fn exchange(&self) -> Option<ExchangeId> {
+        match self.exchange {
+            NONE => None,
+            id => Some(ExchangeId(id)),
+        }
+    }
+
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.ended != NEVER
+    }
+
+    pub(crate) fn started(&self) -> SystemTime {
+        time(self.started)
+    }
+
+    pub(crate) const fn started_nanoseconds(&self) -> i64 {
+        self.started
+    }
+
+    /// Returns how long it took, in nanoseconds.
+    pub(crate) fn took(&self) -> Option<u64> {
+        let took = || self.ended.saturating_sub(self.started).max(0).cast_unsigned();
+        self.has_ended().then(took)
+    }
+
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.request_bytes.saturating_add(self.response_bytes)
+    }
+}
+
+/// Returns nanoseconds since 1970, as a session has them.
+pub(crate) fn nanoseconds(at: SystemTime) -> i64 {
+    let bounded = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+    match at.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => bounded(since),
+        Err(before) => -bounded(before.duration()),
+    }
+}
+
+/// Returns the time that is so many nanoseconds after 1970.
+pub(crate) fn time(nanoseconds: i64) -> SystemTime {
+    let span = Duration::from_nanos(nanoseconds.unsigned_abs());
+    let at = match nanoseconds {
+        0.. => SystemTime::UNIX_EPOCH.checked_add(span),
+        _ => SystemTime::UNIX_EPOCH.checked_sub(span),
+    };
+    at.unwrap_or(SystemTime::UNIX_EPOCH)
+}

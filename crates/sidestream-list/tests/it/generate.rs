@@ -1,0 +1,295 @@
+//! Sessions and filters, at random.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User};
+use sidestream_record::{
+    Alteration, Change, Closed, DnsMessage, DnsQuestion, Edit, Entry, Event, Failure, Field,
+    Fields, Opened, Part, Protocol, RequestHead, ResponseHead, SentBody, Version, WebSocketKind,
+    WebSocketMessage,
+};
+
+const START: u64 = 1_767_225_600;
+
+/// When the sessions begin.
+pub(crate) fn start() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(START)
+}
+
+/// What an exchange is made of.
+#[derive(Clone, Debug)]
+struct Made {
+    method: &'static str,
+    url: &'static str,
+    ask: &'static str,
+    status: Option<u16>,
+    /// A rule answers in the server's place.
+    answered: Option<u16>,
+    answer: &'static str,
+    ends: Option<bool>,
+    is_dns: bool,
+    message: Option<&'static str>,
+}
+
+fn made() -> impl Strategy<Value = Made> {
+    let url = select(vec![
+        "http://a.test/",
+        "https://user@b.test:8443/api?q=100%25_x",
+        "http://\u{212A}elvin.test/tas\u{17F}",
+        "http://odd.test/\0/behind",
+        "http://[2001:db8::1]/KS",
+        "",
+    ]);
+    let text = || select(vec!["", "needle in hay", "other"]);
+    let status = || option::of(select(vec![101, 200, 404, 500]));
+    let numbers = (status(), option::weighted(0.2, select(vec![403, 444])));
+    let ways = (option::weighted(0.8, any::<bool>()), any::<bool>(), option::of(text()));
+    (select(vec!["GET", "POST", "DNS"]), url, text(), numbers, text(), ways).prop_map(
+        |(method, url, ask, (status, answered), answer, (ends, is_dns, message))| {
+            // Whoever answers in a server's place asks none.
+            let status = if answered.is_some() { None } else { status };
+            Made { method, url, ask, status, answered, answer, ends, is_dns, message }
+        },
+    )
+}
+
+fn dns(response: bool) -> DnsMessage {
+    let question = DnsQuestion { name: "a.test".into(), kind: "AAAA".into(), class: "IN".into() };
+    DnsMessage { response, rcode: 3, questions: vec![question], ..DnsMessage::default() }
+}
+
+fn head(status: u16) -> ResponseHead {
+    let mut fields = Fields::default();
+    fields.push("Upgrade", "websocket");
+    ResponseHead { version: Version::Http11, status, reason: Bytes::new(), fields }
+}
+
+impl Made {
+    fn events(&self, id: u64) -> Vec<Event> {
+        let exchange = ExchangeId(id);
+        let mut events = Vec::new();
+        if self.is_dns {
+            events.push(Event::Dns { exchange, message: dns(false) });
+            if self.status.is_some() {
+                events.push(Event::Dns { exchange, message: dns(true) });
+            }
+        } else {
+            let head = RequestHead {
+                method: self.method.into(),
+                target: "/".into(),
+                version: Version::Http11,
+                fields: [Field::new("X-One", "1")].into_iter().collect(),
+            };
+            events.push(Event::Request { exchange, url: self.url.into(), head });
+            let body = |part, data: &'static str| Event::Body { exchange, part, data: data.into() };
+            events.push(body(Part::Request, self.ask));
+            if let Some(status) = self.answered {
+                let body = SentBody::of(&self.answer.into());
+                let change = Change::Answered { head: self::head(status), body };
+                let edit = Box::new(Edit { by: "a rule".into(), change });
+                let alteration = Alteration::Edited(edit);
+                events.push(Event::Altered { exchange: Some(exchange), alteration });
+            }
+            if let Some(status) = self.status {
+                events.push(Event::Response { exchange, head: self::head(status) });
+                events.push(body(Part::Response, self.answer));
+            }
+        }
+        if let Some(well) = self.ends {
+            let failure = (!well).then_some(Failure::Unanswered);
+            events.push(Event::ExchangeEnded { exchange, failure });
+        }
+        if let Some(text) = self.message {
+            events.push(Event::WebSocket(Box::new(WebSocketMessage {
+                exchange,
+                message: MessageId(1000 + id),
+                from: Peer::Client,
+                kind: WebSocketKind::Text,
+                data: text.into(),
+                dropped: 0,
+                fragments: 1,
+                compressed: false,
+                encoded: false,
+                ended: true,
+                injected: false,
+                edit: None,
+            })));
+        }
+        events
+    }
+}
+
+fn process() -> impl Strategy<Value = Arc<Process>> {
+    let parent = Arc::new(Process { pid: 1, name: "init".into(), ..Process::default() });
+    let one = move |pid, name: &str, path: Option<&str>| {
+        Arc::new(Process {
+            pid,
+            name: name.into(),
+            path: path.map(Into::into),
+            user: Some(User { uid: pid, name: Some("ann".into()) }),
+            parent: Some(Arc::clone(&parent)),
+            ..Process::default()
+        })
+    };
+    select(vec![one(7, "curl", Some("/usr/bin/curl")), one(8, "Sk\u{212A}", None)])
+}
+
+/// A flow: how it is opened, what is in it, how it ends.
+fn flow() -> impl Strategy<Value = Vec<Event>> {
+    let transport = select(vec![Transport::Tcp, Transport::Udp]);
+    let opened = (transport, option::of(process()), option::of(select(vec!["a.test", "b.test"])));
+    let failure = option::of(select(vec![Failure::Stopped, Failure::Unanswered]));
+    let closed = option::weighted(0.8, (0..3_000_u64, failure));
+    (opened, vec(made(), 0..4), option::of(Just("raw needle")), closed).prop_map(
+        |((transport, process, host), made, data, closed)| {
+            let (client, server) = (([10, 0, 0, 2], 4000).into(), ([192, 0, 2, 1], 443).into());
+            let key = FlowKey { transport, client, server };
+            let mut events = vec![Event::Opened(Opened { key, process, via: "run".into() })];
+            events.push(Event::Recognized(Protocol::Http1));
+            events.extend(host.map(|host| Event::Named { host: host.into() }));
+            // Ids stand here as places, and are given out later.
+            events.extend((0..).zip(&made).flat_map(|(place, made)| made.events(place)));
+            events.extend(data.map(|data| Event::Data {
+                message: MessageId(0),
+                from: Peer::Server(0),
+                data: data.into(),
+            }));
+            events.extend(
+                closed.map(|(received, failure)| {
+                    Event::Closed(Closed { received, sent: 10, failure })
+                }),
+            );
+            events
+        },
+    )
+}
+
+/// Flows whose events are mixed, each id given out once.
+pub(crate) fn session() -> impl Strategy<Value = Vec<Entry>> {
+    let steps = vec((any::<u32>(), -1000..4000_i64), 200);
+    (vec(flow(), 1..5), steps).prop_map(|(flows, steps)| {
+        let mut left: Vec<_> =
+            (1_u64..).zip(flows).map(|(flow, events)| (flow, events.into_iter())).collect();
+        let mut at = start();
+        let mut entries = Vec::new();
+        for (pick, step) in steps.into_iter().cycle() {
+            if left.is_empty() {
+                break;
+            }
+            let index = pick as usize % left.len();
+            let (flow, events) = &mut left[index];
+            let flow = *flow;
+            match events.next() {
+                Some(event) => {
+                    let span = Duration::from_millis(step.unsigned_abs());
+                    at = if step < 0 { at - span } else { at + span };
+                    let event = with_ids(event, flow);
+                    entries.push(Entry { at, flow: FlowId(flow), event });
+                }
+                None => _ = left.remove(index),
+            }
+        }
+        entries
+    })
+}
+
+fn with_ids(mut event: Event, flow: u64) -> Event {
+    let id = |exchange: &mut ExchangeId| exchange.0 += flow * 10;
+    match &mut event {
+        Event::Request { exchange, .. }
+        | Event::Response { exchange, .. }
+        | Event::Body { exchange, .. }
+        | Event::Dns { exchange, .. }
+        | Event::Altered { exchange: Some(exchange), .. }
+        | Event::ExchangeEnded { exchange, .. } => id(exchange),
+        Event::WebSocket(message) => {
+            id(&mut message.exchange);
+            message.message.0 += flow * 10;
+        }
+        Event::Data { message, .. } => message.0 = flow,
+        _ => {}
+    }
+    event
+}
+
+/// The text of a filter.
+pub(crate) fn filter() -> impl Strategy<Value = String> {
+    let terms = [
+        "~all",
+        "~a",
+        "~e",
+        "~http",
+        "~dns",
+        "~tcp",
+        "~udp",
+        "~websocket",
+        "~q",
+        "~s",
+        "~marked",
+        "~replay",
+        "~c 200",
+        "~c 403",
+        "~c 3",
+        "~m get",
+        "~m dns",
+        "~m ^post$",
+        "~u a.test",
+        "~u behind",
+        "~u kelvin",
+        "~u tas",
+        "~u '100%25_'",
+        "~u ks$",
+        "~u 'api|odd'",
+        "~u .",
+        "~u ''",
+        "~u '^a.test$'",
+        "~u 'A+'",
+        "~d a.test",
+        "~d ^b",
+        "~d 2001",
+        "~b needle",
+        "~bq needle",
+        "~bs hay",
+        "~b ''",
+        "~h x-one",
+        "~hs upgrade",
+        "~t .",
+        "~src 4000",
+        "~dst 443",
+        "~process curl",
+        "~process 'bin/cu'",
+        "~process skk",
+        "~pid 7",
+        "~tree init",
+        "~tree 8",
+        "~user ann",
+        "~user 7",
+        "~container .",
+        "~sni .",
+        "~proto http",
+        "~size>0",
+        "~size<20",
+        "~size=0",
+        "~size>=1K",
+        "~time>1s",
+        "~time<=0ms",
+        "~time<1h",
+        "~since 10s",
+        "~since 2026-01-01T00:00:05Z",
+        "~since 9999d",
+        "~meta .",
+    ];
+    select(terms.to_vec()).prop_map(str::to_owned).prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 2..4).prop_map(|all| format!("({})", all.join(" & "))),
+            vec(inner.clone(), 2..4).prop_map(|any| format!("({})", any.join(" | "))),
+            inner.prop_map(|it| format!("!{it}")),
+        ]
+    })
+}

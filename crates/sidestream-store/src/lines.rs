@@ -1,0 +1,428 @@
+//! The lists of a session row by row, and which rows new entries are about: for who keeps them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rusqlite::{Params, Row, Statement, Transaction};
+use sidestream_flow::{ExchangeId, FlowId, Process, Transport};
+use sidestream_record::Entry;
+
+use crate::process::ProcessError;
+use crate::reader::Entries;
+use crate::wire;
+use crate::{OpenError, ReadError, Reader, Seq};
+
+/// The row of an exchange. Its texts are the storage's own: what is kept is to be copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExchangeRow<'a> {
+    /// The exchange.
+    pub id: ExchangeId,
+    /// Its flow.
+    pub flow: FlowId,
+    /// When it began.
+    pub started: SystemTime,
+    /// When it was over.
+    pub ended: Option<SystemTime>,
+    /// The method, or `DNS`.
+    pub method: Option<&'a str>,
+    /// The URL, or what a DNS query asks for.
+    pub url: Option<&'a str>,
+    /// The status, or the code of a DNS response.
+    pub status: Option<u16>,
+    /// How many bytes of content the client sent.
+    pub request_bytes: u64,
+    /// How many bytes of content the client got.
+    pub response_bytes: u64,
+    /// Why it did not end well.
+    pub failure: Option<&'a str>,
+}
+
+/// The row of a flow. Its texts are the storage's own: what is kept is to be copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FlowRow<'a> {
+    /// The flow.
+    pub id: FlowId,
+    /// When it was captured.
+    pub opened: SystemTime,
+    /// When it was over.
+    pub closed: Option<SystemTime>,
+    /// What it is carried by.
+    pub transport: Transport,
+    /// The client's address.
+    pub client: &'a str,
+    /// The server's address.
+    pub server: &'a str,
+    /// The server's name.
+    pub host: Option<&'a str>,
+    /// The row of its process.
+    pub process: Option<ProcessId>,
+    /// How many bytes the client sent.
+    pub received: u64,
+    /// How many bytes the client got.
+    pub sent: u64,
+    /// Why it did not end well.
+    pub failure: Option<&'a str>,
+    /// Its first entry.
+    pub first: Seq,
+    /// Its last entry; `None` while it is open.
+    pub last: Option<Seq>,
+}
+
+/// The row of a process. Its text is the storage's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProcessRow<'a> {
+    /// Its row.
+    pub id: ProcessId,
+    /// Its id in the system.
+    pub pid: u32,
+    /// Its name.
+    pub name: &'a str,
+}
+
+/// The row of a process in one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(pub u64);
+
+/// What entries are about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Touched {
+    /// The last of the entries; that from which was looked, if there are no more.
+    pub last: Seq,
+    /// When that happened; `None` if there are no more.
+    pub at: Option<SystemTime>,
+    /// The flows that they tell of, exchanges apart.
+    pub flows: BTreeSet<FlowId>,
+    /// The exchanges that they tell of.
+    pub exchanges: BTreeSet<(FlowId, ExchangeId)>,
+}
+
+const EXCHANGES: &str = "SELECT id, flow, started, ended, method, url, status,
+     request_bytes, response_bytes, failure FROM exchange";
+const FLOWS: &str = "SELECT id, opened, closed, transport, client, server, host, process,
+     received, sent, failure, first_seq, last_seq FROM flow";
+const PROCESSES: &str = "SELECT id, pid, name FROM process";
+
+impl Reader {
+    /// Returns a number that is another one as soon as something was committed since, which costs
+    /// some microseconds to ask.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn revision(&self) -> Result<u64, ReadError> {
+        let mut statement = self.connection().prepare_cached("PRAGMA data_version")?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0))?.cast_unsigned())
+    }
+
+    /// Lets all that is read until the returned guard is dropped be of one moment.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn moment(&self) -> Result<Moment<'_>, ReadError> {
+        Ok(Moment { _transaction: self.connection().unchecked_transaction()? })
+    }
+
+    /// Hands over the rows of the exchanges with these ids, in the order of the storage, in which
+    /// the largest half of all ids comes first.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn exchange_rows(
+        &self,
+        ids: impl RangeBounds<ExchangeId>,
+        mut see: impl FnMut(ExchangeRow<'_>),
+    ) -> Result<(), ReadError> {
+        let query = format!("{EXCHANGES} WHERE id >= ?1 AND id <= ?2 ORDER BY id");
+        let mut statement = self.connection().prepare(&query)?;
+        let first = match ids.start_bound() {
+            Bound::Included(id) => id.0.cast_signed(),
+            Bound::Excluded(id) => id.0.cast_signed().saturating_add(1),
+            Bound::Unbounded => i64::MIN,
+        };
+        let last = match ids.end_bound() {
+            Bound::Included(id) => id.0.cast_signed(),
+            Bound::Excluded(id) => id.0.cast_signed().saturating_sub(1),
+            Bound::Unbounded => i64::MAX,
+        };
+        each(&mut statement, [first, last], |row| exchange(row).map(&mut see))
+    }
+
+    /// Returns an id that some half of the exchanges are below, as far as that can be had at no
+    /// cost.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn middle_exchange(&self) -> Result<ExchangeId, ReadError> {
+        let query = "SELECT coalesce((SELECT min(id) FROM exchange), 0),
+                            coalesce((SELECT max(id) FROM exchange), 0)";
+        let ends = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        let (first, last) = self.connection().query_row(query, [], ends)?;
+        Ok(ExchangeId((first / 2 + last / 2).cast_unsigned()))
+    }
+
+    /// Opens the same session once more, to read in another thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn again(&self) -> Result<Self, OpenError> {
+        Self::open(self.connection().path().unwrap_or_default())
+    }
+
+    /// Hands over the ids of all exchanges, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn exchange_ids(&self, mut see: impl FnMut(ExchangeId)) -> Result<(), ReadError> {
+        let mut statement = self.connection().prepare("SELECT id FROM exchange ORDER BY id")?;
+        each(&mut statement, [], |row| id(row).map(ExchangeId).map(&mut see))
+    }
+
+    /// Hands over the ids of all flows, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn flow_ids(&self, mut see: impl FnMut(FlowId)) -> Result<(), ReadError> {
+        let mut statement = self.connection().prepare("SELECT id FROM flow ORDER BY id")?;
+        each(&mut statement, [], |row| id(row).map(FlowId).map(&mut see))
+    }
+
+    /// Hands over the row of an exchange, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn exchange_row(
+        &self,
+        id: ExchangeId,
+        mut see: impl FnMut(ExchangeRow<'_>),
+    ) -> Result<(), ReadError> {
+        let query = format!("{EXCHANGES} WHERE id = ?1");
+        let mut statement = self.connection().prepare_cached(&query)?;
+        each(&mut statement, [id.0.cast_signed()], |row| exchange(row).map(&mut see))
+    }
+
+    /// Hands over the rows of all flows, by their ids.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn flow_rows(&self, mut see: impl FnMut(FlowRow<'_>)) -> Result<(), ReadError> {
+        let mut statement = self.connection().prepare(&format!("{FLOWS} ORDER BY id"))?;
+        each(&mut statement, [], |row| flow(row).map(&mut see))
+    }
+
+    /// Hands over the row of a flow, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn flow_row(&self, id: FlowId, mut see: impl FnMut(FlowRow<'_>)) -> Result<(), ReadError> {
+        let query = format!("{FLOWS} WHERE id = ?1");
+        let mut statement = self.connection().prepare_cached(&query)?;
+        each(&mut statement, [id.0.cast_signed()], |row| flow(row).map(&mut see))
+    }
+
+    /// Hands over the rows of the processes that were written after that one, or all, by their ids.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn process_rows(
+        &self,
+        after: Option<ProcessId>,
+        mut see: impl FnMut(ProcessRow<'_>),
+    ) -> Result<(), ReadError> {
+        let query = format!("{PROCESSES} WHERE id > ?1 ORDER BY id");
+        let mut statement = self.connection().prepare_cached(&query)?;
+        let after = after.map_or(i64::MIN, |id| id.0.cast_signed());
+        each(&mut statement, [after], |row| process(row).map(&mut see))
+    }
+
+    /// Returns a process with its parents; `None` if there is none, or it is damaged.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn process(&self, id: ProcessId) -> Result<Option<Arc<Process>>, ReadError> {
+        match self.processes().read(self.connection(), id.0.cast_signed()) {
+            Ok(process) => Ok(Some(process)),
+            Err(ProcessError::Decode(_)) => Ok(None),
+            Err(ProcessError::Storage(error)) => Err(error.into()),
+        }
+    }
+
+    /// Returns a number that is another one when something of the oldest was taken out, as by
+    /// retention: of the first block, or of the thousand oldest exchanges or flows.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn oldest(&self) -> Result<u64, ReadError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT min(first) FROM block
+             UNION ALL SELECT * FROM (SELECT id FROM exchange ORDER BY id LIMIT 1000)
+             UNION ALL SELECT * FROM (SELECT id FROM flow ORDER BY id LIMIT 1000)",
+        )?;
+        let mut sum = 0_u64;
+        each(&mut statement, [], |row| {
+            let id = row.get::<_, Option<i64>>(0)?.unwrap_or_default().cast_unsigned();
+            sum = sum.rotate_left(7) ^ id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            Ok(())
+        })?;
+        Ok(sum)
+    }
+
+    /// Iterates over those entries of a range for whose flow, and exchange if they are of one,
+    /// `wanted` says so. What the others hold is not even decoded.
+    pub fn entries_of<W: Fn(FlowId, Option<ExchangeId>) -> bool>(
+        &self,
+        range: impl RangeBounds<Seq>,
+        wanted: W,
+    ) -> WantedEntries<'_, W> {
+        WantedEntries { entries: self.entries(range), wanted }
+    }
+
+    /// Returns what the entries after that one are about: of whole blocks, until there are so many.
+    ///
+    /// A row of the lists changes only by entries that name it. What cannot be read of a damaged
+    /// block is left out.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn touched(&self, after: Seq, most: usize) -> Result<Touched, ReadError> {
+        let (mut flows, mut exchanges) = (BTreeSet::new(), BTreeSet::new());
+        let (mut last, mut at, mut seen) = (after, None, 0);
+        let mut entries = self.entries(Seq(after.0.saturating_add(1))..);
+        while let Some(stored) = entries.stored()? {
+            last = Seq(stored.seq.cast_unsigned());
+            seen += 1;
+            if let Ok(entry) = stored.entry {
+                at = Some(wire::time(stored.at.wrapping_add(entry.at)));
+                let flow = FlowId(entry.flow);
+                match entry.exchange {
+                    Some(exchange) => exchanges.insert((flow, ExchangeId(exchange))),
+                    None => flows.insert(flow),
+                };
+            }
+            if seen >= most && entries.is_between_blocks() {
+                break;
+            }
+        }
+        Ok(Touched { last, at, flows, exchanges })
+    }
+}
+
+/// Iterates over entries of a session that are wanted.
+///
+/// After a damaged entry it goes on with the next; after an error of the storage it ends.
+pub struct WantedEntries<'a, W> {
+    entries: Entries<'a>,
+    wanted: W,
+}
+
+impl<W> fmt::Debug for WantedEntries<'_, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WantedEntries").field("entries", &self.entries).finish_non_exhaustive()
+    }
+}
+
+impl<W> WantedEntries<'_, W> {
+    /// Returns the number of the entry that came last, or was left out, after which a later look
+    /// can go on.
+    pub const fn seq(&self) -> Option<Seq> {
+        self.entries.seq()
+    }
+}
+
+impl<W: Fn(FlowId, Option<ExchangeId>) -> bool> Iterator for WantedEntries<'_, W> {
+    type Item = Result<Entry, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.entries.next_of(&self.wanted)
+    }
+}
+
+/// As long as it lives, a [`Reader`] sees one moment of its session.
+///
+/// A recording goes on meanwhile, but what it writes takes room that is given back only later.
+#[derive(Debug)]
+pub struct Moment<'a> {
+    _transaction: Transaction<'a>,
+}
+
+fn each(
+    statement: &mut Statement<'_>,
+    parameters: impl Params,
+    mut see: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+) -> Result<(), ReadError> {
+    let mut rows = statement.query(parameters)?;
+    while let Some(row) = rows.next()? {
+        see(row)?;
+    }
+    Ok(())
+}
+
+fn id(row: &Row<'_>) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, i64>(0)?.cast_unsigned())
+}
+
+fn exchange<'a>(row: &'a Row<'_>) -> rusqlite::Result<ExchangeRow<'a>> {
+    let number = |index| row.get::<_, i64>(index).map(i64::cast_unsigned);
+    Ok(ExchangeRow {
+        id: ExchangeId(number(0)?),
+        flow: FlowId(number(1)?),
+        started: wire::time(row.get(2)?),
+        ended: row.get::<_, Option<i64>>(3)?.map(wire::time),
+        method: text(row, 4)?,
+        url: text(row, 5)?,
+        status: row.get(6)?,
+        request_bytes: number(7)?,
+        response_bytes: number(8)?,
+        failure: text(row, 9)?,
+    })
+}
+
+fn flow<'a>(row: &'a Row<'_>) -> rusqlite::Result<FlowRow<'a>> {
+    let number = |index| row.get::<_, i64>(index).map(i64::cast_unsigned);
+    let perhaps = |index| row.get::<_, Option<i64>>(index).map(|it| it.map(i64::cast_unsigned));
+    let is_udp = text(row, 3)? == Some(Transport::Udp.name());
+    Ok(FlowRow {
+        id: FlowId(number(0)?),
+        opened: wire::time(row.get(1)?),
+        closed: row.get::<_, Option<i64>>(2)?.map(wire::time),
+        transport: if is_udp { Transport::Udp } else { Transport::Tcp },
+        client: text(row, 4)?.unwrap_or_default(),
+        server: text(row, 5)?.unwrap_or_default(),
+        host: text(row, 6)?,
+        process: perhaps(7)?.map(ProcessId),
+        received: perhaps(8)?.unwrap_or_default(),
+        sent: perhaps(9)?.unwrap_or_default(),
+        failure: text(row, 10)?,
+        first: Seq(number(11)?),
+        last: perhaps(12)?.map(Seq),
+    })
+}
+
+fn process<'a>(row: &'a Row<'_>) -> rusqlite::Result<ProcessRow<'a>> {
+    let id = row.get::<_, i64>(0)?.cast_unsigned();
+    let name = text(row, 2)?.unwrap_or_default();
+    Ok(ProcessRow { id: ProcessId(id), pid: row.get(1)?, name })
+}
+
+fn text<'a>(row: &'a Row<'_>, index: usize) -> rusqlite::Result<Option<&'a str>> {
+    Ok(row.get_ref(index)?.as_str_or_null()?)
+}
