@@ -126,6 +126,17 @@ impl Contents {
         }
     }
 
+    /// Returns the query for the block that an entry is in, if there is one.
+    pub(crate) const fn one_block_query(&self) -> &'static str {
+        if self.has_chunks {
+            "SELECT first, count, payload, size FROM block
+             WHERE first <= ?1 ORDER BY first DESC LIMIT 1"
+        } else {
+            "SELECT first, count, payload, NULL FROM block
+             WHERE first <= ?1 ORDER BY first DESC LIMIT 1"
+        }
+    }
+
     /// Unpacks a block; a damaged one is empty.
     pub(crate) fn block(&self, first: i64, payload: Vec<u8>, size: Option<i64>) -> Bytes {
         if let Some(kept) = self.blocks.get(first) {

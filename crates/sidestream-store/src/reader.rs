@@ -15,6 +15,7 @@ use crate::body::BodyReader;
 use crate::content;
 use crate::error::{OpenError, ReadError};
 use crate::kind;
+use crate::pack::unpack;
 use crate::process::{ProcessError, Processes};
 use crate::schema::{self, Refusal, SchemaVersion, Seq};
 use crate::text::Wanted;
@@ -267,6 +268,25 @@ impl Reader {
             .optional()
     }
 
+    /// Returns whether an entry is not there any more: it may have been taken out after its block
+    /// was read, and what belonged to it with it.
+    fn is_taken_out(&self, seq: Seq) -> rusqlite::Result<bool> {
+        let seq = seq.0.cast_signed();
+        let found: Option<(i64, i64, Vec<u8>, Option<i64>)> = self
+            .connection
+            .prepare_cached(self.contents.one_block_query())?
+            .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .optional()?;
+        let Some((first, count, payload, size)) = found else { return Ok(true) };
+        let place = seq.saturating_sub(first);
+        let size = size.map_or(payload.len() as u64, i64::cast_unsigned);
+        let entries = unpack(payload, size).map(cut).unwrap_or_default();
+        let entry = usize::try_from(place).ok().and_then(|place| entries.get(place));
+        let is_blank =
+            |entry: &Result<BlockEntry, _>| entry.as_ref().is_ok_and(BlockEntry::is_blank);
+        Ok(place >= count || entry.is_some_and(is_blank))
+    }
+
     pub(crate) fn decode(&self, Stored { seq, at, entry }: Stored) -> Result<Entry, ProcessError> {
         let entry = entry?;
         let kind = kind::name(entry.kind).ok_or(DecodeError::Unknown)?;
@@ -456,9 +476,16 @@ impl Entries<'_> {
             match self.reader.decode(stored) {
                 Ok(entry) => return Some(Ok(entry)),
                 Err(ProcessError::Decode(DecodeError::Unknown)) => self.skipped += 1,
-                Err(ProcessError::Decode(error)) => {
-                    return Some(Err(ReadError::Damaged { seq, what: error.to_string() }));
-                }
+                Err(ProcessError::Decode(error)) => match self.reader.is_taken_out(seq) {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        return Some(Err(ReadError::Damaged { seq, what: error.to_string() }));
+                    }
+                    Err(error) => {
+                        self.ended = true;
+                        return Some(Err(error.into()));
+                    }
+                },
                 Err(ProcessError::Storage(error)) => {
                     self.ended = true;
                     self.page = Vec::new().into_iter();

@@ -20,6 +20,8 @@ pub(super) struct Progress {
     at: i64,
     /// The blocks before it of which something is left, because it was under way.
     left: BTreeSet<i64>,
+    /// The newest chunk, which stayed even if nothing refers to it.
+    chunk: Option<i64>,
     is_ready: bool,
 }
 
@@ -51,6 +53,9 @@ impl Writer {
         bound.seq = bound.seq.min(last);
         let Self { connection, progress, chunks, .. } = self;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Some(chunk) = progress.chunk {
+            remove_chunk(&transaction, chunk)?;
+        }
         let mut left = BTreeSet::new();
         for block in &blocks {
             if block.take_out(&transaction, bound, chunks)? {
@@ -58,7 +63,11 @@ impl Writer {
             }
         }
         forget_text(&transaction, bound.seq)?;
+        let chunk = transaction
+            .prepare_cached("SELECT max(id) FROM chunk")?
+            .query_row([], |row| row.get(0))?;
         transaction.commit()?;
+        progress.chunk = chunk;
         progress.at = bound.seq;
         progress.left.append(&mut left);
         Ok(has_more)
@@ -81,13 +90,20 @@ impl Writer {
                 progress.left.insert(first);
             }
         }
+        if let Some(chunk) = self.progress.chunk {
+            let transaction = self.connection.transaction()?;
+            remove_chunk(&transaction, chunk)?;
+            transaction.commit()?;
+        }
         // Whoever writes flows would name rows that are gone.
         self.processes.clear();
         self.connection.execute(
             // The largest stays, so that no id is given out again: readers remember them.
-            "DELETE FROM process WHERE id < (SELECT max(id) FROM process) AND id NOT IN (
+            "DELETE FROM process WHERE id NOT IN (
                 WITH RECURSIVE used (id) AS (
                     SELECT process FROM flow WHERE process IS NOT NULL
+                    UNION
+                    SELECT id FROM process WHERE id = (SELECT max(id) FROM process)
                     UNION
                     SELECT parent FROM process JOIN used ON process.id = used.id
                     WHERE parent IS NOT NULL
@@ -270,7 +286,9 @@ impl Judge<'_> {
                 // when its flow is.
                 "SELECT iif(exchange.ended IS NULL OR exchange.status = 101,
                             flow.closed IS NULL, 0),
-                        exchange.last_seq
+                        iif(exchange.ended IS NULL,
+                            max(exchange.last_seq, coalesce(flow.last_seq, 0)),
+                            exchange.last_seq)
                  FROM exchange LEFT JOIN flow ON flow.id = exchange.flow WHERE exchange.id = ?1",
             )?
             .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -289,20 +307,8 @@ impl Judge<'_> {
         if from.table_exists(None, "body")? {
             from.prepare_cached("DELETE FROM body WHERE exchange = ?1")?.execute([id])?;
         }
-        chunks.into_iter().try_for_each(|chunk| self.remove_chunk(chunk))?;
+        chunks.into_iter().try_for_each(|chunk| remove_chunk(from, chunk))?;
         Ok(false)
-    }
-
-    fn remove_chunk(&self, id: i64) -> rusqlite::Result<()> {
-        self.from
-            .prepare_cached(
-                // The largest stays, so that no id is given out again: readers remember them.
-                "DELETE FROM chunk WHERE id = ?1 AND id < (SELECT max(id) FROM chunk)
-                 AND NOT EXISTS (SELECT 1 FROM stretch WHERE chunk = ?1)
-                 AND NOT EXISTS (SELECT 1 FROM content WHERE chunk = ?1)",
-            )?
-            .execute([id])?;
-        Ok(())
     }
 
     fn remove_content(&self, seq: i64) -> rusqlite::Result<()> {
@@ -311,7 +317,7 @@ impl Judge<'_> {
             .prepare_cached("DELETE FROM content WHERE seq = ?1 RETURNING chunk")?
             .query_row([seq], |row| row.get(0))
             .optional()?;
-        chunk.flatten().map_or(Ok(()), |chunk| self.remove_chunk(chunk))
+        chunk.flatten().map_or(Ok(()), |chunk| remove_chunk(self.from, chunk))
     }
 
     fn keeps_flow(&mut self, id: u64) -> rusqlite::Result<bool> {
@@ -349,6 +355,19 @@ impl Judge<'_> {
         self.from.prepare_cached("DELETE FROM flow WHERE id = ?1")?.execute([id])?;
         Ok(false)
     }
+}
+
+/// Removes a chunk to which nothing refers any more.
+///
+/// The newest stays, so that no id is given out again: readers remember them.
+fn remove_chunk(from: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
+    from.prepare_cached(
+        "DELETE FROM chunk WHERE id = ?1 AND id < (SELECT max(id) FROM chunk)
+         AND NOT EXISTS (SELECT 1 FROM stretch WHERE chunk = ?1)
+         AND NOT EXISTS (SELECT 1 FROM content WHERE chunk = ?1)",
+    )?
+    .execute([id])?;
+    Ok(())
 }
 
 /// Forgets where text stands in what is gone; the last group tells from where on to continue.

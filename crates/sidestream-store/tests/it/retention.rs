@@ -207,3 +207,25 @@ proptest! {
         prop_assert_eq!(count(&path, open), count(&all, open));
     }
 }
+
+#[test]
+fn who_reads_meanwhile_passes_over_what_goes() {
+    let (_folder, path) = place();
+    let session = Session::create(&path).unwrap();
+    let ids = session.ids();
+    for number in 1..=100 {
+        record(&session, &exchange(&ids, SystemTime::now(), noise(number, 50_000)));
+    }
+    session.close().unwrap();
+    let reader = Reader::open(&path).unwrap();
+    let mut entries = reader.entries(Span::ALL);
+    assert!(entries.by_ref().take(10).all(|entry| entry.is_ok()));
+    let keep = Retention { exchanges: Some(10), ..Retention::ALL };
+    let session = Session::create_keeping(&path, keep).unwrap();
+    session.close().unwrap();
+    let left: Vec<_> = entries.by_ref().map(Result::unwrap).collect();
+    assert!(left.len() >= 60, "{}", left.len());
+    assert_eq!(entries.skipped(), 0);
+    let kept = left.iter().rev().find_map(|entry| entry.event.exchange());
+    assert_eq!(kept, Some(ExchangeId(100)));
+}
