@@ -58,7 +58,7 @@ impl FromStr for Count {
     type Err = ParseKeepError;
 
     fn from_str(text: &str) -> Result<Self, ParseKeepError> {
-        text.parse().map(Self).map_err(|_| ParseKeepError(EXCHANGES))
+        text.parse().ok().map(Self).ok_or(ParseKeepError(EXCHANGES))
     }
 }
 

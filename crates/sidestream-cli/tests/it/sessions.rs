@@ -4,18 +4,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use insta::assert_snapshot;
-use sidestream::flow::{ExchangeId, FlowId, MessageId, Peer};
+use sidestream::flow::{ExchangeId, FlowId, MessageId, Peer, Redacted};
 use sidestream::record::{
-    Closed, Entry, Event, Fields, Part, Recorded, RequestHead, Sink, Version,
+    Annotation, Closed, Entry, Event, Fields, Part, Recorded, RequestHead, Secrets, Sink, Version,
+    Wire,
 };
-use sidestream::store::{SchemaVersion, Session};
+use sidestream::store::{SchemaVersion, Session, index};
 use sidestream_testkit::sidestream_binary;
 
 use crate::sample;
 
 /// The versions of which there is one. None is ever taken out, or made anew: a change of the
 /// format that does not open one of them breaks what users have kept.
-const VERSIONS: [&str; 2] = ["2.1", "3.0"];
+const VERSIONS: [&str; 3] = ["2.1", "3.0", "3.1"];
 
 fn fixture(version: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/sessions");
@@ -57,11 +58,22 @@ fn large() -> Vec<Entry> {
         fields: Fields::default(),
     };
     let url = "http://example.test/large".to_owned();
+    let note = |annotation| Event::Annotated {
+        exchange: Some(exchange),
+        annotation: Box::new(annotation),
+    };
     let events = [
         Event::Request { exchange, url, head },
         Event::Body { exchange, part, data: text.clone().into() },
         Event::ExchangeEnded { exchange, failure: None },
-        Event::Data { message: MessageId(1000), from: Peer::Client, data: text.into() },
+        Event::Data { message: MessageId(1000), from: Peer::Client, data: text.clone().into() },
+        Event::Secrets(Box::new(Secrets {
+            peer: Peer::Server(0),
+            lines: Redacted("CLIENT_RANDOM 00 01".into()),
+        })),
+        Event::Wire(Box::new(Wire::of(Peer::Client, false, text.into()))),
+        note(Annotation::Marker(":star:".into())),
+        note(Annotation::Comment("as long as it gets".into())),
     ];
     let first = play.entries.first().unwrap();
     let flow = FlowId(1000);
@@ -84,5 +96,6 @@ fn a_session_is_made_for_later_versions() {
         assert_eq!(session.writer().record(entry), Recorded::Accepted);
     }
     session.close().unwrap();
+    index(&path).unwrap();
     std::fs::remove_file(path.with_extension("session-lock")).unwrap_or_default();
 }

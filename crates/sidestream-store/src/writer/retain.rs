@@ -181,7 +181,7 @@ impl Writer {
     fn block(&self, first: i64) -> rusqlite::Result<Option<Block>> {
         self.connection
             .prepare_cached("SELECT first, count, payload, size FROM block WHERE first = ?1")?
-            .query_row([first], |row| Block::read(row))
+            .query_row([first], Block::read)
             .optional()
     }
 }

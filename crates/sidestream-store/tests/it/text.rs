@@ -296,7 +296,7 @@ fn what_comes_later_in_a_flow_and_what_a_rule_answered_is_looked_at() {
         edit: None,
     };
     let event = Event::WebSocket(Box::new(message));
-    session.writer().record(&Entry { event, ..closed.clone() });
+    session.writer().record(&Entry { event, at: closed.at, flow: closed.flow });
     session.writer().record(&closed);
     session.writer().record(&raw(other, "raw needle".into()));
     session.close().unwrap();
