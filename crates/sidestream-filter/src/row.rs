@@ -61,7 +61,7 @@ impl<'a> Row<'a> {
 
 impl<'a> Row<'a> {
     /// Returns what is noted of it; messages are noted of in their exchange or flow.
-    const fn notes(&self) -> Option<&'a Notes> {
+    fn notes(&self) -> Option<&'a Notes> {
         match self.what {
             What::Exchange(exchange) => Some(&exchange.notes),
             What::Flow => Some(&self.flow.notes),

@@ -7,7 +7,7 @@ use sidestream_flow::ExchangeId;
 use crate::kept::keep;
 use crate::{
     Advised, Alteration, Change, DnsMessage, Event, Failure, Fields, Notes, Part, RequestHead,
-    ResponseHead,
+    ResponseHead, Seldom,
 };
 
 /// One of the two bodies of an exchange: how much of it went by, and how it began.
@@ -21,7 +21,7 @@ pub struct Body {
     pub beginning: Vec<u8>,
     /// When that came: of each stretch of it, where it ends there, and its time. A thousand of
     /// them; the last is of all that is behind.
-    pub arrivals: Vec<(usize, SystemTime)>,
+    pub arrivals: Seldom<Vec<(usize, SystemTime)>>,
     /// The trailer fields.
     pub trailers: Fields,
     /// Whether it went by whole.
@@ -36,10 +36,10 @@ impl Body {
     fn arrived(&mut self, at: SystemTime) {
         let end = self.beginning.len();
         let is_full = self.arrivals.len() >= MAX_ARRIVALS;
-        match self.arrivals.last_mut() {
+        self.arrivals.change(|arrivals| match arrivals.last_mut() {
             Some((last_end, last)) if is_full || *last == at => *last_end = end,
-            _ => self.arrivals.push((end, at)),
-        }
+            _ => arrivals.push((end, at)),
+        });
     }
 }
 
@@ -95,7 +95,7 @@ pub struct Exchange {
     /// Why it did not end well.
     pub failure: Option<Failure>,
     /// What was noted of it before it ended.
-    pub notes: Notes,
+    pub notes: Seldom<Notes>,
 }
 
 impl Exchange {
@@ -120,7 +120,7 @@ impl Exchange {
             advice: Vec::new(),
             alterations: Vec::new(),
             failure: None,
-            notes: Notes::default(),
+            notes: Seldom::default(),
         }
     }
 
@@ -183,7 +183,9 @@ impl Exchange {
             }
             Event::Defect { what, .. } => keep(&mut self.defects, what),
             Event::Advised { advised, .. } => keep(&mut self.advice, &**advised),
-            Event::Annotated { annotation, .. } => self.notes.apply(annotation),
+            Event::Annotated { annotation, .. } => {
+                self.notes.change(|notes| notes.apply(annotation))
+            }
             Event::Altered { alteration, .. } => {
                 self.answered(at, alteration, keep_bytes);
                 keep(&mut self.alterations, alteration);

@@ -7,7 +7,9 @@ use std::time::SystemTime;
 use sidestream_flow::{FlowId, FlowKey, Peer, Process};
 
 use crate::kept::{MAX_KEPT, keep};
-use crate::{Advised, Alteration, Closed, Event, Failure, Notes, Opened, Passed, Protocol, Tls};
+use crate::{
+    Advised, Alteration, Closed, Event, Failure, Notes, Opened, Passed, Protocol, Seldom, Tls,
+};
 
 /// A flow, as far as its events tell.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +47,7 @@ pub struct Flow {
     /// When and how it ended.
     pub closed: Option<(SystemTime, Closed)>,
     /// What was noted of it before it ended.
-    pub notes: Notes,
+    pub notes: Seldom<Notes>,
 }
 
 impl Flow {
@@ -84,7 +86,7 @@ impl Flow {
             data_bytes: [0; 2],
             passed: None,
             closed: None,
-            notes: Notes::default(),
+            notes: Seldom::default(),
         }
     }
 
@@ -111,7 +113,9 @@ impl Flow {
             Event::Defect { what, .. } => keep(&mut self.defects, what),
             Event::Advised { advised, .. } => keep(&mut self.advice, &**advised),
             Event::Altered { alteration, .. } => keep(&mut self.alterations, alteration),
-            Event::Annotated { annotation, .. } => self.notes.apply(annotation),
+            Event::Annotated { annotation, .. } => {
+                self.notes.change(|notes| notes.apply(annotation))
+            }
             Event::Passed(passed) => self.passed = Some((**passed).clone()),
             Event::Closed(closed) => self.closed = Some((at, closed.clone())),
             _ => {}

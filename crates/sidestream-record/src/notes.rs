@@ -2,8 +2,8 @@
 
 use sidestream_flow::ExchangeId;
 
-use crate::Part;
 use crate::kept::MAX_KEPT;
+use crate::{Empty, Part};
 
 /// What is noted of a flow or an exchange, from some point on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,11 @@ pub struct Notes {
     pub metadata: Vec<(String, String)>,
     /// What of it was sent again.
     pub replay: Option<Replay>,
+}
+
+impl Empty for Notes {
+    const EMPTY: &'static Self =
+        &Self { comment: None, marker: None, metadata: Vec::new(), replay: None };
 }
 
 impl Notes {

@@ -84,12 +84,12 @@ impl Reader {
     pub fn note(&self, finished: &mut Finished) -> Result<(), ReadError> {
         match finished {
             Finished::Exchange(_, exchange) => {
-                exchange.notes = self.notes_of_exchange(exchange.id)?;
+                exchange.notes = self.notes_of_exchange(exchange.id)?.into();
             }
             Finished::Flow(flow) => {
                 let notes = self.notes_of_flow(flow.id)?;
-                if notes != flow.notes {
-                    Arc::make_mut(flow).notes = notes;
+                if notes != *flow.notes {
+                    Arc::make_mut(flow).notes = notes.into();
                 }
             }
             _ => {}

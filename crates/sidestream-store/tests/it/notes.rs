@@ -46,8 +46,8 @@ fn record(path: &std::path::Path) {
 fn noted(reader: &Reader) -> Vec<(u64, Notes)> {
     let finished = reader.finished(Span::ALL, 0).map(Result::unwrap);
     let noted = finished.map(|finished| match finished {
-        Finished::Exchange(_, exchange) => (exchange.id.0, exchange.notes),
-        Finished::Flow(flow) => (flow.id.0, flow.notes.clone()),
+        Finished::Exchange(_, exchange) => (exchange.id.0, exchange.notes.into_inner()),
+        Finished::Flow(flow) => (flow.id.0, (*flow.notes).clone()),
         _ => (0, Notes::default()),
     });
     noted.filter(|(_, notes)| !notes.is_empty()).collect()
