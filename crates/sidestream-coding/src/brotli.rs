@@ -26,7 +26,7 @@ impl Brotli {
 
     /// Feeds byte by byte: a decoder that fails loses whatever it made of the piece at hand.
     pub(crate) fn push(&mut self, input: &[u8], sink: Sink<'_>) -> Result<(), DecodeError> {
-        self.out.resize(PIECE, 0);
+        self.out.resize(2 * PIECE, 0);
         let mut filled = 0;
         let pushed = input.iter().try_for_each(|byte| self.byte(*byte, &mut filled, sink));
         if filled > 0 {
@@ -41,11 +41,14 @@ impl Brotli {
         }
         let (mut left, mut at, mut total) = (1, 0, 0);
         loop {
-            if *filled == self.out.len() {
-                sink(&self.out)?;
+            if *filled > PIECE {
+                sink(&self.out[..*filled])?;
                 *filled = 0;
             }
-            let mut room = self.out.len() - *filled;
+            // Always as much, since what is made of a byte is handed out when there is no more
+            // room, and lost if the decoder fails before: it is not to depend on what came before
+            // in the same piece.
+            let mut room = PIECE;
             let result = BrotliDecompressStream(
                 &mut left,
                 &mut at,

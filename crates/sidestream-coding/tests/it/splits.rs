@@ -22,6 +22,16 @@ fn content() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+#[test]
+fn what_fails_after_more_than_fits_gives_the_same() {
+    let body = &include_bytes!("../../../../fixtures/coding/fails-within-a-copy.br")[..];
+    let whole = run("br", [body], Limits::up_to(1 << 18));
+    assert!(whole.1.is_err(), "{:?}", whole.1);
+    for size in 1..body.len() {
+        assert!(run("br", body.chunks(size), Limits::up_to(1 << 18)) == whole, "{size}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
