@@ -1,5 +1,6 @@
 //! Content in as few bytes as are worth their time: zstd (RFC 8878), or as it is.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 
@@ -52,6 +53,12 @@ impl Packer {
             && (sample.len() == data.len()
                 || self.try_pack(data).is_some_and(|packed| packed < data.len()));
         if is_worth { &self.packed } else { data }
+    }
+
+    /// Like [`pack`](Self::pack), with memory of its own for what is packed.
+    pub(crate) fn pack_apart<'a>(&mut self, data: &'a [u8]) -> Cow<'a, [u8]> {
+        let packed = self.pack(data);
+        if packed.len() < data.len() { packed.to_vec().into() } else { data.into() }
     }
 
     fn try_pack(&mut self, data: &[u8]) -> Option<usize> {

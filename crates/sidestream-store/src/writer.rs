@@ -144,7 +144,7 @@ impl Writer {
         let Change { place: after, blocks, stretches, messages, mut exchanges, .. } = change;
         write_blocks(&transaction, &blocks, chunks)?;
         stretches.write(&transaction, &inserts.stretches, chunks)?;
-        messages.iter().try_for_each(|message| message.write(&transaction, chunks))?;
+        content::write_messages(&messages, &transaction, chunks)?;
         exchanges.write(&transaction, &inserts.exchanges)?;
         change.flows.write(&transaction, &inserts.flows, processes)?;
         change.noted.iter().try_for_each(|noted| noted.write(&transaction))?;

@@ -47,7 +47,8 @@ struct Stretch<'a> {
 
 enum Place<'a> {
     Data(Cow<'a, [u8]>),
-    Chunk(i64),
+    /// The chunk at that place among those of the transaction.
+    Chunk(usize),
     Dropped,
 }
 
@@ -79,27 +80,30 @@ impl<'a> Stretches<'a> {
         chunks: &mut Chunks,
     ) -> rusqlite::Result<()> {
         let mut rows = Vec::new();
+        let mut large = Vec::new();
         for run in &self.runs {
             run.cut(|offset, data| {
                 let size = data.len() as u64;
                 let place = if data.len() < MIN_CHUNK_BYTES {
                     Place::Data(data)
                 } else {
-                    Place::Chunk(chunks.put(to, &data)?)
+                    large.push(data);
+                    Place::Chunk(large.len() - 1)
                 };
                 let Run { exchange, part, .. } = *run;
                 rows.push(Stretch { exchange, part, offset, size, place });
-                Ok(())
-            })?;
+            });
             if run.pieces.is_empty() {
                 let Run { exchange, part, offset, size, .. } = *run;
                 rows.push(Stretch { exchange, part, offset, size, place: Place::Dropped });
             }
         }
+        let large: Vec<&[u8]> = large.iter().map(|data| &data[..]).collect();
+        let ids = chunks.put(to, &large)?;
         insert.rows(to, &rows, |row, cells| {
             let (dropped, chunk, data) = match &row.place {
                 Place::Data(data) => (0, None, Some(&data[..])),
-                Place::Chunk(id) => (0, Some(id), None),
+                Place::Chunk(index) => (0, ids.get(*index), None),
                 Place::Dropped => (row.size, None, None),
             };
             cells.put(row.exchange)?;
@@ -115,10 +119,7 @@ impl<'a> Stretches<'a> {
 
 impl<'a> Run<'a> {
     /// Cuts it where chunks begin, and hands each piece over with its place in the body.
-    fn cut(
-        &self,
-        mut each: impl FnMut(u64, Cow<'a, [u8]>) -> rusqlite::Result<()>,
-    ) -> rusqlite::Result<()> {
+    fn cut(&self, mut each: impl FnMut(u64, Cow<'a, [u8]>)) {
         let mut begin = self.offset;
         let mut piece: Cow<'a, [u8]> = Cow::Borrowed(&[]);
         for mut data in self.pieces.iter().copied() {
@@ -133,12 +134,14 @@ impl<'a> Run<'a> {
                     piece.to_mut().extend_from_slice(taken);
                 }
                 if taken.len() == room {
-                    each(begin, std::mem::replace(&mut piece, Cow::Borrowed(&[])))?;
+                    each(begin, std::mem::replace(&mut piece, Cow::Borrowed(&[])));
                     begin = end;
                 }
             }
         }
-        if piece.is_empty() { Ok(()) } else { each(begin, piece) }
+        if !piece.is_empty() {
+            each(begin, piece);
+        }
     }
 }
 
@@ -156,20 +159,26 @@ pub(super) struct Message<'a> {
     pub(super) content: &'a Content,
 }
 
-impl Message<'_> {
-    /// Writes it as a chunk, or how much of it was dropped.
-    pub(super) fn write(&self, to: &Transaction<'_>, chunks: &mut Chunks) -> rusqlite::Result<()> {
-        let chunk = self.content.data().map(|data| chunks.put(to, data)).transpose()?;
+/// Writes each as a chunk, or how much of it was dropped.
+pub(super) fn write_messages(
+    messages: &[Message<'_>],
+    to: &Transaction<'_>,
+    chunks: &mut Chunks,
+) -> rusqlite::Result<()> {
+    let data: Vec<&[u8]> = messages.iter().filter_map(|message| message.content.data()).collect();
+    let mut ids = chunks.put(to, &data)?.into_iter();
+    for Message { seq, message, from, content } in messages {
+        let chunk = content.data().and_then(|_| ids.next());
         to.prepare_cached(
             "INSERT INTO content (seq, message, sender, dropped, chunk) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![
-            self.seq,
-            self.message.cast_signed(),
-            self.from.to_string(),
-            self.content.dropped().cast_signed(),
+            seq,
+            message.cast_signed(),
+            from.to_string(),
+            content.dropped().cast_signed(),
             chunk
         ])?;
-        Ok(())
     }
+    Ok(())
 }
