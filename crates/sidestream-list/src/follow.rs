@@ -3,8 +3,10 @@
 use sidestream_flow::{ExchangeId, FlowId};
 use sidestream_store::{ReadError, Reader};
 
+use crate::judge::Judge;
 use crate::line::LineId;
-use crate::list::Change;
+use crate::list::{Change, Step};
+use crate::row::Verdict;
 use crate::state::State;
 
 impl State {
@@ -18,11 +20,19 @@ impl State {
     ) -> Result<(), ReadError> {
         let touched = reader.touched(self.seq, most)?;
         self.rows.load_processes(reader)?;
+        let noted = touched.noted.into_iter().map(|(flow, exchange)| LineId { flow, exchange });
+        let noted: Vec<LineId> = noted.collect();
+        if let Some(judge) = &mut self.judge {
+            noted.iter().try_for_each(|id| judge.note(reader, *id))?;
+        }
         for (flow, exchange) in touched.exchanges {
             self.see_exchange(reader, flow, exchange, changes)?;
         }
         for flow in touched.flows {
             self.see_flow(reader, flow, changes)?;
+        }
+        for id in noted {
+            self.see_notes(reader, id, changes)?;
         }
         self.seq = touched.last;
         self.at = touched.at.unwrap_or(self.at);
@@ -101,6 +111,28 @@ impl State {
         }
     }
 
+    /// Judges a line anew of which something was noted, and lets it be drawn anew.
+    fn see_notes(
+        &mut self,
+        reader: &Reader,
+        id: LineId,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), ReadError> {
+        let Some(place) = self.rows.find(id) else { return Ok(()) };
+        let was_in = self.rows.row(place).verdict.is_in();
+        let mut verdict = self.verdict(reader, place)?;
+        if verdict.is_by_record() && self.judge.as_ref().is_some_and(Judge::asks_notes) {
+            // What its record came to was by what was noted then.
+            verdict = Verdict::Unknown;
+            self.wants_search = true;
+        }
+        self.set_verdict(place, verdict, changes);
+        if was_in && let Some(at) = self.place_of(id) {
+            changes.push(Change { id, step: Step::Changed { at } });
+        }
+        Ok(())
+    }
+
     /// Takes out what is not in the session any more.
     fn forget(&mut self, reader: &Reader, changes: &mut Vec<Change>) -> Result<(), ReadError> {
         let (mut flows, mut exchanges) = (Vec::new(), Vec::new());
@@ -115,6 +147,9 @@ impl State {
         let gone: Vec<LineId> = ids.filter(is_gone).collect();
         for id in gone {
             self.remove(id, changes);
+            if let Some(judge) = &mut self.judge {
+                judge.forget_notes(id);
+            }
             let Some(flow) = self.rows.find_flow(id.flow) else { continue };
             if id.exchange.is_some() {
                 self.rows.flow_mut(flow).remove_exchange();

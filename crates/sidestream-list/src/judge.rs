@@ -11,9 +11,11 @@ use sidestream_filter::{
     Expr, Filter, Flag, Kind, Pattern, Row as RecordRow, Subject, Term, Text, host,
 };
 use sidestream_flow::{FlowId, FlowKey, Process, Transport};
-use sidestream_record::{Book, Entry, Event, Finished, Opened};
+use sidestream_record::{Book, Entry, Event, Finished, Flow, Opened};
 use sidestream_store::{ReadError, Reader};
 
+use crate::line::LineId;
+use crate::noted::{self, Noted};
 use crate::row::Row;
 use crate::rows::Rows;
 
@@ -26,6 +28,9 @@ pub(crate) struct Judge {
     processes: Vec<Known>,
     /// What is true of the clients of flows.
     clients: Vec<Clients>,
+    /// What is true of what is noted.
+    noted: Vec<Noted>,
+    has_seen_notes: bool,
 }
 
 #[derive(Debug)]
@@ -39,6 +44,8 @@ enum Node {
     Process(usize),
     /// What its flow tells, by the place in [`Judge::clients`].
     Client(usize),
+    /// What is noted of it tells, by the place in [`Judge::noted`].
+    Noted(usize),
 }
 
 /// An operator on processes, and for which it holds, by their places.
@@ -61,6 +68,8 @@ impl Judge {
             node: Node::All(Vec::new()),
             processes: Vec::new(),
             clients: Vec::new(),
+            noted: Vec::new(),
+            has_seen_notes: false,
             filter: filter.clone(),
         };
         judge.node = judge.compile(filter.expr());
@@ -96,10 +105,32 @@ impl Judge {
                         self.clients.push(Clients { pattern, holds: Vec::new() });
                         Node::Client(self.clients.len() - 1)
                     }
+                    term if noted::is_about(term) => {
+                        self.noted.push(Noted::new(filter));
+                        Node::Noted(self.noted.len() - 1)
+                    }
                     _ => Node::Row(term.clone(), filter),
                 }
             }
         }
+    }
+
+    /// Returns whether it asks what is noted.
+    pub(crate) const fn asks_notes(&self) -> bool {
+        !self.noted.is_empty()
+    }
+
+    /// Judges anew what is noted of a line.
+    pub(crate) fn note(&mut self, reader: &Reader, id: LineId) -> Result<(), ReadError> {
+        match flow_of(None) {
+            Some(bare) => noted::see_one(&mut self.noted, reader, id, &bare),
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets what was noted of a line that is gone.
+    pub(crate) fn forget_notes(&mut self, id: LineId) {
+        self.noted.iter_mut().for_each(|it| it.forget(id));
     }
 
     /// Forgets what was true of flows, which stand elsewhere now.
@@ -107,13 +138,19 @@ impl Judge {
         self.clients.iter_mut().for_each(|clients| clients.holds.clear());
     }
 
-    /// Judges the processes and flows that are new.
+    /// Judges the processes and flows that are new, and, the first time, what is noted.
     pub(crate) fn meet(&mut self, reader: &Reader, rows: &Rows) -> Result<(), ReadError> {
+        if !self.has_seen_notes
+            && let Some(bare) = flow_of(None)
+        {
+            noted::see_all(&mut self.noted, reader, &bare)?;
+            self.has_seen_notes = true;
+        }
         let met = self.processes.first().map_or(usize::MAX, |known| known.holds.len());
         for facts in rows.processes().iter().skip(met) {
             let process = reader.process(facts.id)?;
             let is_there = process.is_some();
-            let flow = flow_of(process).filter(|_| is_there);
+            let flow = flow_of(process).filter(|_| is_there).map(Arc::new).map(Finished::Flow);
             for known in &mut self.processes {
                 known.holds.push(flow.as_ref().and_then(|flow| known.holds_for(flow)));
             }
@@ -184,6 +221,7 @@ impl Judge {
             Node::Client(index) => {
                 self.clients[*index].holds.get(row.flow as usize).copied().flatten()
             }
+            Node::Noted(index) => self.noted[*index].holds(rows.id(row)),
             Node::Row(term, filter) if row.exchange().is_some() => {
                 of_exchange(term, filter, rows, row)
             }
@@ -199,14 +237,13 @@ impl Known {
 }
 
 /// Makes a flow of which there is only its process to know.
-fn flow_of(process: Option<Arc<Process>>) -> Option<Finished> {
+fn flow_of(process: Option<Arc<Process>>) -> Option<Flow> {
     let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
     let key = FlowKey { transport: Transport::Tcp, client: nowhere, server: nowhere };
     let event = Event::Opened(Opened { key, process, via: String::new() });
     let mut book = Book::default();
     book.apply(&Entry { at: SystemTime::UNIX_EPOCH, flow: FlowId(0), event });
-    let flow = book.open_flows().next().cloned();
-    flow.map(|flow| Finished::Flow(Arc::new(flow)))
+    book.open_flows().next().cloned()
 }
 
 /// Returns what the row of an exchange tells.

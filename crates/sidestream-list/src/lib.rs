@@ -6,6 +6,7 @@ mod judge;
 mod kept;
 mod line;
 mod list;
+mod noted;
 mod order;
 mod record;
 mod row;

@@ -25,7 +25,7 @@ pub(crate) struct State {
     pub(crate) judge: Option<Judge>,
     pub(crate) search: Option<Search>,
     /// Whether a line waits for records that no search reads.
-    wants_search: bool,
+    pub(crate) wants_search: bool,
     /// Whether the search has read all that is there.
     pub(crate) is_searched: bool,
     /// What was oldest, which is another number when something old was taken out.

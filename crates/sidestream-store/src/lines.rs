@@ -10,6 +10,7 @@ use rusqlite::{Params, Row, Statement, Transaction};
 use sidestream_flow::{ExchangeId, FlowId, Process, Transport};
 use sidestream_record::Entry;
 
+use crate::kind;
 use crate::process::ProcessError;
 use crate::reader::Entries;
 use crate::wire;
@@ -101,6 +102,8 @@ pub struct Touched {
     pub flows: BTreeSet<FlowId>,
     /// The exchanges that they tell of.
     pub exchanges: BTreeSet<(FlowId, ExchangeId)>,
+    /// The exchanges, and flows themselves, of which they note something.
+    pub noted: BTreeSet<(FlowId, Option<ExchangeId>)>,
 }
 
 const EXCHANGES: &str = "SELECT id, flow, started, ended, method, url, status,
@@ -305,6 +308,7 @@ impl Reader {
     /// When the storage cannot be read.
     pub fn touched(&self, after: Seq, most: usize) -> Result<Touched, ReadError> {
         let (mut flows, mut exchanges) = (BTreeSet::new(), BTreeSet::new());
+        let mut noted = BTreeSet::new();
         let (mut last, mut at, mut seen) = (after, None, 0);
         let mut entries = self.entries(Seq(after.0.saturating_add(1))..);
         while let Some(stored) = entries.stored()? {
@@ -313,6 +317,9 @@ impl Reader {
             if let Ok(entry) = stored.entry {
                 at = Some(wire::time(stored.at.wrapping_add(entry.at)));
                 let flow = FlowId(entry.flow);
+                if kind::name(entry.kind) == Some("annotated") {
+                    noted.insert((flow, entry.exchange.map(ExchangeId)));
+                }
                 match entry.exchange {
                     Some(exchange) => exchanges.insert((flow, ExchangeId(exchange))),
                     None => flows.insert(flow),
@@ -322,7 +329,7 @@ impl Reader {
                 break;
             }
         }
-        Ok(Touched { last, at, flows, exchanges })
+        Ok(Touched { last, at, flows, exchanges, noted })
     }
 }
 

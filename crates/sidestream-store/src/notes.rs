@@ -76,6 +76,29 @@ impl Reader {
         self.notes(query, flow.0)
     }
 
+    /// Hands over all that is noted of exchanges, and of flows themselves; `None` where it is
+    /// damaged.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn noted(
+        &self,
+        mut see: impl FnMut(FlowId, Option<ExchangeId>, Option<Notes>),
+    ) -> Result<(), ReadError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT flow, id, notes FROM exchange WHERE notes IS NOT NULL
+             UNION ALL SELECT id, NULL, notes FROM flow WHERE notes IS NOT NULL",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let flow = FlowId(row.get::<_, i64>(0)?.cast_unsigned());
+            let exchange = row.get::<_, Option<i64>>(1)?.map(|id| ExchangeId(id.cast_unsigned()));
+            see(flow, exchange, wire::notes_from(row.get(2)?).ok());
+        }
+        Ok(())
+    }
+
     /// Adds to what is finished all that was noted of it, also after it had ended.
     ///
     /// # Errors

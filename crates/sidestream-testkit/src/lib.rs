@@ -5,6 +5,8 @@ mod dns;
 mod filters;
 mod machine;
 mod origin;
+#[cfg(feature = "sessions")]
+pub mod sessions;
 mod skips;
 mod udp;
 

@@ -4,8 +4,11 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::SystemTime;
 
 use serde_json::Value;
+use sidestream::filter::Filter;
+use sidestream::list::{List, Step};
 use sidestream_testkit::{Origin, Request, Wire};
 
 use crate::harness::{Bench, program};
@@ -228,4 +231,83 @@ fn a_signal_ends_what_follows() {
     assert_eq!((left, code), (vec![], Some(0)), "{err}");
     drop(recording.child.stdin.take());
     assert!(recording.child.wait().unwrap().success());
+}
+
+/// Takes up all that came, and returns what became of lines.
+fn update(list: &mut List) -> Vec<Step> {
+    let mut changes = Vec::new();
+    while !list.update(1000, &mut changes).unwrap() {}
+    changes.into_iter().map(|change| change.step).collect()
+}
+
+#[test]
+fn what_another_process_marks_comes_and_goes_in_an_open_list() {
+    let test = "what_another_process_marks_comes_and_goes_in_an_open_list";
+    let Some(curl) = program(test, "curl") else { return };
+    let (bench, origin) = (Bench::new(), Origin::http(answer));
+    let script = "ask $1/200-30; ask $1/404-5; ask $1/200-9";
+    let output = record(&bench, &curl, &origin, script).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mark = |args: &[&str]| {
+        let output = bench.sidestream(["session", "mark", "a.session"]).args(args).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let mut list = List::open(bench.path("a.session")).unwrap();
+    let filter = |text| Some(Filter::parse(text, SystemTime::now()).unwrap());
+    list.set_filter(filter("~marked")).unwrap();
+    assert_eq!(update(&mut list), []);
+    mark(&["~c 404"]);
+    assert_eq!(update(&mut list), [Step::Inserted { at: 0 }]);
+    assert_eq!(list.get(0).unwrap().status, Some(404));
+    mark(&["~bs 'x{30}'"]);
+    assert_eq!(update(&mut list), [Step::Inserted { at: 0 }]);
+    mark(&["~c 404", "--none"]);
+    assert_eq!(update(&mut list), [Step::Removed { at: 1 }]);
+    assert!(list.get(0).unwrap().url.unwrap().ends_with("/200-30"));
+}
+
+#[test]
+fn what_a_recording_does_not_keep_goes_from_an_open_list() {
+    let test = "what_a_recording_does_not_keep_goes_from_an_open_list";
+    let Some(curl) = program(test, "curl") else { return };
+    let (bench, origin) = (Bench::new(), Origin::http(answer));
+    let script = format!(
+        "while read -r path; do sh -c 'echo $$ >>pids; exec \"$@\"' - '{}' -sS $1/$path \
+         >/dev/null; done",
+        curl.display()
+    );
+    let mut command = bench.sidestream(["run", "--quiet", "--session", "a.session"]);
+    command.args(["--keep-exchanges", "2", "--", "sh", "-c", &script, "sh"]);
+    command.arg(format!("http://127.0.0.1:{}", origin.port()));
+    let mut recording =
+        Recording { child: command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap() };
+    recording.ask("200-1");
+    begun(&bench);
+    let mut list = List::open(bench.path("a.session")).unwrap();
+    for number in 2..7 {
+        recording.ask(&format!("200-{number}"));
+    }
+    // What comes is there at once, what goes a second later.
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let urls = |list: &List| {
+        let url = |url: &str| url.rsplit_once('/').unwrap().1.to_owned();
+        list.window(0..9).map(|line| url(line.url.unwrap())).collect::<Vec<_>>()
+    };
+    let mut steps = Vec::new();
+    while urls(&list) != ["200-5", "200-6"] {
+        assert!(std::time::Instant::now() < until, "{:?}", urls(&list));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        steps.extend(update(&mut list));
+    }
+    let removed = steps.iter().filter(|step| matches!(step, Step::Removed { .. })).count();
+    assert!(removed >= 4, "{steps:?}");
+    let pids = std::fs::read_to_string(bench.path("pids")).unwrap();
+    let newest: Vec<&str> = pids.lines().skip(4).collect();
+    let shown = list.window(0..9).map(|line| line.process.unwrap().pid.to_string());
+    assert_eq!(shown.collect::<Vec<_>>(), newest);
+    drop(recording.child.stdin.take());
+    assert!(recording.child.wait().unwrap().success());
+    update(&mut list);
+    assert_eq!(urls(&list), ["200-5", "200-6"]);
 }

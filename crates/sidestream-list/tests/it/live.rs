@@ -14,29 +14,29 @@ use sidestream_record::{
     ResponseHead, Sink, Version,
 };
 use sidestream_store::Session;
+use sidestream_testkit::sessions::{session, start};
 
-use crate::generate::{session, start};
 use crate::model::{Screen, expected, order, settle};
 
-fn place() -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn place() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.session");
     (folder, path)
 }
 
 /// A session that is written step by step.
-struct Growing {
-    session: Session,
+pub(crate) struct Growing {
+    pub(crate) session: Session,
     path: PathBuf,
     entries: u64,
 }
 
 impl Growing {
-    fn begin(path: &Path) -> Self {
+    pub(crate) fn begin(path: &Path) -> Self {
         Self { session: Session::create(path).unwrap(), path: path.to_owned(), entries: 0 }
     }
 
-    fn record(&mut self, flow: u64, events: impl IntoIterator<Item = Event>) {
+    pub(crate) fn record(&mut self, flow: u64, events: impl IntoIterator<Item = Event>) {
         self.record_soon(flow, events);
         settle(&self.path, self.entries);
     }
@@ -52,13 +52,13 @@ impl Growing {
     }
 }
 
-fn opened() -> Event {
+pub(crate) fn opened() -> Event {
     let (client, server) = (([10, 0, 0, 2], 4000).into(), ([192, 0, 2, 1], 443).into());
     let key = FlowKey { transport: Transport::Tcp, client, server };
     Event::Opened(Opened { key, process: None, via: "run".into() })
 }
 
-fn request(exchange: u64) -> Event {
+pub(crate) fn request(exchange: u64) -> Event {
     let head = RequestHead {
         method: "GET".into(),
         target: "/".into(),
@@ -69,7 +69,7 @@ fn request(exchange: u64) -> Event {
     Event::Request { exchange, url: format!("http://a.test/{exchange}"), head }
 }
 
-fn answered(exchange: u64, status: u16, text: &'static str) -> [Event; 3] {
+pub(crate) fn answered(exchange: u64, status: u16, text: &'static str) -> [Event; 3] {
     let exchange = ExchangeId(exchange);
     let (version, fields) = (Version::Http11, Fields::default());
     let head = ResponseHead { version, status, reason: "".into(), fields };
@@ -80,7 +80,7 @@ fn answered(exchange: u64, status: u16, text: &'static str) -> [Event; 3] {
     ]
 }
 
-fn update(list: &mut List) -> Vec<Step> {
+pub(crate) fn update(list: &mut List) -> Vec<Step> {
     let mut changes = Vec::new();
     while !list.update(1000, &mut changes).unwrap() {}
     changes.into_iter().map(|change| change.step).collect()

@@ -13,8 +13,7 @@ use sidestream_filter::Filter;
 use sidestream_list::{Change, Column, Line, LineId, List, Order, Step, selects};
 use sidestream_record::{Book, Closed, Entry, Event, Finished, Recorded, Sink};
 use sidestream_store::{Listed, Reader, Session, TEXT_BYTES};
-
-use crate::generate::{filter, session, start};
+use sidestream_testkit::sessions::{filter, session, start};
 
 /// What of a line is drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +87,8 @@ impl Drawn {
 pub(crate) fn expected(path: &Path, filter: Option<&Filter>, order: Order) -> Vec<Drawn> {
     let reader = Reader::open(path).unwrap();
     let mut selected = HashSet::new();
-    let mut see = |finished: Finished| {
+    let mut see = |mut finished: Finished| {
+        reader.note(&mut finished).unwrap();
         if filter.is_none_or(|filter| selects(filter, &finished)) {
             match finished {
                 Finished::Exchange(flow, exchange) => {

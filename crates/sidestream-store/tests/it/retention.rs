@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use sidestream_flow::{ExchangeId, Ids, Peer};
 use sidestream_record::{Book, Closed, Entry, Event, Exchange, Finished, Part, Recorded, Sink};
 use sidestream_store::{Reader, Retention, Session, Span, index};
+use sidestream_testkit::sessions::session;
 
-use crate::filters::session;
 use crate::play::{opened, place, request};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -14,8 +14,9 @@ use sidestream_record::{
     Version, WebSocketKind, WebSocketMessage,
 };
 use sidestream_store::{CopyError, CreateError, Reader, Session, Span, index};
+use sidestream_testkit::sessions::{session, start};
 
-use crate::filters::{judged_of, session, start};
+use crate::filters::judged_of;
 use crate::play::{opened, place, request};
 
 /// Filters that ask for content.

@@ -1,4 +1,5 @@
-//! Sessions and filters, at random.
+//! Sessions and filters, at random: what is judged by tables, by rows and by records has to come to
+//! the same.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,15 +11,15 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User};
 use sidestream_record::{
-    Alteration, Change, Closed, DnsMessage, DnsQuestion, Edit, Entry, Event, Failure, Field,
-    Fields, Opened, Part, Protocol, RequestHead, ResponseHead, SentBody, Version, WebSocketKind,
-    WebSocketMessage,
+    Alteration, Annotation, Change, Closed, DnsMessage, DnsQuestion, Edit, Entry, Event, Failure,
+    Field, Fields, Opened, Part, Protocol, Replay, RequestHead, ResponseHead, SentBody, Version,
+    WebSocketKind, WebSocketMessage,
 };
 
 const START: u64 = 1_767_225_600;
 
-/// When the sessions begin.
-pub(crate) fn start() -> SystemTime {
+/// Returns when the sessions begin.
+pub fn start() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(START)
 }
 
@@ -35,6 +36,10 @@ struct Made {
     ends: Option<bool>,
     is_dns: bool,
     message: Option<&'static str>,
+    /// The content types of what is asked and what is answered.
+    types: [Option<&'static str>; 2],
+    /// What is noted: at once, or when all is over.
+    noted: Vec<(bool, Annotation)>,
 }
 
 fn made() -> impl Strategy<Value = Made> {
@@ -49,14 +54,35 @@ fn made() -> impl Strategy<Value = Made> {
     let text = || select(vec!["", "needle in hay", "other"]);
     let status = || option::of(select(vec![101, 200, 404, 500]));
     let numbers = (status(), option::weighted(0.2, select(vec![403, 444])));
+    let noted = vec((any::<bool>(), annotation()), 0..3);
+    let kind = || option::of(select(vec!["application/json", "image/png", "Text/CSS; a=b"]));
     let ways = (option::weighted(0.8, any::<bool>()), any::<bool>(), option::of(text()));
-    (select(vec!["GET", "POST", "DNS"]), url, text(), numbers, text(), ways).prop_map(
-        |(method, url, ask, (status, answered), answer, (ends, is_dns, message))| {
+    let method = select(vec!["GET", "POST", "DNS"]);
+    let bodies = (text(), text(), [kind(), kind()]);
+    (method, url, numbers, bodies, ways, noted).prop_map(
+        |(method, url, (status, answered), bodies, (ends, is_dns, message), noted)| {
+            let (ask, answer, types) = bodies;
             // Whoever answers in a server's place asks none.
             let status = if answered.is_some() { None } else { status };
-            Made { method, url, ask, status, answered, answer, ends, is_dns, message }
+            Made { method, url, ask, status, answered, answer, ends, is_dns, message, types, noted }
         },
     )
+}
+
+fn annotation() -> impl Strategy<Value = Annotation> {
+    let text = || select(vec!["", "look here", "other\0needle", "a: b"]);
+    let replay = (any::<bool>(), any::<bool>());
+    prop_oneof![
+        text().prop_map(|text| Annotation::Comment(text.into())),
+        text().prop_map(|text| Annotation::Marker(text.into())),
+        (text(), option::of(text())).prop_map(|(key, value)| Annotation::Metadata {
+            key: key.into(),
+            value: value.map(Into::into),
+        }),
+        replay.prop_map(|(request, response)| {
+            Annotation::Replay(Replay { request, response, of: None })
+        }),
+    ]
 }
 
 fn dns(response: bool) -> DnsMessage {
@@ -64,15 +90,19 @@ fn dns(response: bool) -> DnsMessage {
     DnsMessage { response, rcode: 3, questions: vec![question], ..DnsMessage::default() }
 }
 
-fn head(status: u16) -> ResponseHead {
+fn head(status: u16, kind: Option<&'static str>) -> ResponseHead {
     let mut fields = Fields::default();
     fields.push("Upgrade", "websocket");
+    if let Some(kind) = kind {
+        fields.push("Content-Type", kind);
+    }
     ResponseHead { version: Version::Http11, status, reason: Bytes::new(), fields }
 }
 
 impl Made {
     fn events(&self, id: u64) -> Vec<Event> {
         let exchange = ExchangeId(id);
+        let [ask_type, answer_type] = self.types;
         let mut events = Vec::new();
         if self.is_dns {
             events.push(Event::Dns { exchange, message: dns(false) });
@@ -84,23 +114,28 @@ impl Made {
                 method: self.method.into(),
                 target: "/".into(),
                 version: Version::Http11,
-                fields: [Field::new("X-One", "1")].into_iter().collect(),
+                fields: [Some(("X-One", "1")), ask_type.map(|it| ("content-type", it))]
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, value)| Field::new(name, value))
+                    .collect(),
             };
             events.push(Event::Request { exchange, url: self.url.into(), head });
             let body = |part, data: &'static str| Event::Body { exchange, part, data: data.into() };
             events.push(body(Part::Request, self.ask));
             if let Some(status) = self.answered {
                 let body = SentBody::of(&self.answer.into());
-                let change = Change::Answered { head: self::head(status), body };
+                let change = Change::Answered { head: self::head(status, answer_type), body };
                 let edit = Box::new(Edit { by: "a rule".into(), change });
                 let alteration = Alteration::Edited(edit);
                 events.push(Event::Altered { exchange: Some(exchange), alteration });
             }
             if let Some(status) = self.status {
-                events.push(Event::Response { exchange, head: self::head(status) });
+                events.push(Event::Response { exchange, head: self::head(status, answer_type) });
                 events.push(body(Part::Response, self.answer));
             }
         }
+        events.extend(self.noted(exchange, true));
         if let Some(well) = self.ends {
             let failure = (!well).then_some(Failure::Unanswered);
             events.push(Event::ExchangeEnded { exchange, failure });
@@ -121,7 +156,16 @@ impl Made {
                 edit: None,
             })));
         }
+        events.extend(self.noted(exchange, false));
         events
+    }
+
+    fn noted(&self, exchange: ExchangeId, at_once: bool) -> impl Iterator<Item = Event> {
+        let noted = self.noted.iter().filter(move |(early, _)| *early == at_once);
+        noted.map(move |(_, annotation)| Event::Annotated {
+            exchange: Some(exchange),
+            annotation: Box::new(annotation.clone()),
+        })
     }
 }
 
@@ -146,8 +190,9 @@ fn flow() -> impl Strategy<Value = Vec<Event>> {
     let opened = (transport, option::of(process()), option::of(select(vec!["a.test", "b.test"])));
     let failure = option::of(select(vec![Failure::Stopped, Failure::Unanswered]));
     let closed = option::weighted(0.8, (0..3_000_u64, failure));
-    (opened, vec(made(), 0..4), option::of(Just("raw needle")), closed).prop_map(
-        |((transport, process, host), made, data, closed)| {
+    let noted = vec(annotation(), 0..2);
+    (opened, vec(made(), 0..4), option::of(Just("raw needle")), closed, noted).prop_map(
+        |((transport, process, host), made, data, closed, noted)| {
             let (client, server) = (([10, 0, 0, 2], 4000).into(), ([192, 0, 2, 1], 443).into());
             let key = FlowKey { transport, client, server };
             let mut events = vec![Event::Opened(Opened { key, process, via: "run".into() })];
@@ -165,13 +210,15 @@ fn flow() -> impl Strategy<Value = Vec<Event>> {
                     Event::Closed(Closed { received, sent: 10, failure })
                 }),
             );
+            let annotated = |it| Event::Annotated { exchange: None, annotation: Box::new(it) };
+            events.extend(noted.into_iter().map(annotated));
             events
         },
     )
 }
 
-/// Flows whose events are mixed, each id given out once.
-pub(crate) fn session() -> impl Strategy<Value = Vec<Entry>> {
+/// Makes the entries of a session: of flows whose events are mixed, each id given out once.
+pub fn session() -> impl Strategy<Value = Vec<Entry>> {
     let steps = vec((any::<u32>(), -1000..4000_i64), 200);
     (vec(flow(), 1..5), steps).prop_map(|(flows, steps)| {
         let mut left: Vec<_> =
@@ -207,6 +254,7 @@ fn with_ids(mut event: Event, flow: u64) -> Event {
         | Event::Body { exchange, .. }
         | Event::Dns { exchange, .. }
         | Event::Altered { exchange: Some(exchange), .. }
+        | Event::Annotated { exchange: Some(exchange), .. }
         | Event::ExchangeEnded { exchange, .. } => id(exchange),
         Event::WebSocket(message) => {
             id(&mut message.exchange);
@@ -218,8 +266,8 @@ fn with_ids(mut event: Event, flow: u64) -> Event {
     event
 }
 
-/// The text of a filter.
-pub(crate) fn filter() -> impl Strategy<Value = String> {
+/// Makes the text of a filter.
+pub fn filter() -> impl Strategy<Value = String> {
     let terms = [
         "~all",
         "~a",
@@ -233,6 +281,14 @@ pub(crate) fn filter() -> impl Strategy<Value = String> {
         "~s",
         "~marked",
         "~replay",
+        "~replayq",
+        "~replays",
+        "~marker .",
+        "~marker here",
+        "~marker ^other",
+        "~comment look",
+        "~comment needle",
+        "~comment ''",
         "~c 200",
         "~c 403",
         "~c 3",
@@ -260,6 +316,9 @@ pub(crate) fn filter() -> impl Strategy<Value = String> {
         "~h x-one",
         "~hs upgrade",
         "~t .",
+        "~t json",
+        "~tq image",
+        "~ts css",
         "~src 4000",
         "~dst 443",
         "~process curl",
@@ -284,6 +343,7 @@ pub(crate) fn filter() -> impl Strategy<Value = String> {
         "~since 2026-01-01T00:00:05Z",
         "~since 9999d",
         "~meta .",
+        "~meta ^a",
     ];
     select(terms.to_vec()).prop_map(str::to_owned).prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
