@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::print::{About, Detail, EVENTS, Printer, Style, write_whole};
 use crate::proto;
 use crate::say::say;
-use crate::session::{each, is_gone, tell_losses};
+use crate::session::{Damage, each, is_gone, tell_losses};
 use crate::settings::Settings;
 
 /// Prints an exchange on standard output, or one of its bodies.
@@ -38,16 +38,17 @@ pub fn show(
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = if raw {
         let part = part.unwrap_or(BodyPart::Response);
-        copy(&mut out, Body::new(&reader, id, part.into()))
+        copy(&mut out, Body::new(&reader, id, part.into())).map(|()| Damage::default())
     } else {
         print(&mut out, &reader, id, part, settings, style)
     };
-    match printed.and_then(|()| Ok(out.flush()?)) {
+    let printed = printed.and_then(|damage| out.flush().map(|()| damage).map_err(Into::into));
+    let damage = match printed {
         Err(error) if is_gone(&error) => return Ok(Exit::Success),
         printed => printed?,
-    }
+    };
     tell_losses(&reader)?;
-    Ok(Exit::Success)
+    Ok(if damage.tell() { Exit::Failure } else { Exit::Success })
 }
 
 fn print(
@@ -57,9 +58,9 @@ fn print(
     part: Option<BodyPart>,
     settings: &Settings,
     style: Style,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Damage> {
     let schema = settings.schema()?;
-    let (flow, exchange, messages) = find(reader, id)?;
+    let Found { flow, exchange, messages, damage } = find(reader, id)?;
     if part.is_none() {
         let redact = settings.screen_redact();
         let mut printer = Printer::new(&mut *out, Detail::Heads, style, redact).numbered();
@@ -87,7 +88,7 @@ fn print(
         let mut printer = Printer::new(&mut *out, Detail::Bodies, style, redact).numbered();
         messages.iter().try_for_each(|message| printer.print(message))?;
     }
-    Ok(())
+    Ok(damage)
 }
 
 /// How many stretches of a body are told apart by their times; what is beyond came with the last.
@@ -128,12 +129,22 @@ fn copy(out: &mut impl Write, mut body: Body<'_>) -> anyhow::Result<()> {
 /// How many messages of a WebSocket are shown with its exchange.
 const MAX_MESSAGES: usize = 10_000;
 
+/// An exchange that was looked for.
+struct Found {
+    flow: Arc<Flow>,
+    exchange: Exchange,
+    /// Of the WebSocket that it opened.
+    messages: Vec<Finished>,
+    /// What could not be read where it stands.
+    damage: Damage,
+}
+
 /// Looks for an exchange, and the messages of the WebSocket that it opened.
-fn find(reader: &Reader, id: ExchangeId) -> anyhow::Result<(Arc<Flow>, Exchange, Vec<Finished>)> {
+fn find(reader: &Reader, id: ExchangeId) -> anyhow::Result<Found> {
     let mut found = None;
     let mut messages = Vec::new();
     let span = reader.span_of_exchange(id)?;
-    span.map_or(Ok(()), |span| {
+    let damage = span.map_or(Ok(Damage::default()), |span| {
         each(reader, 0, span, |finished| {
             match finished {
                 Finished::Exchange(flow, exchange) if exchange.id == id => {
@@ -150,11 +161,15 @@ fn find(reader: &Reader, id: ExchangeId) -> anyhow::Result<(Arc<Flow>, Exchange,
         })
     })?;
     match found {
-        Some((flow, exchange)) => Ok((flow, exchange, messages)),
-        None => bail!(
-            "no exchange has the number {}; `sidestream session show FILE` prints the number of each",
-            id.0
-        ),
+        Some((flow, exchange)) => Ok(Found { flow, exchange, messages, damage }),
+        None => {
+            damage.refuse()?;
+            bail!(
+                "no exchange has the number {}; `sidestream session show FILE` prints the number \
+                 of each",
+                id.0
+            )
+        }
     }
 }
 

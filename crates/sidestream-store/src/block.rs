@@ -19,6 +19,12 @@ pub(crate) const BLOCK_ENTRIES: usize = 1024;
 /// `Block.entries`, the only field: its number and that it has a length.
 const ENTRIES: u8 = 1 << 3 | 2;
 
+/// `Block.check`, the last field: its number and that it has eight bytes.
+const CHECK: u8 = 15 << 3 | 1;
+
+/// How many bytes it has with those.
+const CHECK_BYTES: usize = 9;
+
 /// What stands in the place of an entry that was taken out.
 pub(crate) const BLANK: [u8; 2] = [ENTRIES, 0];
 
@@ -135,6 +141,40 @@ impl Block {
         self.payload.extend_from_slice(added.data);
         self.count += 1;
     }
+
+    /// Adds by what damage is found. Nothing is added behind it.
+    pub(crate) fn seal(&mut self) {
+        seal((self.first, self.at), &mut self.payload);
+    }
+}
+
+/// Adds to entries that begin with that number and time by what damage is found.
+pub(crate) fn seal(place: (i64, i64), payload: &mut Vec<u8>) {
+    let check = check(place, payload);
+    payload.push(CHECK);
+    payload.extend_from_slice(&check);
+}
+
+fn check((first, at): (i64, i64), entries: &[u8]) -> [u8; CHECK_BYTES - 1] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&first.to_le_bytes()).update(&at.to_le_bytes()).update(entries);
+    let hash = hasher.finalize();
+    let mut check = [0; CHECK_BYTES - 1];
+    check.copy_from_slice(&hash.as_bytes()[..CHECK_BYTES - 1]);
+    check
+}
+
+/// Returns whether a block of so many entries is as it was written, as far as that can be known:
+/// of one that was written before 3.1, whether it can be cut.
+pub(crate) fn is_whole(place: (i64, i64), count: i64, block: &Bytes) -> bool {
+    if let Some((entries, [CHECK, sum @ ..])) = block.split_last_chunk::<CHECK_BYTES>()
+        && check(place, entries) == *sum
+    {
+        return true;
+    }
+    let mut rest = block.clone();
+    let entries = std::iter::from_fn(|| cut_one(&mut rest)).count();
+    rest.is_empty() && i64::try_from(entries) == Ok(count)
 }
 
 /// Cuts a block into its entries, as far as it can be cut.
@@ -164,11 +204,14 @@ pub(crate) fn cut_with_bytes(mut block: Bytes) -> Vec<(Bytes, Result<BlockEntry,
 }
 
 fn cut_one(block: &mut Bytes) -> Option<Bytes> {
-    if !block.has_remaining() || block.get_u8() != ENTRIES {
+    let mut rest = block.clone();
+    if !rest.has_remaining() || rest.get_u8() != ENTRIES {
         return None;
     }
-    let len = prost::decode_length_delimiter(&mut *block).ok()?;
-    (len <= block.len()).then(|| block.split_to(len))
+    let len = prost::decode_length_delimiter(&mut rest).ok().filter(|len| *len <= rest.len())?;
+    let entry = rest.split_to(len);
+    *block = rest;
+    Some(entry)
 }
 
 #[cfg(test)]

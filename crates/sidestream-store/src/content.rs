@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sidestream_flow::ExchangeId;
 use sidestream_record::Part;
 
-use crate::block::{BlockEntry, cut};
+use crate::block::{BlockEntry, cut, is_whole};
 use crate::error::ReadError;
 use crate::kind;
 use crate::pack::unpack;
@@ -70,6 +70,36 @@ pub(crate) enum Piece {
     Damaged,
 }
 
+/// A block as it is stored.
+#[derive(Debug)]
+pub(crate) struct PackedBlock {
+    pub(crate) first: i64,
+    pub(crate) count: i64,
+    pub(crate) at: i64,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) size: Option<i64>,
+}
+
+impl PackedBlock {
+    /// Reads the columns of that order.
+    pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            first: row.get(0)?,
+            count: row.get(1)?,
+            at: row.get(2)?,
+            payload: row.get(3)?,
+            size: row.get(4)?,
+        })
+    }
+
+    /// Unpacks it; none if it is damaged.
+    pub(crate) fn unpack(self) -> Option<Bytes> {
+        let size = self.size.map_or(self.payload.len() as u64, i64::cast_unsigned);
+        unpack(self.payload, size)
+            .filter(|block| is_whole((self.first, self.at), self.count, block))
+    }
+}
+
 /// What the event of a body's stretch says of its content.
 #[derive(Debug, Default)]
 struct BodyFields {
@@ -78,6 +108,7 @@ struct BodyFields {
     offset: u64,
     size: u64,
     dropped: bool,
+    check: Option<u64>,
 }
 
 impl BodyFields {
@@ -90,6 +121,7 @@ impl BodyFields {
                 (wire::body::OFFSET, Value::Number(offset)) => fields.offset = offset,
                 (wire::body::SIZE, Value::Number(size)) => fields.size = size,
                 (wire::body::DROPPED, Value::Number(dropped)) => fields.dropped = dropped != 0,
+                (wire::body::CHECK, Value::Number(check)) => fields.check = Some(check),
                 _ => {}
             }
         }
@@ -116,12 +148,12 @@ impl Contents {
     /// Returns the query for a block, of which the place is the parameter.
     pub(crate) const fn block_query(&self) -> &'static str {
         if self.has_chunks {
-            "SELECT first, count, at, payload,
-                    (SELECT min(first) FROM block AS later WHERE later.first > block.first), size
+            "SELECT first, count, at, payload, size,
+                    (SELECT min(first) FROM block AS later WHERE later.first > block.first)
              FROM block WHERE first >= ?1 ORDER BY first LIMIT 1"
         } else {
-            "SELECT first, count, at, payload,
-                    (SELECT min(first) FROM block AS later WHERE later.first > block.first), NULL
+            "SELECT first, count, at, payload, NULL,
+                    (SELECT min(first) FROM block AS later WHERE later.first > block.first)
              FROM block WHERE first >= ?1 ORDER BY first LIMIT 1"
         }
     }
@@ -129,21 +161,21 @@ impl Contents {
     /// Returns the query for the block that an entry is in, if there is one.
     pub(crate) const fn one_block_query(&self) -> &'static str {
         if self.has_chunks {
-            "SELECT first, count, payload, size FROM block
+            "SELECT first, count, at, payload, size FROM block
              WHERE first <= ?1 ORDER BY first DESC LIMIT 1"
         } else {
-            "SELECT first, count, payload, NULL FROM block
+            "SELECT first, count, at, payload, NULL FROM block
              WHERE first <= ?1 ORDER BY first DESC LIMIT 1"
         }
     }
 
     /// Unpacks a block; a damaged one is empty.
-    pub(crate) fn block(&self, first: i64, payload: Vec<u8>, size: Option<i64>) -> Bytes {
+    pub(crate) fn block(&self, packed: PackedBlock) -> Bytes {
+        let first = packed.first;
         if let Some(kept) = self.blocks.get(first) {
             return kept;
         }
-        let size = size.map_or(payload.len() as u64, i64::cast_unsigned);
-        let unpacked = unpack(payload, size).unwrap_or_default();
+        let unpacked = packed.unpack().unwrap_or_default();
         self.blocks.put(first, &unpacked);
         unpacked
     }
@@ -153,12 +185,13 @@ impl Contents {
         if let Some(kept) = self.chunks.get(id) {
             return Ok(kept);
         }
-        let found: Option<(i64, Vec<u8>)> = from
-            .prepare_cached("SELECT size, data FROM chunk WHERE id = ?1")?
-            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        let found: Option<(i64, Vec<u8>, Vec<u8>)> = from
+            .prepare_cached("SELECT size, data, hash FROM chunk WHERE id = ?1")?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        let (size, data) = found.ok_or(DecodeError::Damaged("a chunk of content"))?;
-        let data = unpack(data, size.cast_unsigned());
+        let (size, data, hash) = found.ok_or(DecodeError::Damaged("a chunk of content"))?;
+        let data = unpack(data, size.cast_unsigned())
+            .filter(|data| blake3::hash(data).as_bytes()[..] == hash[..]);
         let data = data.ok_or(DecodeError::Damaged("a chunk of content"))?;
         self.chunks.put(id, &data);
         Ok(data)
@@ -216,7 +249,7 @@ impl Contents {
     }
 
     fn of_body(&self, from: &Connection, entry: &BlockEntry) -> Result<Found, ProcessError> {
-        let BodyFields { part, data, offset, size, dropped } =
+        let BodyFields { part, data, offset, size, dropped, check } =
             BodyFields::decode(entry.payload.clone())?;
         if dropped {
             return Ok((Bytes::new(), Some(size)));
@@ -227,6 +260,12 @@ impl Contents {
         let exchange = ExchangeId(entry.exchange.unwrap_or_default());
         let part = if part == 1 { Part::Request } else { Part::Response };
         let end = offset.saturating_add(size);
+        let checked = |data: Bytes| match check {
+            Some(check) if u64::from(crc32fast::hash(&data)) != check => {
+                Err(DecodeError::Damaged("the content of a body").into())
+            }
+            _ => Ok((data, None)),
+        };
         let mut whole = BytesMut::new();
         let mut at = offset;
         while at < end {
@@ -243,11 +282,11 @@ impl Contents {
             let piece = data.slice(skipped..data.len().min(skipped.saturating_add(wanted)));
             at += piece.len() as u64;
             if at == end && whole.is_empty() {
-                return Ok((piece, None));
+                return checked(piece);
             }
             whole.extend_from_slice(&piece);
         }
-        Ok((whole.freeze(), None))
+        checked(whole.freeze())
     }
 
     /// Returns the stretch of a body at that offset, or the first behind it.
@@ -334,17 +373,17 @@ impl Contents {
     ) -> Result<VecDeque<(u64, Bytes)>, ReadError> {
         let mut stretches = VecDeque::new();
         let mut statement = from.prepare_cached(
-            "SELECT first, payload, size FROM block
+            "SELECT first, count, at, payload, size FROM block
              WHERE first <= ?2
              AND first >= coalesce((SELECT max(first) FROM block WHERE first <= ?1), ?1)
              ORDER BY first",
         )?;
         let mut rows = statement.query([first, last])?;
         while let Some(row) = rows.next()? {
-            let (first, size) = (row.get(0)?, row.get(2)?);
+            let first = row.get(0)?;
             let payload = match self.blocks.get(first) {
                 Some(kept) => kept,
-                None => self.block(first, row.get(1)?, size),
+                None => self.block(PackedBlock::read(row)?),
             };
             for (place, entry) in (0_i64..).zip(cut(payload)) {
                 let seq = i64::saturating_add(first, place);

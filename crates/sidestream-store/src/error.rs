@@ -121,6 +121,14 @@ pub enum OpenError {
         /// What is wrong with it.
         what: String,
     },
+    /// Its log, which a killed recording left, cannot be read where nothing can be written.
+    #[error(
+        "{path} was being recorded, and what was written last stands beside it in {path}-wal; copy both to a folder that can be written to"
+    )]
+    Log {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is something else.
     #[error("{path} is not a session; name a file that was recorded with --session")]
     NotASession {

@@ -12,10 +12,10 @@ use sidestream_record::{Entry, Part};
 
 use crate::block::{BLOCK_ENTRIES, BlockEntry, cut};
 use crate::body::BodyReader;
-use crate::content;
+use crate::content::{self, PackedBlock};
 use crate::error::{OpenError, ReadError};
 use crate::kind;
-use crate::pack::unpack;
+use crate::lock::beside;
 use crate::process::{ProcessError, Processes};
 use crate::schema::{self, Refusal, SchemaVersion, Seq};
 use crate::text::Wanted;
@@ -65,14 +65,17 @@ impl Reader {
         if !metadata.is_file() || metadata.len() == 0 {
             return Err(OpenError::NotASession { path: path.to_owned() });
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connect = || -> Result<Connection, Refusal> {
-            let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(Duration::from_secs(5))?;
-            Ok(connection)
+        let (connection, version) = match connect(path) {
+            // Where nothing can be written there is no place for what readers of a log share.
+            Err(Refusal::Storage(error)) if is_without_place(&error) => {
+                let log = fs::metadata(beside(path, "-wal"));
+                if log.is_ok_and(|log| log.len() > 0) {
+                    return Err(OpenError::Log { path: path.to_owned() });
+                }
+                connect_unchanging(path).unwrap_or(Err(Refusal::Storage(error))).map_err(refused)?
+            }
+            connected => connected.map_err(refused)?,
         };
-        let connection = connect().map_err(refused)?;
-        let version = schema::recognize(&connection).map_err(refused)?;
         if schema::is_cut(&connection, path).map_err(refused)? {
             return Err(refused(Refusal::Corrupt("the file ends too early".into())));
         }
@@ -253,13 +256,13 @@ impl Reader {
     /// Returns the first block that begins with this entry or a later one.
     fn block(&self, first: i64) -> rusqlite::Result<Option<StoredBlock>> {
         let stored = |row: &rusqlite::Row<'_>| {
-            let first = row.get(0)?;
+            let packed = PackedBlock::read(row)?;
             Ok(StoredBlock {
-                first,
-                count: row.get(1)?,
-                at: row.get(2)?,
-                payload: self.contents.block(first, row.get(3)?, row.get(5)?),
-                after: row.get(4)?,
+                first: packed.first,
+                count: packed.count,
+                at: packed.at,
+                payload: self.contents.block(packed),
+                after: row.get(5)?,
             })
         };
         self.connection
@@ -272,15 +275,14 @@ impl Reader {
     /// was read, and what belonged to it with it.
     fn is_taken_out(&self, seq: Seq) -> rusqlite::Result<bool> {
         let seq = seq.0.cast_signed();
-        let found: Option<(i64, i64, Vec<u8>, Option<i64>)> = self
+        let found = self
             .connection
             .prepare_cached(self.contents.one_block_query())?
-            .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .query_row([seq], PackedBlock::read)
             .optional()?;
-        let Some((first, count, payload, size)) = found else { return Ok(true) };
-        let place = seq.saturating_sub(first);
-        let size = size.map_or(payload.len() as u64, i64::cast_unsigned);
-        let entries = unpack(payload, size).map(cut).unwrap_or_default();
+        let Some(block) = found else { return Ok(true) };
+        let (place, count) = (seq.saturating_sub(block.first), block.count);
+        let entries = block.unpack().map(cut).unwrap_or_default();
         let entry = usize::try_from(place).ok().and_then(|place| entries.get(place));
         let is_blank =
             |entry: &Result<BlockEntry, _>| entry.as_ref().is_ok_and(BlockEntry::is_blank);
@@ -307,6 +309,34 @@ impl Reader {
         let event = wire::decode(kind, payload, cx)?;
         Ok(Entry { at: wire::time(at.wrapping_add(after)), flow: FlowId(flow), event })
     }
+}
+
+fn connect(path: &Path) -> Result<(Connection, SchemaVersion), Refusal> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    recognized(Connection::open_with_flags(path, flags)?)
+}
+
+fn recognized(connection: Connection) -> Result<(Connection, SchemaVersion), Refusal> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    let version = schema::recognize(&connection)?;
+    Ok((connection, version))
+}
+
+/// Opens a session that nobody can write to, without a look at its log; `None` if its path cannot
+/// be said so.
+fn connect_unchanging(path: &Path) -> Option<Result<(Connection, SchemaVersion), Refusal>> {
+    let path = std::path::absolute(path).ok()?;
+    let path = path.to_str()?.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let opened = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags);
+    Some(opened.map_err(Refusal::from).and_then(recognized))
+}
+
+fn is_without_place(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, ReadOnly};
+    matches!(error.sqlite_error_code(), Some(CannotOpen | ReadOnly))
 }
 
 fn refused(path: &Path, refusal: Refusal) -> OpenError {
@@ -338,7 +368,8 @@ impl StoredBlock {
     fn into_entries(self) -> impl Iterator<Item = Stored> {
         let Self { first, at, .. } = self;
         let room = self.after.map_or(i64::MAX, |after| after.saturating_sub(first));
-        let most = i64::try_from(BLOCK_ENTRIES).unwrap_or(i64::MAX).min(room);
+        // Of a damaged table the next may begin before this one.
+        let most = i64::try_from(BLOCK_ENTRIES).unwrap_or(i64::MAX).min(room).max(0);
         let count = usize::try_from(self.count.clamp(0, most)).unwrap_or(BLOCK_ENTRIES);
         let lost = || Err(DecodeError::Damaged("the block from here on"));
         let entries = cut(self.payload).into_iter().chain(std::iter::repeat_with(lost));

@@ -11,7 +11,8 @@ use crate::writer::{self, Writer};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "made by whoever records")]
 pub struct Retention {
-    /// What happened longer ago goes, by the system's clock.
+    /// What happened longer ago goes, by the system's clock; a jump of that counts when it has
+    /// lasted for an hour.
     pub age: Option<Duration>,
     /// While the session holds more bytes, its log apart, the oldest goes.
     pub bytes: Option<u64>,
@@ -38,6 +39,12 @@ const BUSY: Duration = Duration::from_millis(1);
 /// How often what was under way is looked at again.
 const SWEEP: Duration = Duration::from_secs(10);
 
+/// How far the system's clock may go from the steady one before that is a jump.
+pub(crate) const JUMP: Duration = Duration::from_secs(60);
+
+/// How long a jump has to last to be believed.
+const BELIEVED: Duration = Duration::from_secs(60 * 60);
+
 /// How often it is tried again at the end.
 const TRIES: u32 = 3;
 
@@ -48,11 +55,45 @@ pub(crate) struct Keeper {
     /// When it looked, unless there is more to be taken out at once.
     looked: Option<Instant>,
     swept: Option<Instant>,
+    clock: Clock,
+}
+
+/// The system's clock, without jumps that do not last.
+///
+/// One that was wrong for a while would else have all taken out that is older than it says.
+#[derive(Debug)]
+struct Clock {
+    /// When the two agreed.
+    system: i64,
+    steady: Instant,
+    /// Since when they do not.
+    jumped: Option<Instant>,
+}
+
+impl Clock {
+    const fn new(system: i64, steady: Instant) -> Self {
+        Self { system, steady, jumped: None }
+    }
+
+    /// Returns what is believed of a time of the system's clock, in nanoseconds since 1970.
+    fn believe(&mut self, system: i64, steady: Instant) -> i64 {
+        let passed = steady.saturating_duration_since(self.steady).as_nanos();
+        let expected = self.system.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX));
+        let is_jump = u128::from(system.abs_diff(expected)) > JUMP.as_nanos();
+        if is_jump
+            && steady.saturating_duration_since(*self.jumped.get_or_insert(steady)) < BELIEVED
+        {
+            return expected;
+        }
+        *self = Self::new(system, steady);
+        system
+    }
 }
 
 impl Keeper {
-    pub(crate) const fn new(retention: Retention) -> Self {
-        Self { retention, looked: None, swept: None }
+    pub(crate) fn new(retention: Retention) -> Self {
+        let clock = Clock::new(writer::now(), Instant::now());
+        Self { retention, looked: None, swept: None, clock }
     }
 
     /// Returns how long the writer may wait for rows.
@@ -69,7 +110,8 @@ impl Keeper {
         if is_early || !self.retention.is_limited() {
             return;
         }
-        match writer.retain(&self.retention, writer::now()) {
+        let now = self.clock.believe(writer::now(), Instant::now());
+        match writer.retain(&self.retention, now) {
             Ok(true) => self.looked = None,
             Ok(false) => {
                 self.looked = Some(Instant::now());
@@ -86,13 +128,14 @@ impl Keeper {
     }
 
     /// Takes out what is left to be taken out.
-    pub(crate) fn finish(&self, writer: &mut Writer) {
+    pub(crate) fn finish(&mut self, writer: &mut Writer) {
         if !self.retention.is_limited() {
             return;
         }
+        let now = self.clock.believe(writer::now(), Instant::now());
         let mut errors = 0;
         loop {
-            match writer.retain(&self.retention, writer::now()) {
+            match writer.retain(&self.retention, now) {
                 Ok(true) => {}
                 Ok(false) => break,
                 // Whoever else has it locked may have done so for long.
@@ -108,5 +151,30 @@ impl Keeper {
 fn told(result: rusqlite::Result<()>) {
     if let Err(error) = result {
         tracing::warn!(%error, "what is too old cannot be taken out of the session");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+    const DAY: i64 = 24 * 3600 * SECOND;
+
+    #[test]
+    fn a_jump_of_the_clock_is_believed_when_it_has_lasted_for_an_hour() {
+        let begin = Instant::now();
+        let after = |seconds: u64| begin + Duration::from_secs(seconds);
+        let now = 20_000 * DAY;
+        let mut clock = Clock::new(now, begin);
+        assert_eq!(clock.believe(now + 11 * SECOND, after(10)), now + 11 * SECOND);
+        // Ten years ahead, back after a minute, and then some days behind.
+        assert_eq!(clock.believe(now + 3650 * DAY, after(20)), now + 21 * SECOND);
+        assert_eq!(clock.believe(now + 3650 * DAY, after(70)), now + 71 * SECOND);
+        assert_eq!(clock.believe(now + 80 * SECOND, after(80)), now + 80 * SECOND);
+        assert_eq!(clock.believe(now - 3 * DAY, after(90)), now + 90 * SECOND);
+        assert_eq!(clock.believe(now - 3 * DAY, after(3689)), now + 3689 * SECOND);
+        assert_eq!(clock.believe(now - 3 * DAY, after(3690)), now - 3 * DAY);
+        assert_eq!(clock.believe(now - 3 * DAY + SECOND, after(3691)), now - 3 * DAY + SECOND);
     }
 }

@@ -1,5 +1,7 @@
 //! Whether a session holds what it says.
 
+mod lists;
+
 use std::io::{self, Write};
 
 use rusqlite::Connection;
@@ -9,7 +11,10 @@ use sidestream_record::Part;
 use crate::error::ReadError;
 use crate::pack::unpack;
 use crate::reader::Reader;
+use crate::row::Row;
 use crate::wire;
+
+use self::lists::Expected;
 
 /// How many problems are told; the others are counted.
 const TOLD: usize = 100;
@@ -60,19 +65,47 @@ impl Reader {
         let (connection, contents) = self.parts();
         tables(connection, &mut verified)?;
         notes(connection, &mut verified)?;
+        let mut expected = Expected::default();
+        let mut is_damaged = false;
         let mut entries = self.entries(..);
         for entry in entries.by_ref() {
             match entry {
-                Ok(_) => verified.entries += 1,
-                Err(error) => verified.wrong(error.to_string()),
+                Ok(entry) => {
+                    verified.entries += 1;
+                    expected.add(&Row::new(&entry));
+                }
+                Err(error) => {
+                    is_damaged = true;
+                    verified.wrong(error.to_string());
+                }
             }
         }
         verified.unknown = entries.skipped();
+        // What a newer version, or a damaged entry, adds to the lists is not known.
+        if verified.unknown == 0 && !is_damaged {
+            expected.compare(connection, &mut verified)?;
+        }
         if contents.has_chunks() {
             chunks(connection, &mut verified)?;
         }
         self.bodies(&mut verified)?;
+        self.processes_of_list(&mut verified)?;
+        lists::readable(self, &mut verified);
         Ok(verified)
+    }
+
+    /// Compares what lists show of processes with all that is known of them.
+    fn processes_of_list(&self, verified: &mut Verified) -> Result<(), ReadError> {
+        let mut listed = Vec::new();
+        self.process_rows(None, |row| listed.push((row.id, row.pid, row.name.to_owned())))?;
+        for (id, pid, name) in listed {
+            match self.process(id)? {
+                Some(process) if process.pid == pid && process.name == name => {}
+                Some(_) => verified.wrong(format!("the list has other things of process {}", id.0)),
+                None => verified.wrong(format!("process {} is damaged", id.0)),
+            }
+        }
+        Ok(())
     }
 
     fn bodies(&self, verified: &mut Verified) -> Result<(), ReadError> {
@@ -153,15 +186,19 @@ fn tables(connection: &Connection, verified: &mut Verified) -> Result<(), ReadEr
 /// Reads what is noted beside the lists.
 fn notes(connection: &Connection, verified: &mut Verified) -> Result<(), ReadError> {
     for (of, query) in [
-        ("exchange", "SELECT id, notes FROM exchange WHERE notes IS NOT NULL"),
-        ("flow", "SELECT id, notes FROM flow WHERE notes IS NOT NULL"),
+        ("exchange", "SELECT id, notes, comment, marker FROM exchange"),
+        ("flow", "SELECT id, notes, comment, marker FROM flow"),
     ] {
         let mut statement = connection.prepare(query)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            if let Err(error) = wire::notes_from(row.get(1)?) {
-                let id: i64 = row.get(0)?;
-                verified.wrong(format!("what is noted of {of} {id}: {error}"));
+            let id: i64 = row.get(0)?;
+            let listed: [Option<String>; 2] = [row.get(2)?, row.get(3)?];
+            let noted = row.get::<_, Option<Vec<u8>>>(1)?.map(wire::notes_from).transpose();
+            match noted.map(Option::unwrap_or_default) {
+                Ok(noted) if [&noted.comment, &noted.marker] == listed.each_ref() => {}
+                Ok(_) => verified.wrong(format!("the list has other notes of {of} {id}")),
+                Err(error) => verified.wrong(format!("what is noted of {of} {id}: {error}")),
             }
         }
     }

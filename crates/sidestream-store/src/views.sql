@@ -4,7 +4,7 @@ SELECT exchange.id,
        strftime('%Y-%m-%d %H:%M:%f', exchange.started / 1e9, 'unixepoch') AS started,
        process.name || '[' || process.pid || ']' AS process,
        method, url, status, request_bytes, response_bytes,
-       (exchange.ended - exchange.started) / 1000000 AS ms,
+       max(exchange.ended - exchange.started, 0) / 1000000 AS ms,
        request_dropped + response_dropped AS dropped,
        exchange.failure, exchange.marker, exchange.comment
 FROM exchange
@@ -17,7 +17,7 @@ SELECT flow.id,
        strftime('%Y-%m-%d %H:%M:%f', opened / 1e9, 'unixepoch') AS opened,
        process.name || '[' || process.pid || ']' AS process,
        transport, client, server, host, protocol, via, received, sent,
-       (closed - opened) / 1000000 AS ms,
+       max(closed - opened, 0) / 1000000 AS ms,
        failure, marker, comment
 FROM flow
 LEFT JOIN process ON process.id = flow.process

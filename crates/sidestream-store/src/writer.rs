@@ -142,7 +142,7 @@ impl Writer {
             change.add(&transaction, ends, row)?;
         }
         let Change { place: after, blocks, stretches, messages, mut exchanges, .. } = change;
-        write_blocks(&transaction, &blocks, chunks)?;
+        write_blocks(&transaction, blocks, chunks)?;
         stretches.write(&transaction, &inserts.stretches, chunks)?;
         content::write_messages(&messages, &transaction, chunks)?;
         exchanges.write(&transaction, &inserts.exchanges)?;
@@ -296,8 +296,9 @@ impl<'a> Change<'a> {
             data => {
                 self.stretches.add(body, offset, content);
                 head.number(wire::body::SIZE, content.len());
-                if data.is_none() {
-                    head.number(wire::body::DROPPED, 1);
+                match data {
+                    Some(data) => head.number(wire::body::CHECK, crc32fast::hash(data).into()),
+                    None => head.number(wire::body::DROPPED, 1),
                 }
                 Ok(Added { head, data: &[] })
             }
@@ -323,10 +324,11 @@ fn wire_field(row: &Row) -> u32 {
 
 fn write_blocks(
     to: &Transaction<'_>,
-    blocks: &[(Block, Largest)],
+    blocks: Vec<(Block, Largest)>,
     chunks: &mut Chunks,
 ) -> rusqlite::Result<()> {
-    for (block, largest) in blocks {
+    for (mut block, largest) in blocks {
+        block.seal();
         to.prepare_cached(
             "INSERT INTO block
                 (first, count, at, max_flow, max_exchange, max_message, payload, size)

@@ -102,7 +102,8 @@ impl Choice {
         each(reader, body_bytes, Span::ALL, |finished| {
             choice.see(finished, is_wanted(finished, keep.as_ref(), drop.as_ref()));
             Ok::<_, io::Error>(())
-        })?;
+        })?
+        .refuse()?;
         if let Some(newest) = wanted.newest {
             choice.only_newest(newest);
         }

@@ -23,7 +23,8 @@ const MATCH: usize = 200;
 ///
 /// # Errors
 ///
-/// The file is not a session or is damaged; what could be read has been printed.
+/// The file is not a session or cannot be read; what could be has been printed. What is damaged in
+/// it is told, the rest searched, and the exit status is not that of success.
 pub fn grep(
     path: &Path,
     pattern: &Pattern,
@@ -40,13 +41,15 @@ pub fn grep(
     let out = BufWriter::new(io::stdout().lock());
     let mut printer = Printer { out, pattern, list, style, found: false };
     let printed = selected(&reader, sieve::BODY_BYTES, filter.as_ref(), |it| printer.print(it))
-        .and_then(|()| Ok(printer.out.flush()?));
-    match printed {
+        .and_then(|damage| printer.out.flush().map(|()| damage).map_err(Into::into));
+    let damage = match printed {
         Err(error) if is_gone(&error) => return Ok(Exit::Success),
         printed => printed?,
-    }
+    };
     tell_losses(&reader)?;
-    Ok(if printer.found { Exit::Success } else { Exit::Failure })
+    // It may stand in what is damaged too.
+    let is_damaged = damage.tell();
+    Ok(if printer.found && !is_damaged { Exit::Success } else { Exit::Failure })
 }
 
 struct Printer<'a, W> {

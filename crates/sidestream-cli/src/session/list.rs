@@ -12,7 +12,7 @@ use sidestream::record::Finished;
 use sidestream::store::Reader;
 
 use super::line::{Form, Printed};
-use super::{each_wanted, is_gone, tell_losses};
+use super::{Damage, each_wanted, is_gone, tell_losses};
 use crate::exit::Exit;
 use crate::sieve;
 
@@ -23,7 +23,9 @@ const ALL: &str = "~all";
 ///
 /// # Errors
 ///
-/// The file is not a session or is damaged; what could be read has been printed.
+/// The file is not a session or cannot be read; what could be has been printed. What is damaged in
+/// it, as far as it had to be read, is told, the rest printed, and the exit status is not that of
+/// success.
 pub fn list(path: &Path, json: bool, filter: Option<&Filter>) -> anyhow::Result<Exit> {
     let reader = Reader::open(path)?;
     let all = Filter::parse(ALL, SystemTime::UNIX_EPOCH)?;
@@ -35,7 +37,8 @@ pub fn list(path: &Path, json: bool, filter: Option<&Filter>) -> anyhow::Result<
         printed => printed?,
     }
     tell_losses(&reader)?;
-    Ok(Exit::Success)
+    let is_damaged = judged.is_some_and(|judged| judged.damage.tell());
+    Ok(if is_damaged { Exit::Failure } else { Exit::Success })
 }
 
 /// Prints the list of a session in another order.
@@ -83,6 +86,7 @@ const STEP: usize = 100_000;
 struct Judged {
     exchanges: HashSet<ExchangeId>,
     flows: HashSet<FlowId>,
+    damage: Damage,
 }
 
 /// Judges the records of what the tables select; `None` where they tell it all.
@@ -96,16 +100,18 @@ fn judged(
     }
     let mut judged = Judged::default();
     let Some(span) = reader.span_of_lines(selection)? else { return Ok(Some(judged)) };
-    each_wanted(reader, sieve::body_bytes(Some(filter)), span, Some(filter), |finished| {
-        if sieve::selects(filter, finished) {
-            match finished {
-                Finished::Exchange(_, exchange) => _ = judged.exchanges.insert(exchange.id),
-                Finished::Flow(flow) => _ = judged.flows.insert(flow.id),
-                _ => {}
+    let damage =
+        each_wanted(reader, sieve::body_bytes(Some(filter)), span, Some(filter), |finished| {
+            if sieve::selects(filter, finished) {
+                match finished {
+                    Finished::Exchange(_, exchange) => _ = judged.exchanges.insert(exchange.id),
+                    Finished::Flow(flow) => _ = judged.flows.insert(flow.id),
+                    _ => {}
+                }
             }
-        }
-        Ok(())
-    })?;
+            Ok(())
+        })?;
+    judged.damage = damage;
     Ok(Some(judged))
 }
 

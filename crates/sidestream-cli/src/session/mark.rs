@@ -89,7 +89,8 @@ fn chosen(
             chosen.extend(place(finished));
         }
         Ok::<_, io::Error>(())
-    })?;
+    })?
+    .refuse()?;
     Ok(chosen)
 }
 

@@ -1,6 +1,7 @@
 //! `session show` and its like: what a session file holds, and what is made of it.
 
 mod change;
+mod damage;
 mod follow;
 mod grep;
 mod line;
@@ -23,6 +24,7 @@ use crate::settings::Settings;
 use crate::sieve;
 
 pub use change::{compact, index, merge, trim};
+pub(crate) use damage::Damage;
 pub use follow::follow;
 pub use grep::grep;
 pub use list::{list, list_by};
@@ -34,7 +36,8 @@ pub use verify::verify;
 ///
 /// # Errors
 ///
-/// The file is not a session or is damaged; what could be read has been printed.
+/// The file is not a session or cannot be read; what could be has been printed. What is damaged in
+/// it is told, the rest printed, and the exit status is not that of success.
 pub fn show(path: &Path, json: bool, settings: &Settings, style: Style) -> anyhow::Result<Exit> {
     let reader = Reader::open(path)?;
     let filter = settings.filter.as_ref();
@@ -42,21 +45,21 @@ pub fn show(path: &Path, json: bool, settings: &Settings, style: Style) -> anyho
     let shown = if json {
         let mut writer = JsonWriter::new(out, settings.json_redact());
         let shown = selected(&reader, 0, filter, |finished| writer.write(finished));
-        shown.and_then(|()| Ok(writer.flush()?))
+        shown.and_then(|damage| writer.flush().map(|()| damage).map_err(Into::into))
     } else {
         let keep = settings.detail.body_bytes();
         let redact = settings.screen_redact();
         let printer = Printer::new(out, settings.detail, style, redact).numbered();
         let mut printer = printer.knowing(settings.schema()?);
         let shown = selected(&reader, keep, filter, |finished| printer.print(finished));
-        shown.and_then(|()| Ok(printer.into_inner().flush()?))
+        shown.and_then(|damage| printer.into_inner().flush().map(|()| damage).map_err(Into::into))
     };
-    match shown {
+    let damage = match shown {
         Err(error) if is_gone(&error) => return Ok(Exit::Success),
         shown => shown?,
-    }
+    };
     tell_losses(&reader)?;
-    Ok(Exit::Success)
+    Ok(if damage.tell() { Exit::Failure } else { Exit::Success })
 }
 
 /// Hands over what a filter selects, with so many bytes of each body.
@@ -65,24 +68,24 @@ fn selected(
     keep: usize,
     filter: Option<&Filter>,
     mut see: impl FnMut(&Finished) -> io::Result<()>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Damage> {
     let Some(filter) = filter else {
         return each(reader, keep, Span::ALL, see);
     };
-    let Some(span) = reader.span(&filter.selection())? else { return Ok(()) };
+    let Some(span) = reader.span(&filter.selection())? else { return Ok(Damage::default()) };
     let seen = sieve::body_bytes(Some(filter)).max(keep);
     each_wanted(reader, seen, span, Some(filter), |finished| {
         if sieve::selects(filter, finished) { see(&sieve::cut(finished, keep)) } else { Ok(()) }
     })
 }
 
-/// Reads on, and hands over what is finished.
+/// Reads on, and hands over what is finished; what is damaged is passed over, and returned.
 pub(crate) fn each(
     reader: &Reader,
     keep: usize,
     span: Span,
     see: impl FnMut(&Finished) -> io::Result<()>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Damage> {
     each_wanted(reader, keep, span, None, see)
 }
 
@@ -93,16 +96,20 @@ pub(crate) fn each_wanted(
     span: Span,
     filter: Option<&Filter>,
     mut see: impl FnMut(&Finished) -> io::Result<()>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Damage> {
     let wanted = filter.map(|filter| reader.wanted(filter)).transpose()?.flatten();
     let entries = match &wanted {
         Some(wanted) => reader.wanted_entries(span, wanted),
         None => reader.without_wire(span),
     };
+    let mut damage = Damage::default();
     for finished in reader.finishing(entries, span.is_to_the_end(), keep) {
-        see(&finished?)?;
+        match finished {
+            Ok(finished) => see(&finished)?,
+            Err(error) => damage.add(error)?,
+        }
     }
-    Ok(())
+    Ok(damage)
 }
 
 pub(crate) fn tell_losses(reader: &Reader) -> anyhow::Result<()> {

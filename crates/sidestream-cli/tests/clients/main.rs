@@ -7,6 +7,7 @@ mod chromium;
 mod conformance;
 mod connections;
 mod curl;
+mod damaged;
 mod detect;
 mod ends;
 mod exchange;

@@ -299,6 +299,44 @@ fn what_is_no_dump_or_is_cut_off_is_told() {
     assert!(reader.next().is_none());
 }
 
+#[test]
+fn hostile_dumps_are_bounded() {
+    // Lists in lists.
+    let mut deep = b"0:]".to_vec();
+    for _ in 0..5000 {
+        deep = [format!("{}:", deep.len()).as_bytes(), &deep, b"]"].concat();
+    }
+    let told = errors(&[&deep[..], &dumped(&old())].concat());
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("nested deeper than 64 levels"), "{told:?}");
+    assert_eq!(told[1], "old");
+
+    // Lengths within that lead beyond what holds them, numbers that are none, text that is none.
+    for inner in ["99:x,", "1:", "3:1e9#", "30:999999999999999999999999999999#", "2:--#", "1:x^"] {
+        let told = errors(format!("{}:{inner}]", inner.len()).as_bytes());
+        assert_eq!(told.len(), 1, "{inner}: {told:?}");
+        assert!(told[0].starts_with("flow 0 is broken: "), "{inner}: {told:?}");
+    }
+
+    // Times that no clock shows.
+    for time in [f64::NAN, f64::INFINITY, 1e308, -1e308, -1e18, f64::MIN_POSITIVE] {
+        let mut flow = old();
+        let Value::Map(members) = &mut flow else { panic!("a flow is a map") };
+        for (_, member) in members {
+            let Value::Map(members) = member else { continue };
+            for (name, value) in members {
+                if matches!(name, Value::Bytes(name) if name.starts_with(b"timestamp")) {
+                    *value = Value::Float(time);
+                }
+            }
+        }
+        let told = errors(&[dumped(&flow), dumped(&old())].concat());
+        assert_eq!(told.len(), 2, "{time}: {told:?}");
+        assert!(told[0] == "old" || told[0].starts_with("flow 0"), "{time}: {told:?}");
+        assert_eq!(told[1], "old", "{time}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_value_comes_back_as_it_was(value in values()) {

@@ -160,6 +160,41 @@ fn dates_are_read_in_the_shapes_that_are_met() {
 }
 
 #[test]
+fn dates_that_no_clock_shows_are_told_or_bounded_and_harm_no_other_entry() {
+    for date in [
+        "\"0000-01-01T00:00:00Z\"",
+        "\"99999-12-31T23:59:59Z\"",
+        "\"9999-12-31T23:59:59.999999999999+99:99\"",
+        "\"-0001-01-01T00:00:00Z\"",
+        "\"2026-13-41T25:61:61Z\"",
+        "\"2026-02-30T00:00:00Z\"",
+        "-1767323045678",
+        "1e308",
+        "-1e308",
+        "18446744073709551615",
+        "\"999999999999999999999999999999\"",
+        "[]",
+    ] {
+        let odd = format!(
+            r#"{{"startedDateTime":{date},"time":-5,"request":{{"url":"http://a.test/"}},
+            "timings":{{"wait":-1e308,"receive":1e308,"send":-0.0}}}}"#
+        );
+        let told = read(format!("{{\"log\":{{\"entries\":[{odd},{GOOD}]}}}}").as_bytes());
+        assert_eq!(told.len(), 2, "{date}: {told:?}");
+        match &told[0] {
+            Ok(entry) => {
+                // What was read can be told in nanoseconds, as sessions do.
+                let far = Duration::from_secs(400_000 * 366 * 24 * 3600);
+                assert!(entry.started < SystemTime::UNIX_EPOCH + far, "{date}: {entry:?}");
+                assert!(entry.timings.total() < far, "{date}: {entry:?}");
+            }
+            Err(error) => assert!(error.contains("entry 0"), "{date}: {error}"),
+        }
+        assert!(told[1].is_ok(), "{date}");
+    }
+}
+
+#[test]
 fn numbers_and_texts_may_change_places() {
     let entry = one(r#"{"startedDateTime":"2026-01-02T03:04:05Z","time":"12.5ms","connection":443,
         "serverIPAddress":"[2001:db8::1]","_clientProcess":"Firefox",

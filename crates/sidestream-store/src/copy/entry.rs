@@ -136,7 +136,7 @@ fn event(kind: &str, payload: Bytes, shift: Shift) -> Result<Vec<u8>, DecodeErro
     while let Some(field) = fields.next_raw() {
         let (number, value, raw) = field?;
         let grown = match (kind, number, value) {
-            ("body", wire::body::DATA..=wire::body::DROPPED, _)
+            ("body", wire::body::DATA..=wire::body::CHECK, _)
             | ("data", wire::DATA_DATA, _)
             | ("websocket", wire::WEBSOCKET_DATA, _)
             | ("wire", wire::WIRE_DATA, _) => continue,

@@ -73,6 +73,9 @@ impl InPlace {
         let io = |source| CreateError::Io { path: path.to_owned(), source };
         // A link is followed, so that what is replaced is the session.
         let path = fs::canonicalize(path).map_err(io)?;
+        if !fs::metadata(&path).map_err(io)?.is_file() {
+            return Err(CreateError::NotAFile { path }.into());
+        }
         let lock = Lock::take(&path).map_err(io)?;
         let lock = lock.ok_or_else(|| CreateError::InUse { path: path.clone() })?;
         one_file(&path)?;

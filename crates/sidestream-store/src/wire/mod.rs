@@ -37,6 +37,8 @@ pub(crate) mod body {
     pub(crate) const SIZE: u32 = 5;
     /// Whether it was dropped.
     pub(crate) const DROPPED: u32 = 6;
+    /// The CRC-32 of what is elsewhere.
+    pub(crate) const CHECK: u32 = 7;
 }
 
 /// The field of `Data` that is its content.

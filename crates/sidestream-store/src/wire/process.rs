@@ -45,7 +45,13 @@ pub(crate) struct ProcessFields {
     netns: Option<u64>,
     #[prost(string, optional, tag = "15")]
     package: Option<String>,
+    /// The CRC-32 of all that stands before it.
+    #[prost(fixed32, optional, tag = "16")]
+    check: Option<u32>,
 }
+
+/// How many bytes the check takes.
+const CHECK_BYTES: usize = 6;
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct ContainerFields {
@@ -95,8 +101,12 @@ impl ProcessFields {
             container: process.container.as_ref().map(ContainerFields::from),
             netns: process.netns,
             package: process.package.clone(),
+            check: None,
         };
-        fields.encode_to_vec()
+        let mut payload = fields.encode_to_vec();
+        let check = Some(crc32fast::hash(&payload));
+        payload.extend(Self { check, ..Self::default() }.encode_to_vec());
+        payload
     }
 
     /// Decodes a process and gives it its parent.
@@ -104,7 +114,14 @@ impl ProcessFields {
         payload: Vec<u8>,
         parent: Option<Arc<Process>>,
     ) -> Result<Process, DecodeError> {
-        let fields: Self = message(Bytes::from(payload))?;
+        let payload = Bytes::from(payload);
+        let fields: Self = message(payload.clone())?;
+        if let Some(check) = fields.check {
+            let checked = payload.len().checked_sub(CHECK_BYTES).map(|end| &payload[..end]);
+            if checked.map(crc32fast::hash) != Some(check) {
+                return Err(DecodeError::Damaged("a process"));
+            }
+        }
         Ok(Process {
             pid: fields.pid,
             started: fields.started.map(time),

@@ -26,6 +26,21 @@ proptest! {
     }
 
     #[test]
+    fn what_is_decoded_is_the_same_when_it_is_written_again(
+        kind in 1..=NAMES.len() as u8,
+        payload in prop::collection::vec(prop_oneof![0..24_u8, any::<u8>()], 0..24),
+    ) {
+        let mut event = Head::new();
+        event.bytes(u32::from(kind) + 10, payload.len());
+        let event = [event.as_bytes(), &payload].concat();
+        let mut entry = Head::new();
+        entry.bytes(1, event.len());
+        for (event, again) in crate::recode(&[entry.as_bytes(), &event].concat()) {
+            prop_assert_eq!(format!("{:?}", Some(event)), format!("{again:?}"));
+        }
+    }
+
+    #[test]
     fn times_survive(at in any::<i64>()) {
         // The one number that has no opposite is given up.
         prop_assume!(at != i64::MIN);

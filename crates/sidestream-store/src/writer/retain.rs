@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use bytes::Bytes;
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::Writer;
 use crate::block::{self, BlockEntry};
+use crate::content::PackedBlock;
 use crate::kind;
-use crate::pack::unpack;
-use crate::retention::Retention;
+use crate::retention::{JUMP, Retention};
 
 /// How many blocks a step goes through: a few milliseconds, in which nothing is recorded.
 const STEP: usize = 16;
@@ -121,14 +122,7 @@ impl Writer {
         let mut seq = 0;
         if let Some(age) = age {
             let age = i64::try_from(age.as_nanos()).unwrap_or(i64::MAX);
-            let old: Option<i64> = connection
-                .prepare_cached(
-                    "SELECT first + count - 1 FROM block WHERE first > ?1 AND at < ?2
-                     ORDER BY first DESC LIMIT 1",
-                )?
-                .query_row([self.progress.at, now.saturating_sub(age)], |row| row.get(0))
-                .optional()?;
-            seq = seq.max(old.unwrap_or_default());
+            seq = seq.max(self.old(now.saturating_sub(age), now)?);
         }
         if let Some(most) = exchanges {
             let most = i64::try_from(*most).unwrap_or(i64::MAX);
@@ -154,6 +148,28 @@ impl Writer {
         Ok((seq > self.progress.at).then_some(Bound { seq, newest }))
     }
 
+    /// Returns the last entry of the next blocks that began before a time, some of them, up to the
+    /// first that began after it: one with a time long past may have been written just now, by a
+    /// clock that was wrong. What the future says is passed over, as it was wrong too.
+    fn old(&self, bound: i64, now: i64) -> rusqlite::Result<i64> {
+        let future = now.saturating_add(i64::try_from(JUMP.as_nanos()).unwrap_or(i64::MAX));
+        let mut statement = self.connection.prepare_cached(
+            "SELECT at, first + count - 1 FROM block WHERE first > ?1 ORDER BY first",
+        )?;
+        let mut rows = statement.query([self.progress.at])?;
+        let (mut old, mut found) = (0, 0);
+        while let Some(row) = rows.next()?.filter(|_| found < STEP) {
+            let at: i64 = row.get(0)?;
+            if at < bound {
+                old = row.get(1)?;
+                found += 1;
+            } else if at <= future {
+                break;
+            }
+        }
+        Ok(old)
+    }
+
     fn newest_block(&self) -> rusqlite::Result<Option<i64>> {
         self.connection
             .prepare_cached("SELECT first FROM block ORDER BY first DESC LIMIT 1")?
@@ -165,7 +181,7 @@ impl Writer {
     fn blocks(&self, bound: Bound) -> rusqlite::Result<Vec<Block>> {
         let mut blocks = Vec::new();
         let mut statement = self.connection.prepare_cached(
-            "SELECT first, count, payload, size FROM block
+            "SELECT first, count, at, payload, size FROM block
              WHERE first + count > ?1 AND first <= ?2
              AND first >= coalesce((SELECT max(first) FROM block WHERE first <= ?1), 0)
              ORDER BY first LIMIT ?3",
@@ -180,7 +196,7 @@ impl Writer {
 
     fn block(&self, first: i64) -> rusqlite::Result<Option<Block>> {
         self.connection
-            .prepare_cached("SELECT first, count, payload, size FROM block WHERE first = ?1")?
+            .prepare_cached("SELECT first, count, at, payload, size FROM block WHERE first = ?1")?
             .query_row([first], Block::read)
             .optional()
     }
@@ -191,13 +207,16 @@ impl Writer {
 struct Block {
     first: i64,
     count: i64,
-    payload: Vec<u8>,
-    size: Option<i64>,
+    at: i64,
+    /// None if it is damaged.
+    payload: Option<Bytes>,
 }
 
 impl Block {
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { first: row.get(0)?, count: row.get(1)?, payload: row.get(2)?, size: row.get(3)? })
+        let packed = PackedBlock::read(row)?;
+        let PackedBlock { first, count, at, .. } = packed;
+        Ok(Self { first, count, at, payload: packed.unpack() })
     }
 
     const fn last(&self) -> i64 {
@@ -211,8 +230,7 @@ impl Block {
         bound: Bound,
         chunks: &mut super::Chunks,
     ) -> rusqlite::Result<bool> {
-        let size = self.size.map_or(self.payload.len() as u64, i64::cast_unsigned);
-        let Some(payload) = unpack(self.payload.clone(), size) else {
+        let Some(payload) = self.payload.clone() else {
             // It is damaged, and nobody can read it either.
             return Ok(false);
         };
@@ -239,6 +257,7 @@ impl Block {
         if is_empty && self.last() <= bound.seq && self.first < bound.newest {
             from.prepare_cached("DELETE FROM block WHERE first = ?1")?.execute([self.first])?;
         } else if is_changed {
+            block::seal((self.first, self.at), &mut kept);
             from.prepare_cached("UPDATE block SET payload = ?2, size = ?3 WHERE first = ?1")?
                 .execute(params![self.first, chunks.pack(&kept), kept.len() as i64])?;
         }

@@ -7,13 +7,14 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use proptest::prelude::*;
 use rusqlite::types::Value;
-use sidestream_flow::{ExchangeId, FlowId, FlowKey, Transport};
+use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Transport};
 use sidestream_record::{
     Closed, Entry, Event, Failure, Fields, Opened, RequestHead, ResponseHead, Version,
 };
 
 use super::*;
 use crate::reader::Reader;
+use crate::retention::Retention;
 use crate::schema;
 
 fn row(flow: u64, event: Event) -> Row {
@@ -74,6 +75,33 @@ fn many_and_large_entries_make_more_than_one_block() {
     let counts = "SELECT group_concat(first || ':' || count, ' ') FROM block";
     let counts: String = writer.connection().query_row(counts, [], |row| row.get(0)).unwrap();
     assert_eq!(counts, "1:1024 1025:1024 2049:452 2501:2 2503:2 2505:1");
+}
+
+/// Writes a block of one message for each of these days since 1970, and returns how many of them
+/// are kept of a hundred and second day on which what is a week old goes.
+fn kept_of(days: &[i64]) -> usize {
+    const DAY: i64 = 24 * 3600 * 1_000_000_000;
+    let mut writer = writer();
+    for day in days {
+        let (message, from, data) = (MessageId(1), Peer::Client, Bytes::from_static(b"x"));
+        let row = Row { at: day * DAY, ..row(1, Event::Data { message, from, data }) };
+        writer.write(&[row], 0).unwrap();
+    }
+    let age = Some(Duration::from_hours(7 * 24));
+    while writer.retain(&Retention { age, ..Retention::ALL }, 102 * DAY).unwrap() {}
+    Reader::over(writer.connection).entries(..).map(Result::unwrap).count()
+}
+
+#[test]
+fn what_a_wrong_clock_said_takes_out_nothing_that_is_not_old() {
+    assert_eq!(kept_of(&[1, 90, 100, 101]), 2);
+    // Set back to 1970 for a while: what came before is not old.
+    assert_eq!(kept_of(&[90, 100, 1, 2, 101]), 4);
+    // Set ahead for a while: it goes with what is old behind it, and keeps nothing from going.
+    assert_eq!(kept_of(&[90, 9000, 91, 100, 101]), 2);
+    assert_eq!(kept_of(&[90, 9000, 100, 9001, 101]), 4);
+    // More than a step takes.
+    assert_eq!(kept_of(&[[90; 40], [9000; 40], [91; 40], [101; 40]].concat()), 40);
 }
 
 /// Sizes of pieces that stand in blocks, beside them, and in several chunks.

@@ -5,6 +5,8 @@ mod bounds;
 mod content;
 mod copying;
 mod crash;
+#[cfg(unix)]
+mod damage;
 mod filters;
 mod generate;
 mod lines;

@@ -59,6 +59,43 @@ fn another_program_s_database_is_no_session() {
 }
 
 #[test]
+fn a_database_that_says_what_it_is_is_no_session() {
+    let (_folder, path) = place();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    // GeoPackage's.
+    other
+        .execute_batch("PRAGMA application_id = 0x47504b47; CREATE TABLE block (first INTEGER)")
+        .unwrap();
+    other.close().unwrap();
+    assert_snapshot!(answers(&path), @r"
+    FILE is not a session; name a file that was recorded with --session
+    FILE exists and is not a session; it was left as it is, choose another file
+    ");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_and_a_device_are_no_sessions_and_nobody_waits_for_them() {
+    let (_folder, path) = place();
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let told = |error: &dyn std::fmt::Display| {
+        error.to_string().replace(&path.display().to_string(), "FILE")
+    };
+    let error = Reader::open("/dev/null").unwrap_err();
+    assert!(matches!(error, OpenError::NotASession { .. }), "{error}");
+    assert_snapshot!(told(&Reader::open(&path).unwrap_err()), @"FILE is not a session; name a file that was recorded with --session");
+    assert_snapshot!(told(&Session::create(&path).unwrap_err()), @"FILE is not a regular file; choose another file");
+    for error in [
+        sidestream_store::rewrite(&path, |_| true).unwrap_err(),
+        sidestream_store::append(&path, &[]).unwrap_err(),
+        sidestream_store::index(&path).unwrap_err(),
+    ] {
+        assert!(told(&error).starts_with("FILE is not a "), "{error}");
+    }
+}
+
+#[test]
 fn an_empty_file_becomes_a_session() {
     let (_folder, path) = place();
     fs::write(&path, "").unwrap();
@@ -140,6 +177,9 @@ fn flipped_bytes_give_errors_or_entries_and_never_a_panic() {
     }
 }
 
+/// How many bytes at the end of a block tell whether it is whole.
+const CHECK_BYTES: usize = 9;
+
 /// Changes the payload of the first block of a session, and reads it.
 fn with_block(path: &Path, change: impl FnOnce(&mut Vec<u8>)) -> Vec<Result<Entry, ReadError>> {
     let connection = rusqlite::Connection::open(path).unwrap();
@@ -160,8 +200,12 @@ fn with_block(path: &Path, change: impl FnOnce(&mut Vec<u8>)) -> Vec<Result<Entr
 fn a_damaged_entry_is_named_and_the_next_one_is_read() {
     let (_folder, path) = place();
     session(&path);
-    // Behind the frame of the first entry, no field of protobuf begins so.
-    let read = with_block(&path, |payload| payload[3] = 0xff);
+    // Before 3.1 a block had no check. Behind the frame of the first entry, no field of protobuf
+    // begins so.
+    let read = with_block(&path, |payload| {
+        payload.truncate(payload.len() - CHECK_BYTES);
+        payload[3] = 0xff;
+    });
     let Err(error @ ReadError::Damaged { .. }) = &read[0] else { panic!("{:?}", read[0]) };
     assert_snapshot!(error, @"entry 1 is damaged: the payload is not a protobuf message");
     assert_eq!(read.len(), 3);
@@ -169,12 +213,32 @@ fn a_damaged_entry_is_named_and_the_next_one_is_read() {
 }
 
 #[test]
-fn a_cut_block_gives_what_is_before_the_cut_and_names_each_entry_behind_it() {
+fn nothing_of_a_block_that_was_changed_is_taken_for_what_was_recorded() {
+    let (_folder, path) = place();
+    session(&path);
+    // The last byte of an event, which could be any other.
+    let read = with_block(&path, |payload| {
+        let last = payload.len() - CHECK_BYTES - 1;
+        payload[last] ^= 1;
+    });
+    assert_eq!(read.len(), 3);
+    assert!(read.iter().all(|entry| matches!(entry, Err(ReadError::Damaged { .. }))), "{read:?}");
+    // Nor where the times of its entries are counted from.
+    let (_folder, path) = place();
+    session(&path);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("UPDATE block SET at = at + 1").unwrap();
+    connection.close().unwrap();
+    assert!(Reader::open(&path).unwrap().entries(..).all(|entry| entry.is_err()));
+}
+
+#[test]
+fn of_a_cut_block_each_entry_is_named() {
     let (_folder, path) = place();
     session(&path);
     let read = with_block(&path, |payload| payload.truncate(payload.len() - 1));
     assert_eq!(read.len(), 3);
-    assert!(read[0].is_ok() && read[1].is_ok());
+    assert!(read.iter().all(Result::is_err));
     assert_snapshot!(read[2].as_ref().unwrap_err(), @"entry 3 is damaged: the block from here on is damaged");
 
     // What is recorded afterwards is not harmed, nor are its numbers.

@@ -151,11 +151,10 @@ fn kinds_that_only_a_newer_version_knows_are_passed_over_and_counted() {
     }
     session.close().unwrap();
     let newer = rusqlite::Connection::open(&path).unwrap();
-    // Between the two, a block of two entries: of kinds 99 and 0.
+    // Behind the two, a block of two entries: of kinds 99 and 0.
     newer
         .execute_batch(
-            "UPDATE block SET first = 4 WHERE first = 2;
-             INSERT INTO block VALUES (2, 2, 0, 1, 0, 0, x'0a051801ea06000a021801', NULL);
+            "INSERT INTO block VALUES (3, 2, 0, 1, 0, 0, x'0a051801ea06000a021801', NULL);
              PRAGMA user_version = 305;",
         )
         .unwrap();

@@ -6,7 +6,9 @@ use std::process::Command;
 
 use sidestream_flow::ExchangeId;
 use sidestream_record::{Event, Part, Recorded, Sink};
-use sidestream_store::{CreateError, Reader, Session, State, WriteError};
+use sidestream_store::{
+    CopyError, CreateError, Reader, Session, State, WriteError, merge, rewrite,
+};
 
 use crate::play::{
     EXCHANGE, body, child, child_argument, closed, ended, entry, opened, place, read_all, request,
@@ -78,6 +80,100 @@ fn a_full_disk_stalls_the_recording_until_there_is_space() {
     match child_argument() {
         Some(folder) => fills_and_frees(&folder),
         None => on_small_disk("space::a_full_disk_stalls_the_recording_until_there_is_space"),
+    }
+}
+
+fn is_written_anew_without_room(folder: &Path) {
+    let path = folder.join("a.session");
+    let session = Session::create(&path).unwrap();
+    let noise = |number: u64| {
+        let words = (0..100_000_u64).map(|n| (n ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        words.map(|word| (word >> 56) as u8).collect::<Vec<_>>()
+    };
+    for number in 1..=10 {
+        let event = body(ExchangeId(number), noise(number));
+        assert_eq!(session.writer().record(&entry(number, event)), Recorded::Accepted);
+    }
+    session.close().unwrap();
+    fill(&folder.join("ballast"));
+    let before = fs::read(&path).unwrap();
+    let files = || folder.read_dir().unwrap().map(|file| file.unwrap().file_name()).collect();
+    let whole: std::collections::BTreeSet<_> = files();
+
+    let is_full = |error: CopyError| match error {
+        CopyError::Write(source) | CopyError::Create(CreateError::Storage { source, .. }) => {
+            source.is_full()
+        }
+        CopyError::Create(CreateError::Io { source, .. }) => {
+            source.kind() == std::io::ErrorKind::StorageFull
+        }
+        _ => false,
+    };
+    let error = rewrite(&path, |_| true).unwrap_err();
+    assert!(is_full(error), "of what is written anew");
+    let error = merge(&[Reader::open(&path).unwrap()], folder.join("b"), |_| true).unwrap_err();
+    assert!(is_full(error), "of what is joined");
+    assert_eq!(files(), whole);
+    assert!(fs::read(&path).unwrap() == before);
+
+    fs::remove_file(folder.join("ballast")).unwrap();
+    rewrite(&path, |_| true).unwrap();
+    assert!(Reader::open(&path).unwrap().verify().unwrap().is_sound());
+}
+
+#[test]
+fn a_full_disk_harms_no_session_that_is_written_anew() {
+    match child_argument() {
+        Some(folder) => is_written_anew_without_room(&folder),
+        None => on_small_disk("space::a_full_disk_harms_no_session_that_is_written_anew"),
+    }
+}
+
+/// Makes the folder, a file system of its own, read-only.
+fn seal(folder: &Path) {
+    let mut mount = Command::new("mount");
+    mount.args(["-o", "remount,ro"]).arg(folder);
+    assert!(mount.status().unwrap().success());
+}
+
+fn reads_where_nothing_can_be_written(folder: &Path) {
+    let path = |name: &str| folder.join(name);
+    let entries = [entry(0, opened()), entry(1, body(EXCHANGE, "a needle")), entry(2, closed())];
+    let session = Session::create(path("whole")).unwrap();
+    entries.iter().for_each(|entry| assert_eq!(session.writer().record(entry), Recorded::Accepted));
+    settle(&session.writer());
+    // As a killed recording leaves it, and one that has had a log.
+    fs::copy(path("whole"), path("killed")).unwrap();
+    fs::copy(path("whole-wal"), path("killed-wal")).unwrap();
+    assert!(session.close().unwrap().one_file);
+    fs::copy(path("whole"), path("alone")).unwrap();
+    let alone = rusqlite::Connection::open(path("alone")).unwrap();
+    alone.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
+    alone.close().unwrap();
+    seal(folder);
+
+    for name in ["whole", "alone"] {
+        let reader = Reader::open(path(name)).unwrap();
+        assert_eq!(read_all(&reader), entries, "{name}");
+        let verified = reader.verify().unwrap();
+        assert!(verified.is_sound(), "{name}: {:?}", verified.problems);
+        assert!(reader.again().is_ok(), "{name}");
+    }
+    let told = |error: &dyn std::fmt::Display| {
+        error.to_string().replace(&folder.display().to_string(), "FOLDER")
+    };
+    insta::assert_snapshot!(told(&Reader::open(path("killed")).unwrap_err()), @"FOLDER/killed was being recorded, and what was written last stands beside it in FOLDER/killed-wal; copy both to a folder that can be written to");
+    insta::assert_snapshot!(told(&Session::create(path("whole")).unwrap_err()), @"cannot create FOLDER/whole; check that its folder exists and can be written to");
+    insta::assert_snapshot!(told(&Session::create(path("new")).unwrap_err()), @"cannot create FOLDER/new; check that its folder exists and can be written to");
+    let error = rewrite(path("whole"), |_| true).unwrap_err();
+    assert!(told(&error).contains("can be written to"), "{error}");
+}
+
+#[test]
+fn a_session_in_a_folder_that_cannot_be_written_to_is_read() {
+    match child_argument() {
+        Some(folder) => reads_where_nothing_can_be_written(&folder),
+        None => on_small_disk("space::a_session_in_a_folder_that_cannot_be_written_to_is_read"),
     }
 }
 

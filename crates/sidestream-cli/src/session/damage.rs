@@ -1,0 +1,54 @@
+//! What is damaged in a session: told, counted and passed over.
+
+use sidestream::store::ReadError;
+
+use crate::say::say;
+
+/// How many places are told; the others are counted.
+const TOLD: usize = 20;
+
+/// What could not be read of a session, of which the rest was.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Damage {
+    told: Vec<ReadError>,
+    more: u64,
+}
+
+impl Damage {
+    /// Notes an error, unless nothing can be read behind it.
+    ///
+    /// # Errors
+    ///
+    /// The storage refuses.
+    pub(super) fn add(&mut self, error: ReadError) -> Result<(), ReadError> {
+        match error {
+            ReadError::Storage(_) => return Err(error),
+            error if self.told.len() < TOLD => self.told.push(error),
+            _ => self.more += 1,
+        }
+        Ok(())
+    }
+
+    /// Says where the session is damaged, and returns whether it is.
+    pub(crate) fn tell(&self) -> bool {
+        self.told.iter().for_each(say);
+        if self.more > 0 {
+            say(format_args!("and {} more", self.more));
+        }
+        let all = self.told.len() as u64 + self.more;
+        if all > 0 {
+            say(format_args!("{all} damaged events were left out; `session verify` tells more"));
+        }
+        all > 0
+    }
+
+    /// Refuses a session that is damaged.
+    ///
+    /// # Errors
+    ///
+    /// The first place where it is.
+    pub(crate) fn refuse(self) -> Result<(), ReadError> {
+        self.told.into_iter().next().map_or(Ok(()), Err)
+    }
+}
