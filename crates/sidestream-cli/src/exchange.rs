@@ -63,7 +63,8 @@ fn print(
     let Found { flow, exchange, messages, damage } = find(reader, id)?;
     if part.is_none() {
         let redact = settings.screen_redact();
-        let mut printer = Printer::new(&mut *out, Detail::Heads, style, redact).numbered();
+        let printer = Printer::new(&mut *out, Detail::Heads, style, redact);
+        let mut printer = printer.numbered().with_certificates();
         printer.print(&Finished::Exchange(flow, Box::new(exchange.clone())))?;
     }
     let heads = [

@@ -72,6 +72,8 @@ pub struct Connection {
     pub cipher: Option<String>,
     /// The version of TLS: `TLSv1.3`.
     pub tls_version: Option<String>,
+    /// What the peer showed, its own certificate first, in DER.
+    pub certificates: Vec<Vec<u8>>,
     /// When it began.
     pub started: Option<SystemTime>,
     /// When it ended.

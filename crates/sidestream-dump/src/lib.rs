@@ -3,6 +3,7 @@
 mod error;
 mod flow;
 mod parse;
+mod pem;
 mod reader;
 mod tnet;
 mod write;

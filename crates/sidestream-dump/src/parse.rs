@@ -7,6 +7,7 @@ use crate::flow::{
     Connection, Content, Dns, DnsMessage, DnsQuestion, DnsRecord, Endpoint, Failure, Fields, Flow,
     Http, Message, Replayed, Request, Response, Socket, SocketMessage,
 };
+use crate::pem;
 use crate::tnet::Value;
 use crate::write::VERSION;
 
@@ -147,9 +148,23 @@ fn connection(value: &Value, is_client: bool) -> Connection {
         alpn: any(value, &["alpn", "alpn_proto_negotiated"]).and_then(Value::bytes).map(Into::into),
         cipher: text(&["cipher", "cipher_name"]),
         tls_version: text(&["tls_version"]),
+        certificates: certificates(value),
         started: time(value.get("timestamp_start")),
         ended: time(value.get("timestamp_end")),
     }
+}
+
+/// Reads what the peer showed, of which older versions have the first alone.
+fn certificates(value: &Value) -> Vec<Vec<u8>> {
+    let texts = match value.get("certificate_list") {
+        Some(list) => list.list(),
+        None => any(value, &["cert", "clientcert"]).map(std::slice::from_ref).unwrap_or_default(),
+    };
+    texts
+        .iter()
+        .filter_map(Value::text)
+        .flat_map(|text| pem::read(&text).collect::<Vec<_>>())
+        .collect()
 }
 
 fn http(index: u64, value: &Value) -> Result<Http, FlowError> {

@@ -6,6 +6,7 @@ use crate::flow::{
     Connection, Content, Dns, DnsMessage, DnsRecord, Endpoint, Failure, Fields, Flow, Http,
     Message, Replayed, Request, Response, Socket, SocketMessage,
 };
+use crate::pem;
 use crate::tnet::Value;
 
 /// The version that is written, and the newest that is read.
@@ -97,7 +98,7 @@ fn connection(connection: &Connection) -> Vec<(&'static str, Value)> {
         ("transport_protocol", text(if connection.is_udp { "udp" } else { "tcp" })),
         ("error", Value::Null),
         ("tls", Value::Bool(connection.is_tls)),
-        ("certificate_list", Value::List(Vec::new())),
+        ("certificate_list", list(&connection.certificates, |der| Value::Bytes(pem::write(der)))),
         ("alpn", option(alpn, bytes)),
         ("alpn_offers", Value::List(alpn.map(bytes).into_iter().collect())),
         ("cipher", text_of(&connection.cipher)),

@@ -280,7 +280,8 @@ impl Cx {
         });
         config.alpn_protocols = alpn;
         config.enable_sni = name.sent;
-        let session = Session::client(config, asked, name.name, hello, self.config.wire)?;
+        let session = Session::client(config, asked, name.name, hello, self.config.wire)?
+            .sharing(&self.config.certificates);
         if let Some(leg) = self.leg(Peer::Server(server)) {
             leg.inside = inside;
             leg.push(session);

@@ -188,7 +188,8 @@ impl Secure {
                         answer.into_iter().collect()
                     }
                 };
-                Session::server(config, ours.request_certificate, cx.config.wire)
+                let session = Session::server(config, ours.request_certificate, cx.config.wire);
+                session.map(|session| session.sharing(&cx.config.certificates))
             });
         match config {
             Err(error) => Next::Fail(Failure::Internal { reason: error.to_string() }),

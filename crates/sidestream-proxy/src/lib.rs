@@ -26,7 +26,7 @@ pub use sidestream_proto::hooks::{
     Asked, ConnectFate, Hello, HelloFate, Interest, MessageQuestion, MessageVerdict, MessageWant,
     Question, Verdict, Want,
 };
-pub use sidestream_proto::tls::{ClientCerts, Versions};
+pub use sidestream_proto::tls::{ClientCerts, Versions, read_certificate};
 pub use sidestream_proto::{
     Connections, HostPatterns, HostRules, HostsError, HttpChoice, HttpVersions, ProxyAuth, Reverse,
     Speaks,

@@ -33,7 +33,7 @@ pub use notes::{Annotation, Notes, Replay};
 pub use passed::{Offered, PassReason, Passed};
 pub use seldom::{Empty, Seldom};
 pub use sink::{Recorded, Sink};
-pub use tls::{ClientCertificate, HelloDifference, HelloPart, Tls, TlsVersion};
+pub use tls::{Certificate, ClientCertificate, HelloDifference, HelloPart, Tls, TlsVersion};
 pub use via::{Forwards, Via};
 pub use websocket::{MessageChange, MessageEdit, WebSocketKind, WebSocketMessage};
 pub use wire::{Secrets, Wire};

@@ -1,7 +1,10 @@
 //! What is known of a TLS connection.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
 
+use bytes::Bytes;
 use sidestream_flow::Peer;
 
 /// A version of TLS that was agreed on.
@@ -42,11 +45,54 @@ pub struct Tls {
     pub alpn: Option<String>,
     /// The fingerprint of the ClientHello: of the client's, or of that which the server was sent.
     pub ja4: Option<String>,
+    /// What the peer showed: its certificate first, then those behind it, as they came
+    /// (RFC 8446 §4.4.2). Of a session that was resumed, those of the one that it resumes: in its
+    /// own handshake there are none (RFC 8446 §2.2). Empty for a client that showed none.
+    ///
+    /// Whoever makes many shares those that are alike.
+    pub certificates: Vec<Arc<Certificate>>,
     /// What became of the request for a client certificate; `None` where there was no request.
     pub client_certificate: Option<ClientCertificate>,
     /// In what the ClientHello that a server was sent differs from the client's; `None` where
     /// there is none to compare it with.
     pub differences: Option<Vec<HelloDifference>>,
+}
+
+/// A certificate (RFC 5280), as it was shown. What it says is empty where it cannot be read.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Certificate {
+    /// All of it, in DER.
+    pub der: Bytes,
+    /// The SHA-256 of that, by which certificates are told apart.
+    pub sha256: [u8; 32],
+    /// Whose it is, as RFC 4514 writes names.
+    pub subject: String,
+    /// Who issued it, likewise.
+    pub issuer: String,
+    /// Its serial number, in hexadecimal digits.
+    pub serial: String,
+    /// For what it stands beside its subject: host names, addresses, URIs (RFC 5280 §4.2.1.6).
+    pub names: Vec<String>,
+    /// From when on it is valid.
+    pub not_before: Option<SystemTime>,
+    /// Until when it is valid.
+    pub not_after: Option<SystemTime>,
+}
+
+impl Certificate {
+    /// Returns its SHA-256 in hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        self.sha256.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate")
+            .field("subject", &self.subject)
+            .field("sha256", &self.fingerprint())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What became of a request for a client certificate.

@@ -2,6 +2,7 @@
 
 mod block;
 mod body;
+mod certificate;
 mod content;
 mod copy;
 mod error;

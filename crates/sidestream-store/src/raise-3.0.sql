@@ -7,5 +7,11 @@ ALTER TABLE flow ADD COLUMN comment TEXT;
 ALTER TABLE flow ADD COLUMN marker TEXT;
 ALTER TABLE flow ADD COLUMN notes BLOB;
 CREATE INDEX flow_noted ON flow (id) WHERE notes IS NOT NULL;
+CREATE TABLE certificate (
+    sha256   BLOB PRIMARY KEY,
+    subject  TEXT NOT NULL,
+    last_seq INTEGER NOT NULL,
+    payload  BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 DROP VIEW exchange_list;
 DROP VIEW flow_list;

@@ -12,6 +12,7 @@ use sidestream_record::{Entry, Part};
 
 use crate::block::{BLOCK_ENTRIES, BlockEntry, cut};
 use crate::body::BodyReader;
+use crate::certificate::Certificates;
 use crate::content::{self, PackedBlock};
 use crate::error::{OpenError, ReadError};
 use crate::kind;
@@ -29,6 +30,7 @@ pub struct Reader {
     connection: Connection,
     version: SchemaVersion,
     processes: Processes,
+    certificates: Certificates,
     contents: content::Contents,
 }
 
@@ -82,7 +84,8 @@ impl Reader {
         schema::widen(&connection, version).map_err(|error| refused(error.into()))?;
         let contents =
             content::Contents::open(&connection, version).map_err(|error| refused(error.into()))?;
-        Ok(Self { connection, version, processes: Processes::default(), contents })
+        let (processes, certificates) = Default::default();
+        Ok(Self { connection, version, processes, certificates, contents })
     }
 
     /// Reads over a connection that a test has.
@@ -90,7 +93,8 @@ impl Reader {
     pub(crate) fn over(connection: Connection) -> Self {
         let version = SchemaVersion::CURRENT;
         let contents = content::Contents::open(&connection, version).unwrap();
-        Self { connection, version, processes: Processes::default(), contents }
+        let (processes, certificates) = Default::default();
+        Self { connection, version, processes, certificates, contents }
     }
 
     pub(crate) const fn parts(&self) -> (&Connection, &content::Contents) {
@@ -298,6 +302,9 @@ impl Reader {
             "opened" => {
                 let flow = entry.flow.cast_signed();
                 cx.process = self.processes.of_flow(&self.connection, flow)?;
+            }
+            "secured" => {
+                cx.certificates = self.certificates.of_leg(&self.connection, &entry.payload)?;
             }
             "body" | "data" | "websocket" | "wire" => {
                 let content = self.contents.of_entry(&self.connection, seq, kind, &entry)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer, Process};
-use sidestream_record::{Annotation, DnsMessage, Entry, Event, Part};
+use sidestream_record::{Annotation, Certificate, DnsMessage, Entry, Event, Part};
 
 use crate::{kind, wire};
 
@@ -33,13 +33,34 @@ pub(crate) enum Update {
     Opened(Box<OpenedFlow>),
     Protocol(&'static str),
     Host(String),
-    Closed { received: u64, sent: u64, failure: Option<String> },
-    Request { method: String, url: String },
-    Query { name: String },
+    /// What the peer of a leg showed.
+    Secured(Vec<Arc<Certificate>>),
+    Closed {
+        received: u64,
+        sent: u64,
+        failure: Option<String>,
+    },
+    Request {
+        method: String,
+        url: String,
+    },
+    Query {
+        name: String,
+    },
     Status(u16),
-    Ended { failure: Option<String> },
-    Body { exchange: ExchangeId, part: Part, content: Content },
-    Data { message: u64, from: Peer, content: Content },
+    Ended {
+        failure: Option<String>,
+    },
+    Body {
+        exchange: ExchangeId,
+        part: Part,
+        content: Content,
+    },
+    Data {
+        message: u64,
+        from: Peer,
+        content: Content,
+    },
     Noted(Box<Annotation>),
 }
 
@@ -115,6 +136,8 @@ impl Row {
         let texts = match &self.update {
             Update::Request { method, url } => method.len() + url.len(),
             Update::Host(text) | Update::Query { name: text } => text.len(),
+            // Most often others have the same; but nobody vouches for that.
+            Update::Secured(shown) => shown.iter().map(|it| it.der.len()).sum(),
             _ => 0,
         };
         ROW_BYTES + self.payload.len() + texts
@@ -162,6 +185,9 @@ impl Update {
             })),
             Event::Recognized(protocol) => Self::Protocol(protocol.name()),
             Event::Named { host } => Self::Host(host.clone()),
+            Event::Secured(tls) if !tls.certificates.is_empty() => {
+                Self::Secured(tls.certificates.clone())
+            }
             Event::Closed(closed) => Self::Closed {
                 received: closed.received,
                 sent: closed.sent,

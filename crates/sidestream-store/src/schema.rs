@@ -56,6 +56,11 @@ impl SchemaVersion {
         self.has_text()
     }
 
+    /// Returns whether there is a table of certificates, as there is from 3.1 on.
+    pub(crate) const fn has_certificates(self) -> bool {
+        self.has_text()
+    }
+
     /// Returns whether content stands in blocks, stretches and chunks, as it does from 3.0 on.
     pub(crate) const fn has_chunks(self) -> bool {
         self.major >= 3

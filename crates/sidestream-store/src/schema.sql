@@ -36,6 +36,15 @@ CREATE TABLE process (
 ) STRICT;
 CREATE INDEX process_pid ON process (pid);
 
+-- What peers of TLS showed: one row a certificate, however many flows saw it. It was shown last in
+-- the entry last_seq; sha256 is that of its DER.
+CREATE TABLE certificate (
+    sha256   BLOB PRIMARY KEY,
+    subject  TEXT NOT NULL,
+    last_seq INTEGER NOT NULL,
+    payload  BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- For lists, kept up with the entries, which are those from first_seq to last_seq. What is noted
 -- of it, also behind these, stands in notes, two things of it beside that for lists.
 CREATE TABLE flow (

@@ -5,6 +5,7 @@ mod lists;
 use std::io::{self, Write};
 
 use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
 use sidestream_flow::ExchangeId;
 use sidestream_record::Part;
 
@@ -84,6 +85,9 @@ impl Reader {
         // What a newer version, or a damaged entry, adds to the lists is not known.
         if verified.unknown == 0 && !is_damaged {
             expected.compare(connection, &mut verified)?;
+        }
+        if self.version().has_certificates() {
+            certificates(connection, &mut verified)?;
         }
         if contents.has_chunks() {
             chunks(connection, &mut verified)?;
@@ -200,6 +204,21 @@ fn notes(connection: &Connection, verified: &mut Verified) -> Result<(), ReadErr
                 Ok(_) => verified.wrong(format!("the list has other notes of {of} {id}")),
                 Err(error) => verified.wrong(format!("what is noted of {of} {id}: {error}")),
             }
+        }
+    }
+    Ok(())
+}
+
+fn certificates(connection: &Connection, verified: &mut Verified) -> Result<(), ReadError> {
+    let mut statement = connection.prepare("SELECT sha256, payload FROM certificate")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (sha256, payload) = (row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?);
+        let name = || sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        match wire::certificate_from(payload.into(), &sha256) {
+            Ok(certificate) if Sha256::digest(&certificate.der)[..] == sha256[..] => {}
+            Ok(_) => verified.wrong(format!("certificate {} has another hash", name())),
+            Err(error) => verified.wrong(format!("certificate {}: {error}", name())),
         }
     }
     Ok(())

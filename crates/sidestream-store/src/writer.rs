@@ -1,5 +1,6 @@
 //! The one writer of a session: entries into tables, a transaction at a time.
 
+mod certificate;
 mod chunk;
 mod content;
 mod exchange;
@@ -19,6 +20,7 @@ use crate::kind;
 use crate::row::{Content, Row, Update};
 use crate::wire::{self, Head};
 
+use certificate::Certificates;
 use chunk::Chunks;
 use content::{Message, Stretches};
 use exchange::{Ends, Exchanges};
@@ -87,6 +89,7 @@ struct Change<'a> {
     exchanges: Exchanges<'a>,
     flows: Flows<'a>,
     noted: Vec<Noted<'a>>,
+    certificates: Certificates<'a>,
 }
 
 impl Writer {
@@ -147,6 +150,7 @@ impl Writer {
         content::write_messages(&messages, &transaction, chunks)?;
         exchanges.write(&transaction, &inserts.exchanges)?;
         change.flows.write(&transaction, &inserts.flows, processes)?;
+        change.certificates.write(&transaction)?;
         change.noted.iter().try_for_each(|noted| noted.write(&transaction))?;
         if lost > 0 {
             transaction
@@ -233,6 +237,7 @@ impl<'a> Change<'a> {
             exchanges: Exchanges::new(place.largest.exchange),
             flows: Flows::default(),
             noted: Vec::new(),
+            certificates: Certificates::default(),
         }
     }
 
@@ -257,6 +262,7 @@ impl<'a> Change<'a> {
                 self.exchanges.add(seq, row);
                 self.flows.add(seq, row);
                 self.noted.extend(Noted::of(row));
+                self.certificates.add(seq, row);
                 Added::NOTHING
             }
         };

@@ -61,6 +61,7 @@ fn frame(flow: &Flow) -> dump::Flow {
         alpn: tls.and_then(|tls| tls.alpn.clone()).map(String::into_bytes),
         cipher: tls.map(|tls| tls.cipher.clone()),
         tls_version: tls.map(|tls| tls.version.to_string().replace("TLS ", "TLSv")),
+        certificates: tls.map(certificates).unwrap_or_default(),
         started: Some(flow.opened_at),
         ended,
         ..Connection::default()
@@ -86,6 +87,13 @@ fn frame(flow: &Flow) -> dump::Flow {
         replay: None,
         content: Content::Tcp(Vec::new()),
     }
+}
+
+/// Returns what the peer of a leg showed, in DER. By one that cannot be read, whoever reads the dump
+/// may refuse the whole flow.
+fn certificates(tls: &sidestream::record::Tls) -> Vec<Vec<u8>> {
+    let readable = tls.certificates.iter().filter(|certificate| certificate.not_before.is_some());
+    readable.map(|certificate| certificate.der.to_vec()).collect()
 }
 
 /// Adds what is noted. Of what was sent again as a whole, a dump says it of the request.

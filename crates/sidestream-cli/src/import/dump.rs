@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use sidestream::dump::{
@@ -10,13 +11,20 @@ use sidestream::dump::{
     Socket,
 };
 use sidestream::flow::{ExchangeId, FlowId, FlowKey, Peer, Transport};
+use sidestream::proxy::read_certificate;
 use sidestream::record::{
     Annotation, Closed, Event, Failure, Fields, MessageChange, MessageEdit, Opened, Part, Protocol,
-    Replay, RequestHead, ResponseHead, Version, WebSocketKind, WebSocketMessage,
+    Replay, RequestHead, ResponseHead, Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
 };
 
 use super::place::Place;
 use crate::dump::dns::from_wire;
+
+/// A message of a handshake that is larger is not spoken here either.
+const MAX_CERTIFICATE: usize = 64 * 1024;
+
+/// Longer than any chain that is told of.
+const MAX_CERTIFICATES: usize = 64;
 
 /// Imports a dump.
 pub(super) fn import(file: File, place: &mut Place) -> anyhow::Result<()> {
@@ -70,8 +78,16 @@ impl Import<'_> {
         if let Some(host) = name(&server) {
             self.tell(created, Event::Named { host })?;
         }
+        let legs = [(Peer::Server(0), server), (Peer::Client, client)].map(|(peer, connection)| {
+            let ended = connection.ended;
+            (secured(peer, connection), ended)
+        });
+        let [(of_server, server_ended), (of_client, client_ended)] = legs;
+        for tls in [of_server, of_client].into_iter().flatten() {
+            self.tell(created, Event::Secured(Box::new(tls)))?;
+        }
         let failure = failure.map(|failure| Failure::Reported { reason: failure.message });
-        let ended = server.ended.or(client.ended);
+        let ended = server_ended.or(client_ended);
         let (last, failure) = match content {
             Content::Http(http) => (self.http(*http, &notes, failure)?, None),
             Content::Tcp(messages) | Content::Udp(messages) => {
@@ -264,6 +280,30 @@ fn name(server: &Connection) -> Option<String> {
     let address = server.address.as_ref().map(|address| address.host.clone());
     let named = server.sni.clone().or(address)?;
     (named.parse::<IpAddr>().is_err() && !named.is_empty()).then_some(named)
+}
+
+/// Makes what is told of a leg in TLS, of a version that is spoken here.
+fn secured(peer: Peer, connection: Connection) -> Option<Tls> {
+    let version = match connection.tls_version.as_deref().filter(|_| connection.is_tls)? {
+        "TLSv1.2" => TlsVersion::Tls12,
+        "TLSv1.3" => TlsVersion::Tls13,
+        _ => return None,
+    };
+    let fits = |der: &Vec<u8>| der.len() <= MAX_CERTIFICATE;
+    let certificates = connection.certificates.into_iter().filter(fits).take(MAX_CERTIFICATES);
+    Some(Tls {
+        peer,
+        version,
+        cipher: connection.cipher.unwrap_or_else(|| "unknown".into()),
+        group: None,
+        resumed: false,
+        sni: connection.sni,
+        alpn: connection.alpn.map(|alpn| String::from_utf8_lossy(&alpn).into_owned()),
+        ja4: None,
+        certificates: certificates.map(|der| Arc::new(read_certificate(der.into()))).collect(),
+        client_certificate: None,
+        differences: None,
+    })
 }
 
 fn version(text: &[u8]) -> Version {

@@ -1,6 +1,7 @@
 //! Turns what was recorded into lines.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sidestream::flow::Peer;
@@ -11,9 +12,9 @@ use sidestream::record::{
 
 use super::process::Process;
 use super::schema::{
-    Advice, Alteration, ClientCertificate, Content, Difference, Differences, Dns, Error, Headers,
-    Interim, Line, Message, MessageEdit, Notes, Offered, Passed, Question, Record, Replay, Request,
-    Response, ServerTls, Timing, Tls,
+    Advice, Alteration, Certificate, ClientCertificate, Content, Difference, Differences, Dns,
+    Error, Headers, Interim, Line, Message, MessageEdit, Notes, Offered, Passed, Question, Record,
+    Replay, Request, Response, ServerTls, Timing, Tls,
 };
 use super::text::Text;
 use crate::outcome::outcome;
@@ -238,6 +239,7 @@ fn tls(tls: &record::Tls) -> Tls {
         sni: tls.sni.clone(),
         alpn: tls.alpn.clone(),
         ja4: tls.ja4.clone(),
+        certificate: certificate(&tls.certificates),
         client_certificate: tls.client_certificate.as_ref().map(client_certificate),
     }
 }
@@ -253,6 +255,20 @@ fn server_tls(leg: &record::Tls) -> ServerTls {
 fn difference(difference: &record::HelloDifference) -> Difference {
     let record::HelloDifference { part, withheld, added, reordered } = difference.clone();
     Difference { part: part.name(), withheld, added, reordered }
+}
+
+fn certificate(shown: &[Arc<record::Certificate>]) -> Option<Certificate> {
+    let (own, chain) = shown.split_first()?;
+    Some(Certificate {
+        subject: own.subject.clone(),
+        issuer: own.issuer.clone(),
+        serial: own.serial.clone(),
+        names: own.names.clone(),
+        not_before: own.not_before.map(time),
+        not_after: own.not_after.map(time),
+        sha256: own.fingerprint(),
+        chain: chain.iter().map(|certificate| certificate.fingerprint()).collect(),
+    })
 }
 
 fn client_certificate(certificate: &record::ClientCertificate) -> ClientCertificate {

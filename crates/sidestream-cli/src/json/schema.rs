@@ -109,7 +109,23 @@ pub(super) struct Tls {
     pub(super) alpn: Option<String>,
     pub(super) ja4: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) certificate: Option<Certificate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_certificate: Option<ClientCertificate>,
+}
+
+/// What a peer showed.
+#[derive(Debug, Serialize)]
+pub(super) struct Certificate {
+    pub(super) subject: String,
+    pub(super) issuer: String,
+    pub(super) serial: String,
+    pub(super) names: Vec<String>,
+    pub(super) not_before: Option<String>,
+    pub(super) not_after: Option<String>,
+    pub(super) sha256: String,
+    /// The SHA-256 of those behind it.
+    pub(super) chain: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]

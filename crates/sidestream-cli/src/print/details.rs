@@ -1,12 +1,14 @@
 //! What stands below a line: heads, trailers, bodies, advice, defects, alterations.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use sidestream::flow::Peer;
 use sidestream::record::wording::{self, text};
 use sidestream::record::{
-    Advised, Alteration, DnsMessage, Exchange, Field, Fields, Flow, Part, RequestHead, ResponseHead,
+    Advised, Alteration, Certificate, DnsMessage, Exchange, Field, Fields, Flow, Part, RequestHead,
+    ResponseHead,
 };
 use sidestream::view::Schema;
 
@@ -15,6 +17,9 @@ use crate::identity;
 use crate::proto;
 use crate::redact::{REDACTED, Redact};
 
+/// How many names of a certificate are printed.
+const MAX_NAMES: usize = 8;
+
 /// How details are printed.
 #[derive(Clone, Copy)]
 pub(super) struct Details<'a> {
@@ -22,6 +27,8 @@ pub(super) struct Details<'a> {
     pub(super) style: Style,
     pub(super) redact: &'a Redact,
     pub(super) schema: Option<&'a Schema>,
+    /// Whether certificates are shown.
+    pub(super) certificates: bool,
 }
 
 /// Writes what is known of an exchange, in the order in which it went by.
@@ -158,8 +165,41 @@ fn write_legs(out: &mut Vec<u8>, how: Details<'_>, flow: &Flow) -> io::Result<()
     let mut legs = legs.into_iter().filter_map(|(of, leg)| leg.map(|leg| (of, leg)));
     legs.try_for_each(|(of, leg)| {
         let line = format!("* {of}{}", text(wording::tls(leg).as_bytes()));
-        writeln!(out, "    {}", how.style.paint(Color::Dim, &line))
+        writeln!(out, "    {}", how.style.paint(Color::Dim, &line))?;
+        let shown = if how.certificates { &leg.certificates[..] } else { &[] };
+        for line in certificate(shown) {
+            let line = format!("* {of}{}", text(line.as_bytes()));
+            writeln!(out, "    {}", how.style.paint(Color::Dim, &line))?;
+        }
+        Ok(())
     })
+}
+
+/// Words what a peer showed, in lines.
+fn certificate(shown: &[Arc<Certificate>]) -> Vec<String> {
+    let Some((own, behind)) = shown.split_first() else { return Vec::new() };
+    let mut lines = vec![format!("certificate {}", own.subject)];
+    if !own.names.is_empty() {
+        let more = own.names.len().saturating_sub(MAX_NAMES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let names = own.names.get(..MAX_NAMES).unwrap_or(&own.names);
+        lines.push(format!("  for {}{more}", names.join(", ")));
+    }
+    lines.push(format!("  issued by {}", own.issuer));
+    if let (Some(from), Some(until)) = (own.not_before, own.not_after) {
+        lines.push(format!("  valid from {} until {}", time(from), time(until)));
+    }
+    let behind = match behind.len() {
+        0 => String::new(),
+        more => format!(", {more} more behind it"),
+    };
+    lines.push(format!("  SHA-256 {}{behind}", own.fingerprint()));
+    lines
+}
+
+/// Words a time as in RFC 3339, in UTC.
+fn time(at: SystemTime) -> String {
+    jiff::Timestamp::try_from(at).unwrap_or_default().to_string()
 }
 
 /// Writes the frames in which peers advise each other.

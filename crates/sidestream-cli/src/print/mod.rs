@@ -58,6 +58,7 @@ pub struct Printer<W> {
     redact: Redact,
     columns: Columns,
     numbered: bool,
+    certificates: bool,
     schema: Option<Schema>,
 }
 
@@ -83,6 +84,7 @@ impl<W: Write> Printer<W> {
             redact,
             columns: Columns::default(),
             numbered: false,
+            certificates: detail >= Detail::Bodies,
             schema: None,
         }
     }
@@ -91,6 +93,13 @@ impl<W: Write> Printer<W> {
     #[must_use]
     pub fn numbered(mut self) -> Self {
         self.numbered = true;
+        self
+    }
+
+    /// Shows the certificates of peers, whatever the detail.
+    #[must_use]
+    pub fn with_certificates(mut self) -> Self {
+        self.certificates = true;
         self
     }
 
@@ -166,7 +175,8 @@ impl<W: Write> Printer<W> {
 
     fn details(&self) -> details::Details<'_> {
         let Self { detail, style, .. } = *self;
-        details::Details { detail, style, redact: &self.redact, schema: self.schema.as_ref() }
+        let (redact, schema) = (&self.redact, self.schema.as_ref());
+        details::Details { detail, style, redact, schema, certificates: self.certificates }
     }
 
     /// A tunnel that was opened is of no interest beside what goes through it.

@@ -1,7 +1,7 @@
 //! How TLS is spoken, and what is told of it.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use sidestream_testkit::Origin;
 
@@ -67,9 +67,91 @@ ask(None)
             ["tls", "server_tls"].map(|leg| line[leg]["resumed"].as_bool().unwrap())
         };
         assert_eq!((resumed(first), resumed(second)), ([false; 2], [true; 2]), "{version}");
+        // There is none in the handshake of what is resumed: it is that of the one before.
+        let shown = |line: &serde_json::Value| line["server_tls"]["certificate"].clone();
+        assert!(shown(first)["sha256"].is_string(), "{first:#}");
+        assert_eq!(shown(first), shown(second), "{version}");
         // Who shows no session gets none of another's.
         assert_eq!(resumed(other), [false; 2], "{version}");
     }
+}
+
+#[test]
+fn what_a_server_shows_is_in_the_session_once_as_openssl_sees_it() {
+    let test = "what_a_server_shows_is_in_the_session_once_as_openssl_sees_it";
+    let Some(_curl) = program(test, "curl") else { return };
+    let Some((openssl, sqlite)) = program(test, "openssl").zip(program(test, "sqlite3")) else {
+        return;
+    };
+    let bench = Bench::new();
+    let origin = bench.https();
+    let run = |command: &mut Command| {
+        let output = command.current_dir(bench.folder.path()).stdin(Stdio::null()).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let of = |pem: &str, what: &[&str]| {
+        std::fs::write(bench.path("one.pem"), pem).unwrap();
+        let mut command = Command::new(&openssl);
+        command.args(["x509", "-in", "one.pem", "-noout"]).args(what);
+        run(&mut command).split_once('=').unwrap().1.trim().to_owned()
+    };
+    let fingerprint =
+        |pem: &str| of(pem, &["-fingerprint", "-sha256"]).replace(':', "").to_ascii_lowercase();
+    // What the server shows to whoever asks it without us.
+    let address = format!("localhost:{}", origin.port());
+    let mut asked = Command::new(&openssl);
+    asked.args(["s_client", "-servername", "localhost", "-showcerts", "-connect", &address]);
+    let asked = run(&mut asked);
+    let shown = pems(&asked);
+    assert!(!shown.is_empty(), "{asked}");
+
+    let script = format!("for i in 1 2 3; do curl -sS4 https://{address}/; done");
+    run(&mut bench.sidestream(["run", "--session", "a.session", "--", "sh", "-c", &script]));
+    let query = "SELECT lower(hex(sha256)) FROM certificate WHERE subject = '";
+    let table = |session: &str, pem: &str| {
+        let subject = of(pem, &["-subject", "-nameopt", "RFC2253"]);
+        run(Command::new(&sqlite).arg(session).arg(format!("{query}{subject}'")))
+    };
+    assert_eq!(table("a.session", &shown[0]), format!("{}\n", fingerprint(&shown[0])));
+    let count = "SELECT count(*) FROM certificate";
+    let count = run(Command::new(&sqlite).arg("a.session").arg(count));
+    assert_eq!(count, format!("{}\n", shown.len()));
+
+    let lines = run(&mut bench.sidestream(["session", "show", "a.session", "--json"]));
+    let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let lines: Vec<_> = lines.filter(|line| line["kind"] == "http").collect();
+    assert_eq!(lines.len(), 3);
+    for line in &lines {
+        let told = &line["server_tls"]["certificate"];
+        assert_eq!(told["sha256"], fingerprint(&shown[0]), "{line:#}");
+        assert_eq!(told["serial"], of(&shown[0], &["-serial"]).to_ascii_lowercase(), "{line:#}");
+        assert_eq!(told["chain"].as_array().unwrap().len(), shown.len() - 1, "{line:#}");
+        assert!(told["names"].as_array().unwrap().contains(&"localhost".into()), "{line:#}");
+        // It showed ours, and nobody showed us one.
+        assert_eq!(line["tls"].get("certificate"), None, "{line:#}");
+    }
+    let printed = run(&mut bench.sidestream(["session", "show", "a.session", "1"]));
+    assert!(printed.contains(&fingerprint(&shown[0])), "{printed}");
+
+    // All of it, byte for byte, and back again.
+    let exported = ["export", "mitmproxy", "a.session", "-o", "a.flows"];
+    run(&mut bench.sidestream(exported));
+    let dump = std::fs::read(bench.path("a.flows")).unwrap();
+    let exported = pems(&String::from_utf8_lossy(&dump));
+    let expected: Vec<_> = (0..3).flat_map(|_| shown.iter().map(|pem| fingerprint(pem))).collect();
+    assert_eq!(exported.iter().map(|pem| fingerprint(pem)).collect::<Vec<_>>(), expected);
+    run(&mut bench.sidestream(["import", "a.flows", "b.session"]));
+    assert_eq!(table("b.session", &shown[0]), format!("{}\n", fingerprint(&shown[0])));
+}
+
+/// Cuts out the certificates in a text.
+fn pems(text: &str) -> Vec<String> {
+    let end = "-----END CERTIFICATE-----\n";
+    let pieces = text.split("-----BEGIN CERTIFICATE-----").skip(1);
+    let inside = pieces.filter_map(|piece| piece.split_once(end));
+    inside.map(|(inside, _)| format!("-----BEGIN CERTIFICATE-----{inside}{end}")).collect()
 }
 
 #[test]

@@ -7,9 +7,9 @@ use sidestream::flow::{
     Container, ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User,
 };
 use sidestream::record::{
-    Alteration, Book, ClientCertificate, Closed, DialFailure, DnsMessage, DnsQuestion, DnsRecord,
-    Entry, Event, Failure, Fields, Finished, HelloDifference, HelloPart, Opened, Part, Protocol,
-    RequestHead, ResponseHead, Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
+    Alteration, Book, Certificate, ClientCertificate, Closed, DialFailure, DnsMessage, DnsQuestion,
+    DnsRecord, Entry, Event, Failure, Fields, Finished, HelloDifference, HelloPart, Opened, Part,
+    Protocol, RequestHead, ResponseHead, Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
 };
 
 /// Entries of one flow, a millisecond apart.
@@ -115,6 +115,37 @@ fn response(status: u16, reason: &str, lines: &[(&str, &[u8])]) -> ResponseHead 
     }
 }
 
+const OWN: [u8; 32] = [
+    0x91, 0x12, 0x84, 0x27, 0xcf, 0x51, 0x08, 0xcf, 0xe7, 0xa4, 0x11, 0x97, 0x4d, 0x6a, 0x71, 0x9d,
+    0x10, 0x13, 0x94, 0x8f, 0x15, 0xe2, 0xe8, 0xa5, 0x7b, 0x09, 0x28, 0x72, 0x63, 0x47, 0xd4, 0x21,
+];
+
+const ROOT: [u8; 32] = [
+    0x2b, 0x10, 0x0f, 0x29, 0x89, 0x0e, 0x3a, 0x4c, 0xd4, 0xc7, 0x0a, 0xd2, 0xc5, 0x81, 0x24, 0xfc,
+    0xcc, 0xea, 0x29, 0xd3, 0xbd, 0x3a, 0x71, 0x06, 0x16, 0xd0, 0x1a, 0xf9, 0x47, 0x83, 0x4e, 0x46,
+];
+
+/// What a server shows: its own certificate and that of its issuer.
+fn chain() -> Vec<Arc<Certificate>> {
+    let at = |days: u64| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400));
+    let certificate = |der: &'static [u8], sha256, subject: &str, names| Certificate {
+        der: der.into(),
+        sha256,
+        subject: subject.into(),
+        issuer: "CN=Example Root".into(),
+        serial: "1f".into(),
+        names,
+        not_before: at(20_000),
+        not_after: at(20_090),
+    };
+    let names = (0..10).map(|name| format!("{name}.example.test")).collect();
+    // As sha256sum has them.
+    let [own, root] = [OWN, ROOT];
+    let own = certificate(b"the server's", own, "CN=example.test", names);
+    let root = certificate(b"its issuer's", root, "CN=Example Root", Vec::new());
+    [own, root].map(Arc::new).to_vec()
+}
+
 /// An upload over TLS with everything that there is to show.
 pub(crate) fn https() -> Play {
     let exchange = ExchangeId(1);
@@ -130,6 +161,7 @@ pub(crate) fn https() -> Play {
         sni: Some("example.test".into()),
         alpn: Some("http/1.1".into()),
         ja4: Some("t13d1516h2_8daaf6152771_02713d6af862".into()),
+        certificates: Vec::new(),
         client_certificate: None,
         differences: None,
     };
@@ -148,6 +180,7 @@ pub(crate) fn https() -> Play {
     play.tell(Event::Secured(Box::new(Tls {
         peer: Peer::Server(0),
         ja4: Some("t13d0912h1_f91f431d341e_78e6aca7449b".into()),
+        certificates: chain(),
         client_certificate: Some(ClientCertificate::Absent),
         differences: Some(vec![ciphers, extensions]),
         ..client.clone()

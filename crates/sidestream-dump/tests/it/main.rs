@@ -45,11 +45,12 @@ prop_compose! {
         address in proptest::option::of(endpoint()), is_udp in any::<bool>(), is_tls in any::<bool>(),
         sni in proptest::option::of("[a-z]{1,5}"), alpn in proptest::option::of(vec(any::<u8>(), 1..4)),
         started in time(), ended in proptest::option::of(time()),
+        certificates in vec(vec(any::<u8>(), 1..200), 0..3),
     ) -> Connection {
         let address = address.filter(|_| !is_client);
         let (cipher, tls_version) = (Some("x".into()), Some("TLSv1.3".into()));
         Connection {
-            id, address, is_udp, is_tls, sni, alpn, cipher, tls_version, ended,
+            id, address, is_udp, is_tls, sni, alpn, cipher, tls_version, ended, certificates,
             peer: Some(peer), local: Some(local), started: Some(started),
         }
     }
@@ -165,6 +166,10 @@ fn address(host: &str) -> Value {
     Value::List(vec![bytes(host), Value::Int(80)])
 }
 
+/// In lines that are cut, behind what some tools write there, and one that is broken.
+const PEM: &str = "subject=a\n-----BEGIN CERTIFICATE-----\r\nbm8gY2Vyd\r\nGlmaWNhdGU=\r\n\
+    -----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n*\n-----END CERTIFICATE-----";
+
 /// A flow as mitmproxy 0.13 wrote it, in Python 2, where all text was bytes.
 fn old() -> Value {
     let inner = |host| map(&[("address", address(host)), ("use_ipv6", Value::Bool(false))]);
@@ -174,6 +179,7 @@ fn old() -> Value {
         ("ssl_established", Value::Bool(true)),
         ("timestamp_start", Value::Float(1000.5)),
         ("sni", Value::Bool(true)),
+        ("cert", bytes(PEM)),
     ]);
     let head = |rest: &[(&str, Value)]| {
         let mut all = vec![
@@ -213,6 +219,7 @@ fn members_are_found_under_the_names_that_they_had() {
     assert_eq!(flow.server.local, Some(Endpoint { host: "10.0.0.2".into(), port: 80 }));
     assert_eq!(flow.server.sni.as_deref(), Some("192.0.2.1"));
     assert!(flow.server.is_tls);
+    assert_eq!(flow.server.certificates, [b"no certificate"]);
     let Content::Http(http) = flow.content else { panic!() };
     assert_eq!((&*http.request.host, &http.request.version[..]), ("a.test", &b"HTTP/1.0"[..]));
     assert_eq!(http.request.fields, [(b"A".to_vec(), b"b".to_vec())]);

@@ -65,6 +65,7 @@ fn tls() -> Event {
         sni: Some("www.a.test".into()),
         alpn: Some("h2".into()),
         ja4: Some("t13d1516h2_8daaf6152771_02713d6af862".into()),
+        certificates: Vec::new(),
         client_certificate: None,
         differences: None,
     }))

@@ -1,5 +1,6 @@
 //! TLS: reading what a client offers, and speaking to both peers.
 
+mod certificates;
 mod client_auth;
 mod downstream;
 pub(crate) mod explain;
@@ -18,6 +19,7 @@ mod upstream;
 mod verifiers;
 mod versions;
 
+pub use certificates::{Certificates, read_certificate};
 pub use client_auth::ClientCerts;
 pub use downstream::Downstream;
 pub use fault::CertificateFault;

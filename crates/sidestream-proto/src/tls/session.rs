@@ -18,7 +18,7 @@ use super::hello::{ClientHello, HelloReader};
 use super::ja4::{self, ja4};
 use super::keys::{Keys, tap};
 use super::turn::{Fed, Waiting, turn};
-use super::{Asked, Chosen, differences, names, subject};
+use super::{Asked, Certificates, Chosen, differences, names, subject};
 
 /// How much ciphertext may wait for the rest of a message: the library takes none that is larger.
 const MAX_INCOMING: usize = 256 * 1024;
@@ -38,6 +38,8 @@ pub(crate) struct Session {
     requests: bool,
     /// Its keys, where they are to be told.
     keys: Option<Keys>,
+    /// What peers showed before, until it is told what this one showed.
+    known: Option<Arc<Certificates>>,
 }
 
 /// What a server was sent.
@@ -106,7 +108,13 @@ impl Session {
             asked: None,
             requests: false,
             keys: None,
+            known: None,
         }
+    }
+
+    /// Tells what the peer showed, together with those that showed the same.
+    pub(crate) fn sharing(self, known: &Arc<Certificates>) -> Self {
+        Self { known: Some(Arc::clone(known)), ..self }
     }
 
     /// Takes ciphertext.
@@ -265,6 +273,8 @@ impl Session {
         let Chosen { version, suite, group, resumed } = self.chosen();
         let sent = self.sent.take();
         let (sent_ja4, differences) = sent.map(|sent| (sent.ja4, sent.differences)).unzip();
+        let known = self.known.take();
+        let shown = self.peer_certificates();
         Box::new(Tls {
             peer,
             version,
@@ -274,6 +284,7 @@ impl Session {
             sni: sni.map(str::to_owned),
             alpn: self.alpn().map(|alpn| String::from_utf8_lossy(alpn).into_owned()),
             ja4: ja4.or(sent_ja4),
+            certificates: known.map(|known| known.share(shown)).unwrap_or_default(),
             client_certificate: self.client_certificate(),
             differences: differences.flatten(),
         })

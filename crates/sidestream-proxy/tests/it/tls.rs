@@ -184,12 +184,15 @@ async fn a_client_is_asked_for_a_certificate_and_what_it_gives_is_recorded() {
             assert!(said.contains("\r\n\r\nok"), "{said}");
             stage.settled().await;
             let [_, client] = pair(&stage.end().await);
-            client.client_certificate.unwrap()
+            (client.client_certificate.unwrap(), client.certificates)
         };
-        assert_eq!(check(&[]).await, ClientCertificate::Absent);
+        assert_eq!(check(&[]).await, (ClientCertificate::Absent, Vec::new()));
         let path = path.to_str().unwrap();
-        let given = check(&["-cert", path, "-key", path]).await;
-        assert!(matches!(given, ClientCertificate::Given { subject, .. } if subject == "CN=me"));
+        let (given, shown) = check(&["-cert", path, "-key", path]).await;
+        let ClientCertificate::Given { subject, sha256 } = given else { panic!("{given:?}") };
+        assert_eq!(subject, "CN=me");
+        assert_eq!(shown.len(), 1);
+        assert_eq!((&shown[0].subject, shown[0].fingerprint()), (&subject, sha256));
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message;
 use sidestream_flow::{ExchangeId, FlowId, MessageId, Process};
 use sidestream_record::{
-    Alteration, Closed, DnsMessage, Event, Failure, Opened, Part, Point, Protocol,
+    Alteration, Certificate, Closed, DnsMessage, Event, Failure, Opened, Part, Point, Protocol,
 };
 
 use super::advice::WireAdvised;
@@ -32,6 +32,8 @@ pub(crate) struct Context {
     /// How much content there was, if it was dropped.
     pub(crate) dropped: Option<u64>,
     pub(crate) process: Option<Arc<Process>>,
+    /// What the peer of a leg showed.
+    pub(crate) certificates: Vec<Arc<Certificate>>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -191,7 +193,10 @@ pub(crate) fn decode(kind: &str, payload: Bytes, cx: Context) -> Result<Event, D
         }
         "recognized" => Event::Recognized(protocol_from(&text_from(payload)?)?),
         "named" => Event::Named { host: text_from(payload)? },
-        "secured" => Event::Secured(Box::new(message::<WireTls>(payload)?.try_into()?)),
+        "secured" => {
+            let tls = message::<WireTls>(payload)?;
+            Event::Secured(Box::new(tls.with_certificates(cx.certificates)?))
+        }
         "request" => {
             let (url, head) = message::<WireRequest>(payload)?.into_parts()?;
             Event::Request { exchange: id()?, url, head }

@@ -25,6 +25,7 @@ pub(crate) use fields::{FieldReader, Head, Value, unzigzag, zigzag};
 pub(crate) use notes::{notes_from, notes_to};
 pub(crate) use peer::{peer_from, peer_to};
 pub(crate) use process::ProcessFields;
+pub(crate) use tls::{TLS_CERTIFICATES, certificate_from, certificate_to};
 pub(crate) use websocket::web_socket_exchange;
 
 /// Fields of the message of a body's stretch, beside those of every part.

@@ -1,8 +1,17 @@
 //! TLS legs on disk.
 
-use sidestream_record::{ClientCertificate, HelloDifference, HelloPart, Tls, TlsVersion};
+use std::sync::Arc;
 
-use super::{DecodeError, peer_from, peer_to};
+use bytes::Bytes;
+use prost::Message as _;
+use sidestream_record::{
+    Certificate, ClientCertificate, HelloDifference, HelloPart, Tls, TlsVersion,
+};
+
+use super::{DecodeError, bounded, message, nanoseconds, peer_from, peer_to, required, time};
+
+/// The field of `Tls` that names what the peer showed.
+pub(crate) const TLS_CERTIFICATES: u32 = 11;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireTls {
@@ -27,15 +36,30 @@ pub(crate) struct WireTls {
     client_certificate: Option<WireCertificate>,
     #[prost(message, optional, tag = "10")]
     differences: Option<WireDifferences>,
+    /// What the peer showed, by the SHA-256 of each.
+    #[prost(bytes = "bytes", repeated, tag = "11")]
+    certificates: Vec<Bytes>,
 }
 
-/// What became of a request for a client certificate: one without digits was not given.
+/// A certificate, or what became of a request for one: then without digits it was not given.
 #[derive(Clone, PartialEq, prost::Message)]
 struct WireCertificate {
     #[prost(string, tag = "1")]
     subject: String,
     #[prost(string, optional, tag = "2")]
     sha256: Option<String>,
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    der: Option<Bytes>,
+    #[prost(string, tag = "4")]
+    issuer: String,
+    #[prost(string, tag = "5")]
+    serial: String,
+    #[prost(string, repeated, tag = "6")]
+    names: Vec<String>,
+    #[prost(sint64, optional, tag = "7")]
+    not_before: Option<i64>,
+    #[prost(sint64, optional, tag = "8")]
+    not_after: Option<i64>,
 }
 
 /// A list that may be there and empty.
@@ -90,14 +114,22 @@ impl From<&Tls> for WireTls {
             client_certificate: tls.client_certificate.as_ref().map(Into::into),
             differences: differences
                 .map(|list| WireDifferences { list: list.iter().map(Into::into).collect() }),
+            certificates: tls.certificates.iter().map(|it| digest(&it.sha256)).collect(),
         }
     }
 }
 
-impl TryFrom<WireTls> for Tls {
-    type Error = DecodeError;
+fn digest(sha256: &[u8; 32]) -> Bytes {
+    Bytes::copy_from_slice(sha256)
+}
 
-    fn try_from(tls: WireTls) -> Result<Self, DecodeError> {
+impl WireTls {
+    /// Makes what was recorded, with what the peer showed.
+    pub(crate) fn with_certificates(
+        self,
+        certificates: Vec<Arc<Certificate>>,
+    ) -> Result<Tls, DecodeError> {
+        let tls = self;
         let version = match tls.version {
             0x0303 => TlsVersion::Tls12,
             0x0304 => TlsVersion::Tls13,
@@ -108,7 +140,7 @@ impl TryFrom<WireTls> for Tls {
             let list = differences.list.into_iter();
             list.filter_map(WireDifference::known).collect()
         });
-        Ok(Self {
+        Ok(Tls {
             peer: peer_from(tls.peer)?,
             version,
             cipher: tls.cipher,
@@ -117,6 +149,7 @@ impl TryFrom<WireTls> for Tls {
             sni: tls.sni,
             alpn: tls.alpn,
             ja4: tls.ja4,
+            certificates,
             client_certificate: tls.client_certificate.map(Into::into),
             differences,
         })
@@ -128,16 +161,47 @@ impl From<&ClientCertificate> for WireCertificate {
         match certificate {
             ClientCertificate::Absent => Self::default(),
             ClientCertificate::Given { subject, sha256 } => {
-                Self { subject: subject.clone(), sha256: Some(sha256.clone()) }
+                let (subject, sha256) = (subject.clone(), Some(sha256.clone()));
+                Self { subject, sha256, ..Self::default() }
             }
         }
     }
 }
 
 impl From<WireCertificate> for ClientCertificate {
-    fn from(WireCertificate { subject, sha256 }: WireCertificate) -> Self {
+    fn from(WireCertificate { subject, sha256, .. }: WireCertificate) -> Self {
         sha256.map_or(Self::Absent, |sha256| Self::Given { subject, sha256 })
     }
+}
+
+/// Encodes a certificate with all that is known of it.
+pub(crate) fn certificate_to(certificate: &Certificate) -> Vec<u8> {
+    let wire = WireCertificate {
+        subject: certificate.subject.clone(),
+        sha256: Some(certificate.fingerprint()),
+        der: Some(certificate.der.clone()),
+        issuer: certificate.issuer.clone(),
+        serial: certificate.serial.clone(),
+        names: certificate.names.clone(),
+        not_before: certificate.not_before.map(nanoseconds),
+        not_after: certificate.not_after.map(nanoseconds),
+    };
+    wire.encode_to_vec()
+}
+
+/// Decodes a certificate that stands in the table under this SHA-256.
+pub(crate) fn certificate_from(payload: Bytes, sha256: &[u8]) -> Result<Certificate, DecodeError> {
+    let wire: WireCertificate = message(payload)?;
+    Ok(Certificate {
+        der: required(wire.der, "a certificate")?,
+        sha256: bounded(sha256, "the hash of a certificate")?,
+        subject: wire.subject,
+        issuer: wire.issuer,
+        serial: wire.serial,
+        names: wire.names,
+        not_before: wire.not_before.map(time),
+        not_after: wire.not_after.map(time),
+    })
 }
 
 impl From<&HelloDifference> for WireDifference {

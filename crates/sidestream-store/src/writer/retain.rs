@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::Writer;
 use crate::block::{self, BlockEntry};
+use crate::certificate;
 use crate::content::PackedBlock;
 use crate::kind;
 use crate::retention::{JUMP, Retention};
@@ -59,7 +60,7 @@ impl Writer {
         }
         let mut left = BTreeSet::new();
         for block in &blocks {
-            if block.take_out(&transaction, bound, chunks)? {
+            if block.take_out(&transaction, bound, chunks, &mut BTreeSet::new())? {
                 left.insert(block.first);
             }
         }
@@ -74,18 +75,19 @@ impl Writer {
         Ok(has_more)
     }
 
-    /// Looks again at what was under way when it was passed, and forgets the processes of which
-    /// nothing is left.
+    /// Looks again at what was under way when it was passed, and forgets the processes and the
+    /// certificates of which nothing is left.
     pub(crate) fn retain_rest(&mut self) -> rusqlite::Result<()> {
         let Some(newest) = self.newest_block()? else { return Ok(()) };
         let bound = Bound { seq: self.progress.at, newest };
         let left = std::mem::take(&mut self.progress.left);
+        let mut shown = BTreeSet::new();
         for first in left {
             let Some(block) = self.block(first)? else { continue };
             let Self { connection, progress, chunks, .. } = self;
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let is_left = block.take_out(&transaction, bound, chunks)?;
+            let is_left = block.take_out(&transaction, bound, chunks, &mut shown)?;
             transaction.commit()?;
             if is_left {
                 progress.left.insert(first);
@@ -96,6 +98,7 @@ impl Writer {
             remove_chunk(&transaction, chunk)?;
             transaction.commit()?;
         }
+        forget_certificates(&self.connection, self.progress.at, &shown)?;
         // Whoever writes flows would name rows that are gone.
         self.processes.clear();
         self.connection.execute(
@@ -223,12 +226,14 @@ impl Block {
         self.first.saturating_add(self.count).saturating_sub(1)
     }
 
-    /// Takes out what is no longer kept, and returns whether something up to the bound is left.
+    /// Takes out what is no longer kept, and returns whether something up to the bound is left; the
+    /// certificates that are shown in that are added.
     fn take_out(
         &self,
         from: &Transaction<'_>,
         bound: Bound,
         chunks: &mut super::Chunks,
+        shown: &mut BTreeSet<Bytes>,
     ) -> rusqlite::Result<bool> {
         let Some(payload) = self.payload.clone() else {
             // It is damaged, and nobody can read it either.
@@ -248,6 +253,13 @@ impl Block {
             is_empty &= !stays;
             is_left |= stays && seq <= bound.seq;
             is_changed |= !stays && !is_blank;
+            if let Ok(entry) = &entry
+                && stays
+                && kind::name(entry.kind) == Some("secured")
+            {
+                let own = |sha256: Bytes| Bytes::copy_from_slice(&sha256);
+                shown.extend(certificate::shown(&entry.payload).filter_map(Result::ok).map(own));
+            }
             if stays {
                 kept.extend_from_slice(&bytes);
             } else {
@@ -387,6 +399,25 @@ fn remove_chunk(from: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
     )?
     .execute([id])?;
     Ok(())
+}
+
+/// Removes the certificates that were shown up to that entry alone, and not in what is left.
+fn forget_certificates(from: &Connection, at: i64, left: &BTreeSet<Bytes>) -> rusqlite::Result<()> {
+    let mut gone: Vec<Vec<u8>> = from
+        .prepare_cached("SELECT sha256 FROM certificate WHERE last_seq <= ?1")?
+        .query_map([at], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    gone.retain(|sha256| !left.contains(&sha256[..]));
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let transaction = from.unchecked_transaction()?;
+    for sha256 in gone {
+        transaction
+            .prepare_cached("DELETE FROM certificate WHERE sha256 = ?1")?
+            .execute([sha256])?;
+    }
+    transaction.commit()
 }
 
 /// Forgets where text stands in what is gone; the last group tells from where on to continue.

@@ -3,21 +3,22 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 use sidestream_flow::{
     Container, ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Redacted, Transport, User,
 };
 use sidestream_record::{
-    Advice, Advised, Alteration, Annotation, Change, ClientCertificate, Closed, DialFailure,
-    DnsMessage, DnsQuestion, DnsRecord, Edit, Edns, Entry, Event, Failure, Field, Fields,
-    HelloDifference, HelloPart, MessageChange, MessageEdit, Offered, Opened, Part, PassReason,
-    Passed, Point, Protocol, ProxyFailure, Replay, RequestHead, ResponseHead, Secrets, SentBody,
-    Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage, Wire,
+    Advice, Advised, Alteration, Annotation, Certificate, Change, ClientCertificate, Closed,
+    DialFailure, DnsMessage, DnsQuestion, DnsRecord, Edit, Edns, Entry, Event, Failure, Field,
+    Fields, HelloDifference, HelloPart, MessageChange, MessageEdit, Offered, Opened, Part,
+    PassReason, Passed, Point, Protocol, ProxyFailure, Replay, RequestHead, ResponseHead, Secrets,
+    SentBody, Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage, Wire,
 };
 
 /// Some flows, opened and mostly closed, with what happens in them mixed.
@@ -193,9 +194,10 @@ fn tls() -> impl Strategy<Value = Tls> {
         Just(ClientCertificate::Absent),
         (text(), text()).prop_map(|(subject, sha256)| ClientCertificate::Given { subject, sha256 }),
     ]);
-    let more = (option::of(text()), any::<bool>(), certificate, option::of(differences()));
+    let shown = vec(certificates(), 0..3);
+    let more = (option::of(text()), any::<bool>(), certificate, option::of(differences()), shown);
     (peer(), version, texts, more).prop_map(|(peer, version, (cipher, sni, alpn, ja4), more)| {
-        let (group, resumed, client_certificate, differences) = more;
+        let (group, resumed, client_certificate, differences, certificates) = more;
         Tls {
             peer,
             version,
@@ -205,10 +207,31 @@ fn tls() -> impl Strategy<Value = Tls> {
             sni,
             alpn,
             ja4,
+            certificates,
             client_certificate,
             differences,
         }
     })
+}
+
+/// Certificates of which each comes often, as nobody makes two with one hash.
+pub(crate) fn certificates() -> impl Strategy<Value = Arc<Certificate>> {
+    (0..8_u64).prop_map(|number| Arc::new(certificate(number)))
+}
+
+pub(crate) fn certificate(number: u64) -> Certificate {
+    let der = [&number.to_be_bytes()[..], b"a certificate"].concat();
+    let at = |days| (number > 0).then(|| UNIX_EPOCH + Duration::from_secs(days * 86_400));
+    Certificate {
+        sha256: Sha256::digest(&der).into(),
+        der: der.into(),
+        subject: format!("CN=server {number}"),
+        issuer: "CN=issuer".into(),
+        serial: format!("{number:02x}"),
+        names: (0..number).map(|name| format!("{name}.test")).collect(),
+        not_before: at(number),
+        not_after: at(number + 90),
+    }
 }
 
 fn differences() -> impl Strategy<Value = Vec<HelloDifference>> {

@@ -29,8 +29,8 @@ fn pool() -> DescriptorPool {
     pool
 }
 
-/// The payloads of blocks and processes of a recording of these entries.
-fn recorded(entries: &[Entry]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+/// The payloads of blocks, processes and certificates of a recording of these entries.
+fn recorded(entries: &[Entry]) -> [Vec<Vec<u8>>; 3] {
     let (_folder, path) = play::place();
     let session = Session::create(&path).unwrap();
     for entry in entries {
@@ -48,9 +48,11 @@ fn recorded(entries: &[Entry]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
         }
     };
     let blocks = blocks.map(Result::unwrap).map(unpack).collect();
-    let mut processes = connection.prepare("SELECT payload FROM process").unwrap();
-    let processes = processes.query_map([], |row| row.get(0)).unwrap();
-    (blocks, processes.map(Result::unwrap).collect())
+    let payloads = |table| {
+        let mut rows = connection.prepare(&format!("SELECT payload FROM {table}")).unwrap();
+        rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    [blocks, payloads("process"), payloads("certificate")]
 }
 
 /// Goes through a message: nothing in it is unknown, and what is set is noted.
@@ -100,6 +102,7 @@ fn what_is_written_is_what_is_described_and_all_of_it() {
     let message = |name| pool.get_message_by_name(name).unwrap();
     let block = message("sidestream.session.v1.Block");
     let process = message("sidestream.session.v1.Process");
+    let certificate = message("sidestream.session.v1.Certificate");
     let mut runner = TestRunner::deterministic();
     let strategy = generate::entries();
     let mut seen = BTreeSet::new();
@@ -118,7 +121,7 @@ fn what_is_written_is_what_is_described_and_all_of_it() {
             let mut closed = || generate::closed().new_tree(&mut runner).unwrap().current();
             entries.extend((0..3000).map(|_| play::entry(0, closed())));
         }
-        let (blocks, processes) = recorded(&entries);
+        let [blocks, processes, certificates] = recorded(&entries);
         let mut count = 0;
         for payload in blocks {
             let read = decode(&block, &payload);
@@ -127,6 +130,7 @@ fn what_is_written_is_what_is_described_and_all_of_it() {
         }
         assert_eq!(count, entries.len());
         processes.iter().for_each(|payload| check(&decode(&process, payload), &mut seen));
+        certificates.iter().for_each(|payload| check(&decode(&certificate, payload), &mut seen));
     }
     let unseen: Vec<_> = described.difference(&seen).collect();
     assert_eq!(unseen, NEVER_WRITTEN);

@@ -85,6 +85,7 @@ fn is_tidy(path: &Path) {
         "SELECT count(*) FROM exchange WHERE flow NOT IN (SELECT id FROM flow)",
         "SELECT count(*) FROM process WHERE id < (SELECT max(id) FROM process) AND id NOT IN (SELECT process FROM flow WHERE process NOT NULL)
          AND id NOT IN (SELECT parent FROM process WHERE parent NOT NULL)",
+        "SELECT count(*) FROM certificate WHERE last_seq < (SELECT min(first) FROM block)",
     ] {
         assert_eq!(count(path, query), 0, "{query}");
     }
