@@ -8,7 +8,7 @@ use sidestream_flow::{FlowKey, Ids};
 use sidestream_record::Point;
 
 use crate::hooks::{self, ConnectFate, Interest};
-use crate::tls::{Certificates, Downstream, NoTickets, Tickets, Upstream};
+use crate::tls::{Certificates, Downstream, NoTickets, Tickets, Unshared, Upstream};
 use crate::{
     HostRules, HttpVersions, PassRules, ProxyAuth, Reverse, endpoint, http1, http2, websocket,
 };
@@ -22,8 +22,8 @@ pub struct Config {
     pub client_tls: Downstream,
     /// What keeps tickets, by which TLS is resumed. None are kept by default.
     pub tickets: Arc<dyn Tickets>,
-    /// The certificates that peers showed, which flows share.
-    pub certificates: Arc<Certificates>,
+    /// Makes of certificates what is recorded. Nothing is shared by default.
+    pub certificates: Arc<dyn Certificates>,
     /// The points at which every exchange is held until [`Conn::resume`](crate::Conn::resume).
     pub hold: Vec<Point>,
     /// What hooks want to see; nothing by default.
@@ -62,7 +62,7 @@ impl Config {
             upstream_tls,
             client_tls,
             tickets: Arc::new(NoTickets),
-            certificates: Arc::default(),
+            certificates: Arc::new(Unshared),
             hold: Vec::new(),
             hooks: None,
             connections: Connections::default(),

@@ -13,6 +13,7 @@ mod passing;
 mod pool;
 mod proxy;
 mod refusals;
+mod shown;
 mod side;
 mod splice;
 mod stop;

@@ -8,6 +8,7 @@ use rustls::{ClientConfig, Error};
 use sidestream_proto::Config;
 use sidestream_proto::tls::{Downstream, Upstream};
 
+use crate::shown::Shown;
 use crate::tickets::SharedTickets;
 use crate::verifier::Verifier;
 
@@ -46,7 +47,8 @@ pub fn config(trust: &UpstreamTrust) -> Result<Config, TlsError> {
     let verifier = Arc::new(Verifier::new(trust, &provider)?);
     let upstream = Upstream::new(Arc::clone(&provider), verifier);
     let tickets = Arc::new(SharedTickets::default());
-    Ok(Config { tickets, ..Config::new(upstream, Downstream::new(provider)) })
+    let certificates = Arc::new(Shown::default());
+    Ok(Config { tickets, certificates, ..Config::new(upstream, Downstream::new(provider)) })
 }
 
 /// Makes the configuration for a server that no client asks for, as another proxy on the way.

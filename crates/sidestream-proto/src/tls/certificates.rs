@@ -1,62 +1,30 @@
-//! Certificates as peers show them, read once and shared by all flows that are shown the same.
+//! Certificates as peers show them, read as far as they can be.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 use sidestream_record::Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::time::ASN1Time;
 
-/// How much is remembered before it is started anew: the certificates of some hundred servers.
-const KNOWN_BYTES: usize = 1024 * 1024;
-
-/// Above this size a certificate is none that many flows are shown.
-const MAX_SHARED: usize = 16 * 1024;
-
-/// The certificates that peers showed lately, each once.
-#[derive(Default)]
-pub struct Certificates(Mutex<Known>);
-
-#[derive(Default)]
-struct Known {
-    by_der: HashMap<Bytes, Arc<Certificate>>,
-    bytes: usize,
+/// Makes of certificates what is recorded.
+pub trait Certificates: fmt::Debug + Send + Sync {
+    /// Returns what is recorded of a certificate, best the same for all that are alike: flows keep
+    /// it as long as they last.
+    fn certificate(&self, der: &[u8]) -> Arc<Certificate>;
 }
 
-impl fmt::Debug for Certificates {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificates").finish_non_exhaustive()
-    }
-}
+/// Reads each certificate anew, so nothing is shared.
+#[derive(Clone, Copy, Debug)]
+pub struct Unshared;
 
-impl Certificates {
-    /// Returns a chain as it is recorded.
-    pub(crate) fn share(&self, chain: &[CertificateDer<'_>]) -> Vec<Arc<Certificate>> {
-        chain.iter().map(|der| self.one(der)).collect()
-    }
-
-    fn one(&self, der: &[u8]) -> Arc<Certificate> {
-        // Whoever panicked left it in order: it is only ever added to, or emptied.
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().by_der.get(der) {
-            return Arc::clone(known);
-        }
-        let certificate = Arc::new(read_certificate(Bytes::copy_from_slice(der)));
-        if der.len() <= MAX_SHARED {
-            let mut known = lock();
-            if known.bytes + der.len() > KNOWN_BYTES {
-                *known = Known::default();
-            }
-            known.bytes += der.len();
-            known.by_der.insert(certificate.der.clone(), Arc::clone(&certificate));
-        }
-        certificate
+impl Certificates for Unshared {
+    fn certificate(&self, der: &[u8]) -> Arc<Certificate> {
+        Arc::new(read_certificate(Bytes::copy_from_slice(der)))
     }
 }
 
@@ -112,6 +80,3 @@ fn time(at: ASN1Time) -> Option<SystemTime> {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-#[cfg(test)]
-mod tests;

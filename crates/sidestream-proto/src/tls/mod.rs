@@ -19,7 +19,7 @@ mod upstream;
 mod verifiers;
 mod versions;
 
-pub use certificates::{Certificates, read_certificate};
+pub use certificates::{Certificates, Unshared, read_certificate};
 pub use client_auth::ClientCerts;
 pub use downstream::Downstream;
 pub use fault::CertificateFault;

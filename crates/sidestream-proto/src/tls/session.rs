@@ -39,7 +39,7 @@ pub(crate) struct Session {
     /// Its keys, where they are to be told.
     keys: Option<Keys>,
     /// What peers showed before, until it is told what this one showed.
-    known: Option<Arc<Certificates>>,
+    known: Option<Arc<dyn Certificates>>,
 }
 
 /// What a server was sent.
@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// Tells what the peer showed, together with those that showed the same.
-    pub(crate) fn sharing(self, known: &Arc<Certificates>) -> Self {
+    pub(crate) fn sharing(self, known: &Arc<dyn Certificates>) -> Self {
         Self { known: Some(Arc::clone(known)), ..self }
     }
 
@@ -284,7 +284,9 @@ impl Session {
             sni: sni.map(str::to_owned),
             alpn: self.alpn().map(|alpn| String::from_utf8_lossy(alpn).into_owned()),
             ja4: ja4.or(sent_ja4),
-            certificates: known.map(|known| known.share(shown)).unwrap_or_default(),
+            certificates: known
+                .map(|known| shown.iter().map(|der| known.certificate(der)).collect())
+                .unwrap_or_default(),
             client_certificate: self.client_certificate(),
             differences: differences.flatten(),
         })

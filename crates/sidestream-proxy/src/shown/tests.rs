@@ -1,5 +1,7 @@
 //! What is shared, and what is read.
 
+use rustls::pki_types::CertificateDer;
+
 use super::*;
 
 fn der(name: &str) -> CertificateDer<'static> {
@@ -9,10 +11,10 @@ fn der(name: &str) -> CertificateDer<'static> {
 
 #[test]
 fn the_same_certificate_is_kept_once() {
-    let known = Certificates::default();
+    let known = Shown::default();
     let (one, other) = (der("one.test"), der("other.test"));
-    let first = known.share(&[one.clone(), other.clone()]);
-    let second = known.share(&[one.clone()]);
+    let first = [&one, &other].map(|der| known.certificate(der));
+    let second = [known.certificate(&one)];
     assert!(Arc::ptr_eq(&first[0], &second[0]));
     assert_eq!(first[0].der, one[..]);
     assert_eq!(first[0].names, ["one.test", "192.0.2.7"]);
@@ -22,16 +24,16 @@ fn the_same_certificate_is_kept_once() {
 
 #[test]
 fn what_is_remembered_is_bounded() {
-    let known = Certificates::default();
+    let known = Shown::default();
     for number in 0..200_u32 {
         let der = CertificateDer::from([&number.to_be_bytes()[..], &[0; 10_000]].concat());
-        known.share(&[der]);
+        known.certificate(&der);
         let known = known.0.lock().unwrap();
         let bytes: usize = known.by_der.keys().map(Bytes::len).sum();
         assert!(bytes == known.bytes && bytes <= KNOWN_BYTES, "{bytes}");
     }
     let large = CertificateDer::from(vec![0; MAX_SHARED + 1]);
-    let [first, second] = [0, 1].map(|_| known.share(&[large.clone()]).remove(0));
+    let [first, second] = [0, 1].map(|_| known.certificate(&large));
     assert!(!Arc::ptr_eq(&first, &second));
 }
 
