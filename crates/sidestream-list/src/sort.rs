@@ -24,7 +24,7 @@ type TextItem = (u128, u32);
 
 /// Sorts the lines that are selected, and returns the places of their rows.
 ///
-/// It costs 20 bytes a line while it works, for URLs 60.
+/// It costs 24 bytes a line while it works, for URLs 60.
 pub(crate) fn sorted(rows: &Rows, by: Column) -> Vec<u32> {
     let places: Vec<u32> = rows.places().filter(|place| rows.row(*place).verdict.is_in()).collect();
     if by == Column::Url {
