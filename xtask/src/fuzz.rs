@@ -65,8 +65,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         // The first folder takes what is found: the seeds stay the few that were chosen.
         let mut corpora = vec![fuzz.join("target/corpus").join(target)];
         std::fs::create_dir_all(&corpora[0])?;
-        // Not every target has seeds.
-        corpora.extend(Some(fuzz.join("corpus").join(target)).filter(|seeds| seeds.is_dir()));
+        // Not every target has seeds, or fixtures that are good as some.
+        let seeds = [fuzz.join("corpus"), workspace.root.join("fixtures")];
+        corpora.extend(
+            seeds.map(|seeds| seeds.join(target)).into_iter().filter(|seeds| seeds.is_dir()),
+        );
         cargo.args(["fuzz", "run", target]).args(corpora);
         cargo.args(["--", &limit, "-print_final_stats=1"]);
         // The sanitizer's flags are unstable; this lets the stable compiler take them.

@@ -375,13 +375,13 @@ impl StoredBlock {
     fn into_entries(self) -> impl Iterator<Item = Stored> {
         let Self { first, at, .. } = self;
         let room = self.after.map_or(i64::MAX, |after| after.saturating_sub(first));
-        // Of a damaged table the next may begin before this one.
+        // Of a damaged table the next may begin before this one, and this one at the last number.
         let most = i64::try_from(BLOCK_ENTRIES).unwrap_or(i64::MAX).min(room).max(0);
         let count = usize::try_from(self.count.clamp(0, most)).unwrap_or(BLOCK_ENTRIES);
         let lost = || Err(DecodeError::Damaged("the block from here on"));
         let entries = cut(self.payload).into_iter().chain(std::iter::repeat_with(lost));
-        let stored = move |(seq, entry)| Stored { seq, at, entry };
-        (first..).zip(entries).take(count).map(stored)
+        let stored = move |(place, entry)| Stored { seq: first.saturating_add(place), at, entry };
+        (0..).zip(entries).take(count).map(stored)
     }
 }
 
@@ -460,8 +460,9 @@ impl Entries<'_> {
 
     pub(crate) fn stored(&mut self) -> rusqlite::Result<Option<Stored>> {
         while self.page.len() == 0 && !self.ended {
-            let block = match self.block {
-                Some(first) => self.reader.block(first.saturating_add(1))?,
+            let block = match self.block.map(|first| first.checked_add(1)) {
+                Some(Some(after)) => self.reader.block(after)?,
+                Some(None) => None,
                 None => self.reader.block_of(self.next)?,
             };
             let Some(block) = block.filter(|block| block.first <= self.last) else {

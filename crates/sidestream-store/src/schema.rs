@@ -178,6 +178,25 @@ pub(crate) fn is_cut(connection: &Connection, path: &Path) -> Result<bool, Refus
     Ok(fs::metadata(path).is_ok_and(|metadata| metadata.len() < whole.cast_unsigned()))
 }
 
+/// Returns whether numbers stand in it that no recording comes to, so that none may be left to
+/// give out.
+pub(crate) fn is_used_up(connection: &Connection) -> Result<bool, Refusal> {
+    let used_up = |row: &rusqlite::Row<'_>| row.get(0);
+    Ok(connection.query_row(USED_UP, [i64::MAX / 2], used_up)?)
+}
+
+/// Each is found at an end of a table. What is too large for a number here is a real one in SQLite.
+const USED_UP: &str = "SELECT coalesce(min(number) < 0 OR max(number) > ?1, 0) FROM (
+    SELECT (SELECT min(first) FROM block) AS number
+    UNION ALL SELECT (SELECT first + count FROM block ORDER BY first DESC LIMIT 1)
+    UNION ALL SELECT (SELECT max_flow FROM block ORDER BY first DESC LIMIT 1)
+    UNION ALL SELECT (SELECT max_exchange FROM block ORDER BY first DESC LIMIT 1)
+    UNION ALL SELECT (SELECT max_message FROM block ORDER BY first DESC LIMIT 1)
+    UNION ALL SELECT (SELECT min(id) FROM flow) UNION ALL SELECT (SELECT max(id) FROM flow)
+    UNION ALL SELECT (SELECT min(id) FROM exchange)
+    UNION ALL SELECT (SELECT max(id) FROM exchange)
+    UNION ALL SELECT (SELECT max(seq) FROM content))";
+
 const TABLES: &str = include_str!("schema.sql");
 
 const VIEWS: &str = include_str!("views.sql");

@@ -210,6 +210,9 @@ fn recognize(connection: &Connection, path: &Path) -> Result<(), CreateError> {
     if schema::is_cut(connection, path).map_err(refused)? {
         return Err(refused(Refusal::Corrupt("the file ends too early".into())));
     }
+    if schema::is_used_up(connection).map_err(refused)? {
+        return Err(refused(Refusal::Corrupt("its numbers are used up".into())));
+    }
     if found < SchemaVersion::CURRENT {
         schema::raise(connection, found).map_err(|error| refused(error.into()))?;
     }

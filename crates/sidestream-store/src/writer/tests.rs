@@ -65,6 +65,38 @@ fn a_transaction_that_does_not_fit_leaves_nothing_and_can_be_written_later() {
 }
 
 #[test]
+fn chunks_that_two_threads_pack_are_each_there_once_and_in_their_places() {
+    let mut writer = writer();
+    let Update::Body { content: Content::Kept(noise), .. } = body(2 * 1024 * 1024).update else {
+        panic!("a body is one")
+    };
+    // What is packed at once takes long, so that threads come to their ends out of order.
+    let text = "a line like any other\n".repeat(100_000).into_bytes();
+    let half = noise.len() / 2;
+    let sent = [
+        [&noise[..half], &text[..half], &noise[half..]].concat(),
+        [&text[..half], &noise[..]].concat(),
+        noise.to_vec(),
+    ];
+    let rows: Vec<_> = (1..)
+        .zip(&sent)
+        .map(|(exchange, data)| {
+            let (exchange, part) = (ExchangeId(exchange), Part::Request);
+            row(1, Event::Body { exchange, part, data: data.clone().into() })
+        })
+        .collect();
+    writer.write(&rows, 0).unwrap();
+    let chunks = "SELECT count(*) - count(DISTINCT hash) FROM chunk";
+    let again: i64 = writer.connection().query_row(chunks, [], |row| row.get(0)).unwrap();
+    assert_eq!(again, 0);
+    let reader = Reader::over(writer.connection);
+    for (exchange, _, data, gaps) in bodies(&reader).into_iter().step_by(2) {
+        assert!(gaps.is_empty(), "{gaps:?}");
+        assert!(data == sent[exchange.0 as usize - 1], "{exchange}");
+    }
+}
+
+#[test]
 fn many_and_large_entries_make_more_than_one_block() {
     let mut writer = writer();
     let named = |len| row(1, Event::Named { host: "h".repeat(len) });

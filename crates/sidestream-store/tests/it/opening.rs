@@ -264,6 +264,36 @@ fn of_a_block_that_cannot_be_unpacked_each_entry_is_named() {
 }
 
 #[test]
+fn numbers_up_to_the_last_there_is_come_to_an_end() {
+    for first in [i64::MIN, -1, 0, i64::MAX - 2, i64::MAX - 1, i64::MAX] {
+        let (_folder, path) = place();
+        session(&path);
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute("UPDATE block SET first = ?1", [first]).unwrap();
+        connection.close().unwrap();
+        let before = fs::read(&path).unwrap();
+        let reader = Reader::open(&path).unwrap();
+        assert!(reader.entries(..).take(10).count() <= 3, "{first}");
+        reader.verify().unwrap();
+        drop(reader);
+        let refused = match Session::create(&path) {
+            Ok(session) => {
+                assert_eq!(session.writer().record(&entry(9, closed())), Recorded::Accepted);
+                session.close().unwrap();
+                assert_eq!(Reader::open(&path).unwrap().entries(..).take(10).count(), 4);
+                false
+            }
+            Err(error) => {
+                assert!(matches!(error, CreateError::Corrupt { .. }), "{first}: {error}");
+                assert!(fs::read(&path).unwrap() == before, "{first}");
+                true
+            }
+        };
+        assert_eq!(refused, first != 0, "{first}");
+    }
+}
+
+#[test]
 fn two_recordings_do_not_write_to_one_session() {
     let (folder, path) = place();
     let first = Session::create(&path).unwrap();
