@@ -18,6 +18,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 const SOCKET: &str = "SIDESTREAM_TEST_CLIENT";
@@ -99,7 +100,12 @@ fn say(asks: &UnixStream, words: &str, socket: Option<BorrowedFd<'_>>) -> io::Re
 fn tcp(asks: &UnixStream, server: SocketAddr) -> io::Result<()> {
     let stream = TcpStream::connect(server)?;
     stream.set_nodelay(true)?;
-    let (local, peer) = (stream.local_addr()?, stream.peer_addr()?);
+    // The kernel forgets the peer of a socket that was reset.
+    let ended = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotConnected => Errno::CONNRESET.into(),
+        _ => error,
+    };
+    let (local, peer) = (stream.local_addr()?, stream.peer_addr().map_err(ended)?);
     say(asks, &format!("ok {local} {peer}"), Some(stream.as_fd()))
 }
 
