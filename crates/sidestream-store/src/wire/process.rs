@@ -7,7 +7,7 @@ use bytes::Bytes;
 use prost::Message;
 use sidestream_flow::{Container, Process, User};
 
-use super::{DecodeError, message, nanoseconds, time};
+use super::{DecodeError, check, message, nanoseconds, time};
 use crate::sys;
 
 /// A process without its parent.
@@ -49,9 +49,6 @@ pub(crate) struct ProcessFields {
     #[prost(fixed32, optional, tag = "16")]
     check: Option<u32>,
 }
-
-/// How many bytes the check takes.
-const CHECK_BYTES: usize = 6;
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct ContainerFields {
@@ -104,8 +101,7 @@ impl ProcessFields {
             check: None,
         };
         let mut payload = fields.encode_to_vec();
-        let check = Some(crc32fast::hash(&payload));
-        payload.extend(Self { check, ..Self::default() }.encode_to_vec());
+        check::seal(&mut payload);
         payload
     }
 
@@ -116,11 +112,8 @@ impl ProcessFields {
     ) -> Result<Process, DecodeError> {
         let payload = Bytes::from(payload);
         let fields: Self = message(payload.clone())?;
-        if let Some(check) = fields.check {
-            let checked = payload.len().checked_sub(CHECK_BYTES).map(|end| &payload[..end]);
-            if checked.map(crc32fast::hash) != Some(check) {
-                return Err(DecodeError::Damaged("a process"));
-            }
+        if !check::is_whole(&payload, fields.check) {
+            return Err(DecodeError::Damaged("a process"));
         }
         Ok(Process {
             pid: fields.pid,

@@ -8,7 +8,9 @@ use sidestream_record::{
     Certificate, ClientCertificate, HelloDifference, HelloPart, Tls, TlsVersion,
 };
 
-use super::{DecodeError, bounded, message, nanoseconds, peer_from, peer_to, required, time};
+use super::{
+    DecodeError, bounded, check, message, nanoseconds, peer_from, peer_to, required, time,
+};
 
 /// The field of `Tls` that names what the peer showed.
 pub(crate) const TLS_CERTIFICATES: u32 = 11;
@@ -60,6 +62,9 @@ struct WireCertificate {
     not_before: Option<i64>,
     #[prost(sint64, optional, tag = "8")]
     not_after: Option<i64>,
+    /// The CRC-32 of all that stands before it.
+    #[prost(fixed32, optional, tag = "16")]
+    check: Option<u32>,
 }
 
 /// A list that may be there and empty.
@@ -185,13 +190,19 @@ pub(crate) fn certificate_to(certificate: &Certificate) -> Vec<u8> {
         names: certificate.names.clone(),
         not_before: certificate.not_before.map(nanoseconds),
         not_after: certificate.not_after.map(nanoseconds),
+        check: None,
     };
-    wire.encode_to_vec()
+    let mut payload = wire.encode_to_vec();
+    check::seal(&mut payload);
+    payload
 }
 
 /// Decodes a certificate that stands in the table under this SHA-256.
 pub(crate) fn certificate_from(payload: Bytes, sha256: &[u8]) -> Result<Certificate, DecodeError> {
-    let wire: WireCertificate = message(payload)?;
+    let wire: WireCertificate = message(payload.clone())?;
+    if !check::is_whole(&payload, wire.check) {
+        return Err(DecodeError::Damaged("a certificate"));
+    }
     Ok(Certificate {
         der: required(wire.der, "a certificate")?,
         sha256: bounded(sha256, "the hash of a certificate")?,

@@ -132,3 +132,31 @@ fn a_certificate_goes_with_the_last_flow_that_was_shown_it() {
     let found = held(&path);
     assert!(!found.contains(&long.sha256) && !found.contains(&every.sha256));
 }
+
+#[test]
+fn a_certificate_with_a_byte_changed_is_not_taken_for_what_was_shown() {
+    let (_folder, path) = place();
+    let session = Session::create(&path).unwrap();
+    flow(&session.ids(), &session, &[&certificate(1).into()]);
+    session.close().unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let payload: Vec<u8> =
+        connection.query_row("SELECT payload FROM certificate", [], |row| row.get(0)).unwrap();
+    for at in 0..payload.len() {
+        let mut changed = payload.clone();
+        changed[at] ^= 0x20;
+        connection.execute("UPDATE certificate SET payload = ?1", [changed]).unwrap();
+        let reader = Reader::open(&path).unwrap();
+        let read: Vec<_> = reader.entries(Span::ALL).collect();
+        assert_eq!(read.len(), 5, "{at}");
+        // It is told where it is, and the rest is read.
+        let damaged = read.iter().filter(|entry| entry.is_err()).count();
+        assert!(damaged <= 1, "{at}");
+        if damaged == 0 {
+            // Without the number of the check there is none, and all else is as it was.
+            assert!(at >= payload.len() - 6, "{at}");
+            assert_eq!(shown(&path), [[certificate(1).into()]], "{at}");
+        }
+        assert_eq!(reader.verify().unwrap().is_sound(), damaged == 0, "{at}");
+    }
+}
