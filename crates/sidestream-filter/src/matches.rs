@@ -8,8 +8,8 @@ use sidestream_record::{Fields, Flow, Part};
 
 use crate::{Expr, Flag, Kind, Pattern, Since, Subject, Term, Text, Who};
 
-/// What a response that is an asset calls itself.
-const ASSETS: [&str; 7] = [
+/// What a response that is an asset calls itself, in lower case.
+pub(crate) const ASSETS: [&str; 7] = [
     "text/javascript",
     "application/x-javascript",
     "application/javascript",

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use sidestream_flow::{Peer, Transport};
 use sidestream_record::{
-    Exchange, Fields, Finished, Flow, Message, Notes, Part, RequestHead, ResponseHead,
+    Exchange, Fields, Finished, Flow, Message, Notes, Part, RequestHead, ResponseHead, Version,
     WebSocketMessage,
 };
 
@@ -246,7 +246,7 @@ const fn part_of(from: Peer) -> Part {
     }
 }
 
-/// Returns whether an exchange opened a WebSocket (RFC 6455 §4, RFC 8441 §5).
+/// Returns whether an exchange opened a WebSocket (RFC 6455 §4, RFC 8441 §5, RFC 9220).
 fn opens_web_socket(exchange: &Exchange) -> bool {
     let (Some(request), Some(response)) = (&exchange.request, &exchange.response) else {
         return false;
@@ -256,7 +256,10 @@ fn opens_web_socket(exchange: &Exchange) -> bool {
     };
     match response.status {
         101 => says(&response.fields, "upgrade"),
-        200..300 => says(&request.fields, ":protocol"),
+        200..300 => {
+            let connects = request.version >= Version::Http2 && request.method == "CONNECT";
+            connects && says(&request.fields, ":protocol")
+        }
         _ => false,
     }
 }

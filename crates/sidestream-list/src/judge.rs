@@ -12,12 +12,13 @@ use sidestream_filter::{
 };
 use sidestream_flow::{FlowId, FlowKey, Process, Transport};
 use sidestream_record::{Book, Entry, Event, Finished, Flow, Opened};
-use sidestream_store::{ReadError, Reader};
+use sidestream_store::{ReadError, Reader, Responder};
 
 use crate::line::LineId;
 use crate::noted::{self, Noted};
 use crate::row::Row;
 use crate::rows::Rows;
+use crate::types::{self, Types};
 
 /// A filter, ready to be judged on rows.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Judge {
     processes: Vec<Known>,
     /// What is true of the clients of flows.
     clients: Vec<Clients>,
+    /// What is true of content types.
+    types: Vec<Types>,
     /// What is true of what is noted.
     noted: Vec<Noted>,
     has_seen_notes: bool,
@@ -44,6 +47,8 @@ enum Node {
     Process(usize),
     /// What its flow tells, by the place in [`Judge::clients`].
     Client(usize),
+    /// Its content types tell, by the place in [`Judge::types`].
+    Types(usize),
     /// What is noted of it tells, by the place in [`Judge::noted`].
     Noted(usize),
 }
@@ -68,6 +73,7 @@ impl Judge {
             node: Node::All(Vec::new()),
             processes: Vec::new(),
             clients: Vec::new(),
+            types: Vec::new(),
             noted: Vec::new(),
             has_seen_notes: false,
             filter: filter.clone(),
@@ -104,6 +110,10 @@ impl Judge {
                         let pattern = pattern.clone();
                         self.clients.push(Clients { pattern, holds: Vec::new() });
                         Node::Client(self.clients.len() - 1)
+                    }
+                    term if types::is_about(term) => {
+                        self.types.push(Types::new(filter));
+                        Node::Types(self.types.len() - 1)
                     }
                     term if noted::is_about(term) => {
                         self.noted.push(Noted::new(filter));
@@ -146,6 +156,7 @@ impl Judge {
             noted::see_all(&mut self.noted, reader, &bare)?;
             self.has_seen_notes = true;
         }
+        self.types.iter_mut().for_each(|it| it.meet(rows));
         let met = self.processes.first().map_or(usize::MAX, |known| known.holds.len());
         for facts in rows.processes().iter().skip(met) {
             let process = reader.process(facts.id)?;
@@ -221,6 +232,8 @@ impl Judge {
             Node::Client(index) => {
                 self.clients[*index].holds.get(row.flow as usize).copied().flatten()
             }
+            Node::Types(_) if row.exchange().is_none() => Some(false),
+            Node::Types(index) => self.types[*index].holds(rows, row),
             Node::Noted(index) => self.noted[*index].holds(rows.id(row)),
             Node::Row(term, filter) if row.exchange().is_some() => {
                 of_exchange(term, filter, rows, row)
@@ -248,17 +261,19 @@ fn flow_of(process: Option<Arc<Process>>) -> Option<Flow> {
 
 /// Returns what the row of an exchange tells.
 fn of_exchange(term: &Term, filter: &Filter, rows: &Rows, row: &Row) -> Option<bool> {
-    let has_status = row.status.is_some();
-    let method = rows.method(row);
     match term {
-        Term::Code(code) => match row.status {
-            Some(status) if status != *code => Some(false),
-            Some(_) => is_http(method).then_some(true),
-            None => None,
-        },
+        Term::Code(code) => {
+            let is_dns = row.is_dns(rows.method(row));
+            match row.responder {
+                _ if is_dns == Some(true) => Some(false),
+                Responder::Unknown => None,
+                _ if row.status == Some(*code) => is_dns.map(|is_dns| !is_dns),
+                _ => Some(false),
+            }
+        }
         Term::Flag(flag) => of_exchange_flag(*flag, rows, row),
         Term::Since(_) => Some(filter.matches(&Facts::of(row))),
-        Term::Size(_) => has_status.then(|| filter.matches(&Facts::of(row))),
+        Term::Size(_) => row.tells_bytes().then(|| filter.matches(&Facts::of(row))),
         Term::Time(_) => Some(filter.matches(&Facts::of(row))),
         Term::Text(text, pattern) => of_exchange_text(*text, pattern, rows, row),
         _ => None,
@@ -266,21 +281,29 @@ fn of_exchange(term: &Term, filter: &Filter, rows: &Rows, row: &Row) -> Option<b
 }
 
 fn of_exchange_flag(flag: Flag, rows: &Rows, row: &Row) -> Option<bool> {
-    let has_status = row.status.is_some();
+    let method = rows.method(row);
+    let has_response = match row.responder {
+        Responder::Nobody => Some(false),
+        Responder::Unknown => row.status.map(|_| true),
+        Responder::Rule | Responder::Server => Some(true),
+    };
     match flag {
         Flag::All => Some(true),
-        Flag::Dns => is_http(rows.method(row)).then_some(false),
+        Flag::Dns => row.is_dns(method),
         Flag::Error => {
             let is_cut = !row.has_ended() && rows.flow_of(row).failed();
             Some(row.failure.is_some() || is_cut)
         }
-        Flag::Http => is_http(rows.method(row)).then_some(true),
-        Flag::Request => has_status.then_some(false),
-        Flag::Response => has_status.then_some(true),
+        Flag::Http => row.is_dns(method).map(|is_dns| !is_dns),
+        Flag::Request => has_response.map(|it| !it),
+        Flag::Response => has_response,
         Flag::Tcp | Flag::Udp => Some(false),
         Flag::WebSocket => match row.status {
-            None | Some(101 | 200..300) => None,
-            Some(_) => Some(false),
+            _ if row.responder == Responder::Unknown => None,
+            Some(101) => None,
+            // Over HTTP/1 it is switched to, later it is what is connected to.
+            Some(200..300) if method == Some("CONNECT") && row.version >= 20 => None,
+            _ => Some(false),
         },
         _ => None,
     }
@@ -289,24 +312,28 @@ fn of_exchange_flag(flag: Flag, rows: &Rows, row: &Row) -> Option<bool> {
 fn of_exchange_text(text: Text, pattern: &Pattern, rows: &Rows, row: &Row) -> Option<bool> {
     let method = rows.method(row);
     // A record is empty where it has nothing to tell; rows of HTTP have its URL.
-    let url = rows.url(row).filter(|url| !url.is_empty() && is_http(method));
+    let is_dns = row.is_dns(method);
+    let url = rows.url(row).filter(|url| !url.is_empty() && is_dns == Some(false));
     let no_body = |bytes: &[u64]| {
         let is_empty = bytes.iter().all(|bytes| *bytes == 0);
-        (row.status.is_some() && is_empty && !pattern.is_match(b"")).then_some(false)
+        (is_empty && !pattern.is_match(b"")).then_some(false)
     };
     match text {
-        Text::Body => no_body(&[row.request_bytes, row.response_bytes]),
+        Text::Body if row.tells_bytes() => no_body(&[row.request_bytes, row.response_bytes]),
         Text::BodyRequest => no_body(&[row.request_bytes]),
-        Text::BodyResponse => no_body(&[row.response_bytes]),
+        Text::BodyResponse if row.tells_bytes() => no_body(&[row.response_bytes]),
         Text::Domain => url.map(|url| pattern.finds(host(url))),
-        Text::Method => {
-            let finds = method.is_some_and(|method| pattern.finds(method));
-            match method {
-                // What is no UTF-8 stands in rows as far as it can be shown.
-                Some(method) if method.contains(char::REPLACEMENT_CHARACTER) => None,
-                Some("DNS") => (!finds).then_some(false),
-                _ => Some(finds),
-            }
+        Text::Method => match method {
+            // What is no UTF-8 stands in rows as far as it can be shown.
+            Some(method) if method.contains(char::REPLACEMENT_CHARACTER) => None,
+            _ if is_dns == Some(true) => Some(false),
+            Some("DNS") if is_dns.is_none() => (!pattern.finds("DNS")).then_some(false),
+            method => Some(method.is_some_and(|method| pattern.finds(method))),
+        },
+        // That of DNS has the question's kind behind its name.
+        Text::Url if is_dns == Some(true) => {
+            let name = rows.url(row).and_then(|url| url.rsplit_once(' '));
+            Some(name.is_some_and(|(name, _)| pattern.finds(name)))
         }
         Text::Url => url.map(|url| pattern.finds(url)),
         _ => None,
@@ -354,10 +381,6 @@ fn of_flow(term: &Term, filter: &Filter, rows: &Rows, row: &Row) -> Option<bool>
         },
         _ => None,
     }
-}
-
-fn is_http(method: Option<&str>) -> bool {
-    method.is_some_and(|method| method != "DNS")
 }
 
 /// What a row has of times and sizes.

@@ -3,16 +3,21 @@
 use std::ops::RangeBounds;
 
 use sidestream_flow::{ExchangeId, Transport};
-use sidestream_store::{ExchangeRow, FlowRow, ReadError, Reader};
+use sidestream_store::{ExchangeRow, FlowRow, ReadError, Reader, Responder};
 
-use crate::row::{FlowFacts, NEVER, NONE, Row, Verdict, nanoseconds};
-use crate::texts::{Text, Texts, Words};
+use crate::row::{FlowFacts, NEVER, NONE, Row, UNKNOWN, Verdict};
+use crate::texts::{Text, Texts, Word, Words};
+
+/// How many content types are kept; of lines with others the records tell.
+const TYPES: usize = 4096;
 
 /// The texts of lines and processes.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     pub(crate) texts: Texts,
     pub(crate) words: Words,
+    /// Content types, of which peers may send any number.
+    pub(crate) types: Words,
 }
 
 impl Kept {
@@ -38,13 +43,16 @@ impl Kept {
 
     /// Takes the texts of others over, which these rows name.
     pub(crate) fn absorb(&mut self, others: Self, rows: &mut [Row]) {
-        let Self { texts, words } = others;
+        let Self { texts, words, types } = others;
         let moved = self.texts.absorb(texts);
-        let words = self.words.absorb(&words);
+        let words = self.words.absorb(&words, usize::MAX);
+        let types = self.types.absorb(&types, TYPES);
         for row in rows {
             row.url = row.url.moved(moved);
             row.method = row.method.moved(&words);
             row.failure = row.failure.moved(&words);
+            row.request_type = row.request_type.moved(&types);
+            row.response_type = row.response_type.moved(&types);
         }
     }
 
@@ -59,15 +67,19 @@ impl Kept {
     ) -> Option<Row> {
         (row.id.0 != NONE).then(|| Row {
             exchange: row.id.0,
-            started: nanoseconds(row.started),
-            ended: row.ended.map_or(NEVER, nanoseconds),
+            started: row.started_ns,
+            ended: row.ended_ns.unwrap_or(NEVER),
             request_bytes: row.request_bytes,
             response_bytes: row.response_bytes,
             url: self.keep(row.url.unwrap_or_default(), before),
             flow,
             method: self.words.add(row.method),
             failure: self.words.add(row.failure),
+            request_type: self.types.add_within(row.request_type, TYPES),
+            response_type: self.types.add_within(row.response_type, TYPES),
             status: row.status,
+            responder: row.responder,
+            version: row.version.unwrap_or(UNKNOWN),
             has_url: row.url.is_some(),
             verdict: before.map_or(Verdict::Unknown, |row| row.verdict),
         })
@@ -85,15 +97,19 @@ impl Kept {
         };
         Row {
             exchange: NONE,
-            started: nanoseconds(row.opened),
-            ended: row.closed.map_or(NEVER, nanoseconds),
+            started: row.opened_ns,
+            ended: row.closed_ns.unwrap_or(NEVER),
             request_bytes: row.received,
             response_bytes: row.sent,
             url,
             flow,
             method: self.words.add(Some(method)),
             failure: self.words.add(row.failure),
+            request_type: Word::NONE,
+            response_type: Word::NONE,
             status: None,
+            responder: Responder::Nobody,
+            version: UNKNOWN,
             has_url: true,
             verdict: before.map_or(Verdict::Unknown, |row| row.verdict),
         }

@@ -16,6 +16,7 @@ mod sequence;
 mod sort;
 mod state;
 mod texts;
+mod types;
 
 pub use error::OpenError;
 pub use line::{Line, LineId, LineProcess};

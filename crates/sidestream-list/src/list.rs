@@ -13,7 +13,7 @@ use crate::state::State;
 
 /// A session as a list: ordered, filtered, and brought up to date when its owner asks for that.
 ///
-/// It holds what it draws, orders and filters by, some 110 to 150 bytes a line with a usual URL, and
+/// It holds what it draws, orders and filters by, some 120 to 180 bytes a line with a usual URL, and
 /// nothing that grows otherwise while nothing is searched.
 #[derive(Debug)]
 pub struct List {

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use sidestream_flow::{ExchangeId, FlowId};
-use sidestream_store::{ProcessId, Seq};
+use sidestream_store::{ProcessId, Responder, Seq};
 
 use crate::texts::{Text, Word};
 
@@ -13,6 +13,9 @@ pub(crate) const NEVER: i64 = i64::MIN;
 
 /// Stands for the exchange of a line that has none.
 pub(crate) const NONE: u64 = u64::MAX;
+
+/// Stands for a version that is not known.
+pub(crate) const UNKNOWN: u8 = u8::MAX;
 
 /// A line.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,13 +30,19 @@ pub(crate) struct Row {
     pub(crate) flow: u32,
     pub(crate) method: Word,
     pub(crate) failure: Word,
+    /// The content types, among those that are kept; none where the row does not tell.
+    pub(crate) request_type: Word,
+    pub(crate) response_type: Word,
     pub(crate) status: Option<u16>,
+    pub(crate) responder: Responder,
+    /// Ten times that of HTTP, 0 for DNS, [`UNKNOWN`] where the row does not tell.
+    pub(crate) version: u8,
     pub(crate) has_url: bool,
     pub(crate) verdict: Verdict,
 }
 
 // What a line costs beside its URL, its two places and its flow.
-const _: () = assert!(size_of::<Row>() <= 72);
+const _: () = assert!(size_of::<Row>() <= 80);
 
 /// Whether the filter selects a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,17 +143,22 @@ impl Row {
         self.has_ended().then(took)
     }
 
+    /// Returns whether it is DNS rather than HTTP, as far as the row tells.
+    pub(crate) fn is_dns(&self, method: Option<&str>) -> Option<bool> {
+        match self.version {
+            UNKNOWN => method.filter(|method| *method != "DNS").map(|_| false),
+            version => Some(version == 0),
+        }
+    }
+
+    /// Returns whether the bytes of content are all that there are: those that a rule gave are not
+    /// counted.
+    pub(crate) const fn tells_bytes(&self) -> bool {
+        matches!(self.responder, Responder::Nobody | Responder::Server)
+    }
+
     pub(crate) const fn bytes(&self) -> u64 {
         self.request_bytes.saturating_add(self.response_bytes)
-    }
-}
-
-/// Returns nanoseconds since 1970, as a session has them.
-pub(crate) fn nanoseconds(at: SystemTime) -> i64 {
-    let bounded = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
-    match at.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => bounded(since),
-        Err(before) => -bounded(before.duration()),
     }
 }
 

@@ -314,6 +314,11 @@ impl Rows {
         Some(LineProcess { name: self.kept.texts.get(process.name), pid: process.pid })
     }
 
+    /// Returns the content types of exchanges.
+    pub(crate) const fn types(&self) -> &Words {
+        &self.kept.types
+    }
+
     pub(crate) const fn words(&self) -> &Words {
         &self.kept.words
     }

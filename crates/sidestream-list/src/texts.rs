@@ -91,6 +91,11 @@ impl Word {
     /// Stands for no text.
     pub(crate) const NONE: Self = Self(u32::MAX);
 
+    /// Returns which it is among those that came.
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+
     pub(crate) fn is_some(self) -> bool {
         self != Self::NONE
     }
@@ -103,6 +108,11 @@ impl Word {
 
 impl Words {
     pub(crate) fn add(&mut self, text: Option<&str>) -> Word {
+        self.add_within(text, usize::MAX)
+    }
+
+    /// Does the same, unless there are so many already.
+    pub(crate) fn add_within(&mut self, text: Option<&str>, most: usize) -> Word {
         let Some(text) = text else { return Word::NONE };
         // Most often it is one of the first.
         if let Some(place) = self.words.iter().take(FIRST).position(|word| **word == *text) {
@@ -112,6 +122,9 @@ impl Words {
             return *word;
         }
         let Ok(number) = u32::try_from(self.words.len()) else { return Word::NONE };
+        if self.words.len() >= most {
+            return Word::NONE;
+        }
         let text: Arc<str> = text.into();
         self.words.push(Arc::clone(&text));
         self.index.insert(text, Word(number));
@@ -122,9 +135,14 @@ impl Words {
         self.words.get(word.0 as usize).map(|text| &**text)
     }
 
-    /// Takes others over, and returns which each of them is now.
-    pub(crate) fn absorb(&mut self, others: &Self) -> Vec<Word> {
-        others.words.iter().map(|word| self.add(Some(word))).collect()
+    /// Takes others over, up to so many in all, and returns which each of them is now.
+    pub(crate) fn absorb(&mut self, others: &Self, most: usize) -> Vec<Word> {
+        others.words.iter().map(|word| self.add_within(Some(word), most)).collect()
+    }
+
+    /// Iterates over them, in the order in which they came.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().map(|text| &**text)
     }
 
     /// Returns for each word how many come before it in their order, by the words' places.

@@ -7,88 +7,18 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rusqlite::{Params, Row, Statement, Transaction};
-use sidestream_flow::{ExchangeId, FlowId, Process, Transport};
+use sidestream_flow::{ExchangeId, FlowId, Process};
 use sidestream_record::Entry;
 
 use crate::kind;
 use crate::process::ProcessError;
 use crate::reader::Entries;
+use crate::rows::{
+    EXCHANGES, ExchangeRow, FLOWS, FlowRow, PROCESSES, ProcessId, ProcessRow, exchange, flow, id,
+    process,
+};
 use crate::wire;
 use crate::{OpenError, ReadError, Reader, Seq};
-
-/// The row of an exchange. Its texts are the storage's own: what is kept is to be copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ExchangeRow<'a> {
-    /// The exchange.
-    pub id: ExchangeId,
-    /// Its flow.
-    pub flow: FlowId,
-    /// When it began.
-    pub started: SystemTime,
-    /// When it was over.
-    pub ended: Option<SystemTime>,
-    /// The method, or `DNS`.
-    pub method: Option<&'a str>,
-    /// The URL, or what a DNS query asks for.
-    pub url: Option<&'a str>,
-    /// The status, or the code of a DNS response.
-    pub status: Option<u16>,
-    /// How many bytes of content the client sent.
-    pub request_bytes: u64,
-    /// How many bytes of content the client got.
-    pub response_bytes: u64,
-    /// Why it did not end well.
-    pub failure: Option<&'a str>,
-}
-
-/// The row of a flow. Its texts are the storage's own: what is kept is to be copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FlowRow<'a> {
-    /// The flow.
-    pub id: FlowId,
-    /// When it was captured.
-    pub opened: SystemTime,
-    /// When it was over.
-    pub closed: Option<SystemTime>,
-    /// What it is carried by.
-    pub transport: Transport,
-    /// The client's address.
-    pub client: &'a str,
-    /// The server's address.
-    pub server: &'a str,
-    /// The server's name.
-    pub host: Option<&'a str>,
-    /// The row of its process.
-    pub process: Option<ProcessId>,
-    /// How many bytes the client sent.
-    pub received: u64,
-    /// How many bytes the client got.
-    pub sent: u64,
-    /// Why it did not end well.
-    pub failure: Option<&'a str>,
-    /// Its first entry.
-    pub first: Seq,
-    /// Its last entry; `None` while it is open.
-    pub last: Option<Seq>,
-}
-
-/// The row of a process. Its text is the storage's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ProcessRow<'a> {
-    /// Its row.
-    pub id: ProcessId,
-    /// Its id in the system.
-    pub pid: u32,
-    /// Its name.
-    pub name: &'a str,
-}
-
-/// The row of a process in one session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProcessId(pub u64);
 
 /// What entries are about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,12 +35,6 @@ pub struct Touched {
     /// The exchanges, and flows themselves, of which they note something.
     pub noted: BTreeSet<(FlowId, Option<ExchangeId>)>,
 }
-
-const EXCHANGES: &str = "SELECT id, flow, started, ended, method, url, status,
-     request_bytes, response_bytes, failure FROM exchange";
-const FLOWS: &str = "SELECT id, opened, closed, transport, client, server, host, process,
-     received, sent, failure, first_seq, last_seq FROM flow";
-const PROCESSES: &str = "SELECT id, pid, name FROM process";
 
 impl Reader {
     /// Returns a number that is another one as soon as something was committed since, which costs
@@ -381,55 +305,4 @@ fn each(
         see(row)?;
     }
     Ok(())
-}
-
-fn id(row: &Row<'_>) -> rusqlite::Result<u64> {
-    Ok(row.get::<_, i64>(0)?.cast_unsigned())
-}
-
-fn exchange<'a>(row: &'a Row<'_>) -> rusqlite::Result<ExchangeRow<'a>> {
-    let number = |index| row.get::<_, i64>(index).map(i64::cast_unsigned);
-    Ok(ExchangeRow {
-        id: ExchangeId(number(0)?),
-        flow: FlowId(number(1)?),
-        started: wire::time(row.get(2)?),
-        ended: row.get::<_, Option<i64>>(3)?.map(wire::time),
-        method: text(row, 4)?,
-        url: text(row, 5)?,
-        status: row.get(6)?,
-        request_bytes: number(7)?,
-        response_bytes: number(8)?,
-        failure: text(row, 9)?,
-    })
-}
-
-fn flow<'a>(row: &'a Row<'_>) -> rusqlite::Result<FlowRow<'a>> {
-    let number = |index| row.get::<_, i64>(index).map(i64::cast_unsigned);
-    let perhaps = |index| row.get::<_, Option<i64>>(index).map(|it| it.map(i64::cast_unsigned));
-    let is_udp = text(row, 3)? == Some(Transport::Udp.name());
-    Ok(FlowRow {
-        id: FlowId(number(0)?),
-        opened: wire::time(row.get(1)?),
-        closed: row.get::<_, Option<i64>>(2)?.map(wire::time),
-        transport: if is_udp { Transport::Udp } else { Transport::Tcp },
-        client: text(row, 4)?.unwrap_or_default(),
-        server: text(row, 5)?.unwrap_or_default(),
-        host: text(row, 6)?,
-        process: perhaps(7)?.map(ProcessId),
-        received: perhaps(8)?.unwrap_or_default(),
-        sent: perhaps(9)?.unwrap_or_default(),
-        failure: text(row, 10)?,
-        first: Seq(number(11)?),
-        last: perhaps(12)?.map(Seq),
-    })
-}
-
-fn process<'a>(row: &'a Row<'_>) -> rusqlite::Result<ProcessRow<'a>> {
-    let id = row.get::<_, i64>(0)?.cast_unsigned();
-    let name = text(row, 2)?.unwrap_or_default();
-    Ok(ProcessRow { id: ProcessId(id), pid: row.get(1)?, name })
-}
-
-fn text<'a>(row: &'a Row<'_>, index: usize) -> rusqlite::Result<Option<&'a str>> {
-    Ok(row.get_ref(index)?.as_str_or_null()?)
 }

@@ -29,7 +29,7 @@ pub struct Listed {
     pub method: Option<String>,
     /// The URL, what a DNS query asks for, or the server of a flow.
     pub url: Option<String>,
-    /// The status, or the code of a DNS response.
+    /// The status that the client got, or the code of a DNS response.
     pub status: Option<u16>,
     /// How many bytes of content the client sent; of a flow, all bytes.
     pub request_bytes: u64,
@@ -93,7 +93,8 @@ impl Reader {
         let Selection { exchanges, flows, .. } = selection;
         let query = format!(
             "SELECT exchange.id, exchange.flow, exchange.started AS began, exchange.ended,
-                    process.name || '[' || process.pid || ']', method, url, status,
+                    process.name || '[' || process.pid || ']', method, url,
+                    coalesce(status, nullif(answered, 0)),
                     request_bytes, response_bytes, exchange.failure,
                     exchange.marker, exchange.comment
              FROM {EXCHANGES} WHERE {}

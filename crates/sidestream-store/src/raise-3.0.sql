@@ -1,4 +1,8 @@
 -- Makes a session of 3.0 one of 3.1.
+ALTER TABLE exchange ADD COLUMN version INTEGER;
+ALTER TABLE exchange ADD COLUMN request_type TEXT;
+ALTER TABLE exchange ADD COLUMN answered INTEGER;
+ALTER TABLE exchange ADD COLUMN response_type TEXT;
 ALTER TABLE exchange ADD COLUMN comment TEXT;
 ALTER TABLE exchange ADD COLUMN marker TEXT;
 ALTER TABLE exchange ADD COLUMN notes BLOB;

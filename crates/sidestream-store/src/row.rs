@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer, Process};
-use sidestream_record::{Annotation, Certificate, DnsMessage, Entry, Event, Part};
+use sidestream_record::{
+    Alteration, Annotation, Certificate, Change, DnsMessage, Entry, Event, Part,
+};
 
+use crate::told::content_type;
 use crate::{kind, wire};
 
 /// What a row costs beside its payload: itself, its place in the queue, small texts.
@@ -43,11 +46,26 @@ pub(crate) enum Update {
     Request {
         method: String,
         url: String,
+        /// As [`wire::version_to`] has it.
+        version: u32,
+        content_type: String,
     },
     Query {
         name: String,
     },
+    /// What a server responded.
+    Response {
+        status: u16,
+        content_type: String,
+    },
+    /// How a DNS query was answered.
     Status(u16),
+    /// What a rule responded in the server's place.
+    Answered {
+        /// The status, or less than nothing where it is none.
+        answered: i64,
+        content_type: String,
+    },
     Ended {
         failure: Option<String>,
     },
@@ -134,7 +152,12 @@ impl Row {
     /// Returns what the row costs without content.
     pub(crate) fn fact_bytes(&self) -> usize {
         let texts = match &self.update {
-            Update::Request { method, url } => method.len() + url.len(),
+            Update::Request { method, url, content_type, .. } => {
+                method.len() + url.len() + content_type.len()
+            }
+            Update::Response { content_type, .. } | Update::Answered { content_type, .. } => {
+                content_type.len()
+            }
             Update::Host(text) | Update::Query { name: text } => text.len(),
             // Most often others have the same; but nobody vouches for that.
             Update::Secured(shown) => shown.iter().map(|it| it.der.len()).sum(),
@@ -196,8 +219,21 @@ impl Update {
             Event::Request { url, head, .. } => Self::Request {
                 method: String::from_utf8_lossy(&head.method).into_owned(),
                 url: url.clone(),
+                version: wire::version_to(head.version),
+                content_type: content_type(&head.fields),
             },
-            Event::Response { head, .. } if !head.is_interim() => Self::Status(head.status),
+            Event::Response { head, .. } if !head.is_interim() => {
+                Self::Response { status: head.status, content_type: content_type(&head.fields) }
+            }
+            Event::Altered { exchange: Some(_), alteration: Alteration::Edited(edit) } => {
+                match &edit.change {
+                    Change::Answered { head, .. } => Self::Answered {
+                        answered: if head.status > 0 { head.status.into() } else { -1 },
+                        content_type: content_type(&head.fields),
+                    },
+                    _ => Self::Nothing,
+                }
+            }
             Event::Dns { message, .. } if message.response => Self::Status(message.rcode),
             Event::Dns { message, .. } => Self::Query { name: question(message) },
             Event::ExchangeEnded { failure, .. } => {

@@ -51,8 +51,9 @@ impl SchemaVersion {
         self.major > 3 || self.major == 3 && self.minor >= 1
     }
 
-    /// Returns whether the lists have columns for what is noted, as they do from 3.1 on.
-    const fn has_notes(self) -> bool {
+    /// Returns whether the lists have columns for what is noted, for content types and their like,
+    /// as they do from 3.1 on.
+    const fn has_all_columns(self) -> bool {
         self.has_text()
     }
 
@@ -151,7 +152,7 @@ pub(crate) fn raise(connection: &Connection, found: SchemaVersion) -> rusqlite::
 /// Lets the lists of an older session be read as those of this version, which has added columns to
 /// them.
 pub(crate) fn widen(connection: &Connection, found: SchemaVersion) -> rusqlite::Result<()> {
-    if found.has_notes() {
+    if found.has_all_columns() {
         return Ok(());
     }
     // What is temporary is found first. A recording may raise the session meanwhile; then its own
@@ -159,7 +160,8 @@ pub(crate) fn widen(connection: &Connection, found: SchemaVersion) -> rusqlite::
     connection.execute_batch(
         "PRAGMA temp_store = MEMORY;
          CREATE TEMP VIEW exchange AS
-         SELECT *, NULL AS comment, NULL AS marker, NULL AS notes FROM main.exchange;
+         SELECT *, NULL AS version, NULL AS request_type, NULL AS answered, NULL AS response_type,
+             NULL AS comment, NULL AS marker, NULL AS notes FROM main.exchange;
          CREATE TEMP VIEW flow AS
          SELECT *, NULL AS comment, NULL AS marker, NULL AS notes FROM main.flow;",
     )

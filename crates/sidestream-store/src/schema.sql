@@ -69,7 +69,10 @@ CREATE TABLE flow (
 ) STRICT;
 CREATE INDEX flow_noted ON flow (id) WHERE notes IS NOT NULL;
 
--- Content that stands in blocks is in those up to inline_seq.
+-- Content that stands in blocks is in those up to inline_seq. The version is ten times that of
+-- HTTP, and 0 for DNS. Answered is the status that a rule gave in a server's place, 0 where none
+-- did. Types are content types as they were sent, empty where there is none; where U+FFFD stands in
+-- one the entries have to tell, as where one of these is NULL.
 CREATE TABLE exchange (
     id               INTEGER PRIMARY KEY,
     flow             INTEGER NOT NULL,
@@ -77,7 +80,11 @@ CREATE TABLE exchange (
     ended            INTEGER,
     method           TEXT,
     url              TEXT,
+    version          INTEGER,
+    request_type     TEXT,
     status           INTEGER,
+    answered         INTEGER,
+    response_type    TEXT,
     request_bytes    INTEGER NOT NULL DEFAULT 0,
     request_dropped  INTEGER NOT NULL DEFAULT 0,
     response_bytes   INTEGER NOT NULL DEFAULT 0,

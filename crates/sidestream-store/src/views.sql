@@ -3,7 +3,7 @@ CREATE VIEW exchange_list AS
 SELECT exchange.id,
        strftime('%Y-%m-%d %H:%M:%f', exchange.started / 1e9, 'unixepoch') AS started,
        process.name || '[' || process.pid || ']' AS process,
-       method, url, status, request_bytes, response_bytes,
+       method, url, coalesce(status, nullif(answered, 0)) AS status, request_bytes, response_bytes,
        max(exchange.ended - exchange.started, 0) / 1000000 AS ms,
        request_dropped + response_dropped AS dropped,
        exchange.failure, exchange.marker, exchange.comment

@@ -55,9 +55,14 @@ fn made() -> impl Strategy<Value = Made> {
     let status = || option::of(select(vec![101, 200, 404, 500]));
     let numbers = (status(), option::weighted(0.2, select(vec![403, 444])));
     let noted = vec((any::<bool>(), annotation()), 0..3);
-    let kind = || option::of(select(vec!["application/json", "image/png", "Text/CSS; a=b"]));
+    let kind = || {
+        let long = "multipart/form-data; boundary=json----------------------------------------\
+                    ------------------------------------------------------------------image/png";
+        let plain = ["application/json", "image/png", "Text/CSS; a=b", "", "json\0image/", "a\nb"];
+        option::of(select([&plain[..], &[long, "\u{FFFD}/json"]].concat()))
+    };
     let ways = (option::weighted(0.8, any::<bool>()), any::<bool>(), option::of(text()));
-    let method = select(vec!["GET", "POST", "DNS"]);
+    let method = select(vec!["GET", "POST", "DNS", "CONNECT"]);
     let bodies = (text(), text(), [kind(), kind()]);
     (method, url, numbers, bodies, ways, noted).prop_map(
         |(method, url, (status, answered), bodies, (ends, is_dns, message), noted)| {
@@ -113,12 +118,19 @@ impl Made {
             let head = RequestHead {
                 method: self.method.into(),
                 target: "/".into(),
-                version: Version::Http11,
-                fields: [Some(("X-One", "1")), ask_type.map(|it| ("content-type", it))]
-                    .into_iter()
-                    .flatten()
-                    .map(|(name, value)| Field::new(name, value))
-                    .collect(),
+                // What is connected to is said so in later versions alone.
+                version: if self.ends.is_some() { Version::Http2 } else { Version::Http11 },
+                fields: [
+                    Some(("X-One", "1")),
+                    (self.method == "CONNECT").then_some((":protocol", "websocket")),
+                    ask_type.map(|it| ("content-type", it)),
+                    // More than one, as nobody should send.
+                    self.message.and(ask_type).map(|_| ("content-type", "font/a")),
+                ]
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| Field::new(name, value))
+                .collect(),
             };
             events.push(Event::Request { exchange, url: self.url.into(), head });
             let body = |part, data: &'static str| Event::Body { exchange, part, data: data.into() };
@@ -317,6 +329,15 @@ pub fn filter() -> impl Strategy<Value = String> {
         "~hs upgrade",
         "~t .",
         "~t json",
+        "~t '^json'",
+        "~t ^a$",
+        "~t '^$'",
+        "~t png",
+        "~t '(b|c)$'",
+        "~tq 'font|json'",
+        "~ts '[jt]'",
+        "~m connect",
+        "~proto http/2",
         "~tq image",
         "~ts css",
         "~src 4000",

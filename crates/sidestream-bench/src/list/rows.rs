@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, FlowId, FlowKey, Process, Transport};
 use sidestream_record::{
-    Entry, Event, Failure, Fields, Opened, Part, RequestHead, ResponseHead, Version,
+    Entry, Event, Failure, Field, Fields, Opened, Part, RequestHead, ResponseHead, Version,
 };
 
 /// How many exchanges a flow has.
@@ -29,7 +29,23 @@ const METHODS: [&str; 20] = [
     "POST", "POST", "POST", "PUT", "HEAD", "OPTIONS", "DELETE",
 ];
 const STATUSES: [u16; 10] = [200, 200, 200, 200, 200, 200, 204, 304, 404, 500];
+const TYPES: [&str; 10] = [
+    "application/json",
+    "application/json; charset=utf-8",
+    "text/html; charset=utf-8",
+    "text/javascript",
+    "text/css",
+    "image/png",
+    "image/jpeg",
+    "font/woff2",
+    "text/plain",
+    "application/octet-stream",
+];
 const PROCESSES: [&str; 6] = ["firefox", "curl", "code", "updater", "python3", "mail"];
+
+fn typed(content_type: &'static str) -> Fields {
+    [Field::new("Content-Type", content_type)].into_iter().collect()
+}
 
 /// Makes the entries of exchanges, the same each time.
 #[derive(Debug)]
@@ -71,11 +87,12 @@ impl Made {
         }
         let target = format!("{}{:x}", PATHS[pick(PATHS.len(), 3)], roll & 0xffff_ffff);
         let url = format!("https://{}{target}", HOSTS[pick(HOSTS.len(), 7)]);
+        let method = METHODS[pick(METHODS.len(), 11)];
         let head = RequestHead {
-            method: METHODS[pick(METHODS.len(), 11)].into(),
+            method: method.into(),
             target: target.into(),
             version: Version::Http11,
-            fields: Fields::default(),
+            fields: if method == "POST" { typed(TYPES[0]) } else { Fields::default() },
         };
         events.push((0, Event::Request { exchange, url, head }));
         let took = roll % 3000;
@@ -85,7 +102,7 @@ impl Made {
                 version: Version::Http11,
                 status: STATUSES[pick(STATUSES.len(), 17)],
                 reason: Bytes::new(),
-                fields: Fields::default(),
+                fields: typed(TYPES[pick(TYPES.len(), 29)]),
             };
             events.push((took / 2, Event::Response { exchange, head }));
             let data = Bytes::from_static(&[b'x'; 64]).slice(..pick(65, 23));

@@ -1,20 +1,16 @@
 //! `session list`: a line for each exchange, and for each flow that has none.
 
-use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
 use sidestream::filter::{Filter, Selection};
-use sidestream::flow::{ExchangeId, FlowId};
 use sidestream::list::{List, Order};
-use sidestream::record::Finished;
 use sidestream::store::Reader;
 
 use super::line::{Form, Printed};
-use super::{Damage, each_wanted, is_gone, tell_losses};
+use super::{Damage, is_gone, tell_losses};
 use crate::exit::Exit;
-use crate::sieve;
 
 /// Everything, as a filter.
 const ALL: &str = "~all";
@@ -29,23 +25,23 @@ const ALL: &str = "~all";
 pub fn list(path: &Path, json: bool, filter: Option<&Filter>) -> anyhow::Result<Exit> {
     let reader = Reader::open(path)?;
     let all = Filter::parse(ALL, SystemTime::UNIX_EPOCH)?;
-    let filter = filter.unwrap_or(&all);
-    let selection = filter.selection();
-    let judged = judged(&reader, filter, &selection)?;
-    match print(&reader, Form::of(json), &selection, judged.as_ref()) {
+    let selection = filter.unwrap_or(&all).selection();
+    if !selection.exchanges.exact || !selection.flows.exact {
+        return list_by(path, json, filter, Order::default());
+    }
+    match print(&reader, Form::of(json), &selection) {
         Err(error) if is_gone(&error) => return Ok(Exit::Success),
         printed => printed?,
     }
     tell_losses(&reader)?;
-    let is_damaged = judged.is_some_and(|judged| judged.damage.tell());
-    Ok(if is_damaged { Exit::Failure } else { Exit::Success })
+    Ok(Exit::Success)
 }
 
 /// Prints the list of a session in another order.
 ///
 /// # Errors
 ///
-/// The file is not a session or is damaged.
+/// As [`list`].
 pub fn list_by(
     path: &Path,
     json: bool,
@@ -55,7 +51,7 @@ pub fn list_by(
     let mut list = List::open(path)?;
     list.set_filter(filter.cloned())?;
     list.order_by(order);
-    catch_up(&mut list)?;
+    let damage = catch_up(&mut list)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut lines = list.window(0..list.len());
     let form = Form::of(json);
@@ -66,71 +62,30 @@ pub fn list_by(
         printed => printed?,
     }
     tell_losses(list.reader())?;
-    Ok(Exit::Success)
+    Ok(if damage.tell() { Exit::Failure } else { Exit::Success })
 }
 
 /// Takes up all that is committed, and judges all records that have to be.
-fn catch_up(list: &mut List) -> anyhow::Result<()> {
-    let mut changes = Vec::new();
-    while !list.update(STEP, &mut changes)? {
+fn catch_up(list: &mut List) -> anyhow::Result<Damage> {
+    let (mut damage, mut changes) = (Damage::default(), Vec::new());
+    loop {
+        match list.update(STEP, &mut changes) {
+            Ok(true) => return Ok(damage),
+            Ok(false) => {}
+            Err(error) => damage.add(error)?,
+        }
         changes.clear();
     }
-    Ok(())
 }
 
 /// How many entries are taken up at once.
 const STEP: usize = 100_000;
 
-/// The lines of which the records were judged.
-#[derive(Debug, Default)]
-struct Judged {
-    exchanges: HashSet<ExchangeId>,
-    flows: HashSet<FlowId>,
-    damage: Damage,
-}
-
-/// Judges the records of what the tables select; `None` where they tell it all.
-fn judged(
-    reader: &Reader,
-    filter: &Filter,
-    selection: &Selection,
-) -> anyhow::Result<Option<Judged>> {
-    if selection.exchanges.exact && selection.flows.exact {
-        return Ok(None);
-    }
-    let mut judged = Judged::default();
-    let Some(span) = reader.span_of_lines(selection)? else { return Ok(Some(judged)) };
-    let damage =
-        each_wanted(reader, sieve::body_bytes(Some(filter)), span, Some(filter), |finished| {
-            if sieve::selects(filter, finished) {
-                match finished {
-                    Finished::Exchange(_, exchange) => _ = judged.exchanges.insert(exchange.id),
-                    Finished::Flow(flow) => _ = judged.flows.insert(flow.id),
-                    _ => {}
-                }
-            }
-            Ok(())
-        })?;
-    judged.damage = damage;
-    Ok(Some(judged))
-}
-
-fn print(
-    reader: &Reader,
-    form: Form,
-    selection: &Selection,
-    judged: Option<&Judged>,
-) -> anyhow::Result<()> {
+fn print(reader: &Reader, form: Form, selection: &Selection) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut printed = Ok(());
     reader.list(selection, |line| {
-        let is_in = judged.is_none_or(|judged| match line.exchange {
-            Some(exchange) => judged.exchanges.contains(&exchange),
-            None => judged.flows.contains(&line.flow),
-        });
-        if is_in {
-            printed = form.write(&mut out, &Printed::from(&line));
-        }
+        printed = form.write(&mut out, &Printed::from(&line));
         printed.is_ok()
     })?;
     printed?;

@@ -26,6 +26,10 @@ fn conditions_are_bound_and_say_whether_they_are_exact() {
         "~time>2s",
         "~since 10m ~size>1K",
         "~b needle",
+        "~t json",
+        "~tq '^(a|b)'",
+        "~a",
+        "~websocket | ~s",
     ] {
         let selection = Filter::parse(text, new_year()).unwrap().selection();
         writeln!(all, "{text}").unwrap();

@@ -5,3 +5,4 @@ mod kept;
 mod live;
 mod model;
 mod noted;
+mod older;

@@ -31,6 +31,15 @@ struct Flow {
     has_failed: bool,
 }
 
+/// What older versions did not tell in lists.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Told {
+    version: Option<u32>,
+    request_type: Option<u64>,
+    answered: i64,
+    response_type: Option<u64>,
+}
+
 #[derive(Debug, Default, PartialEq)]
 struct Exchange {
     flow: i64,
@@ -39,6 +48,7 @@ struct Exchange {
     method: Option<u64>,
     url: Option<u64>,
     status: Option<u16>,
+    told: Told,
     has_failed: bool,
 }
 
@@ -57,15 +67,28 @@ impl Expected {
                 flow.closed = Some((row.at, *received, *sent));
                 flow.has_failed = failure.is_some();
             }
-            Update::Request { method, url } => {
+            Update::Request { method, url, version, content_type } => {
                 let Some(exchange) = self.exchange(row) else { return };
                 exchange.method = Some(hash(&[method]));
                 exchange.url = Some(hash(&[url]));
+                exchange.told.version = Some(*version);
+                exchange.told.request_type = Some(hash(&[content_type]));
             }
             Update::Query { name } => {
                 let Some(exchange) = self.exchange(row) else { return };
                 exchange.method = Some(hash(&["DNS"]));
                 exchange.url = Some(hash(&[name]));
+                exchange.told.version = Some(0);
+            }
+            Update::Response { status, content_type } => {
+                let Some(exchange) = self.exchange(row) else { return };
+                exchange.status = Some(*status);
+                exchange.told.response_type = Some(hash(&[content_type]));
+            }
+            Update::Answered { answered, content_type } => {
+                let Some(exchange) = self.exchange(row) else { return };
+                exchange.told.answered = *answered;
+                exchange.told.response_type = Some(hash(&[content_type]));
             }
             Update::Status(status) => {
                 let Some(exchange) = self.exchange(row) else { return };
@@ -101,8 +124,8 @@ impl Expected {
         let query = "SELECT id, opened, transport, client, server, via, host, closed,
              received, sent, failure IS NOT NULL FROM flow";
         compare(connection, ("flow", query), self.flows, verified, flow)?;
-        let query = "SELECT id, flow, started, ended, method, url, status, failure IS NOT NULL
-             FROM exchange";
+        let query = "SELECT id, flow, started, ended, method, url, status, failure IS NOT NULL,
+             version, request_type, answered, response_type FROM exchange";
         compare(connection, ("exchange", query), self.exchanges, verified, exchange)
     }
 }
@@ -154,13 +177,14 @@ fn compare<T: PartialEq>(
     (list, query): (&str, &str),
     mut expected: HashMap<i64, T>,
     verified: &mut Verified,
-    read: impl Fn(&Found<'_>) -> rusqlite::Result<T>,
+    read: impl Fn(&Found<'_>, Option<&T>) -> rusqlite::Result<T>,
 ) -> Result<(), ReadError> {
     let mut statement = connection.prepare(query)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
-        if expected.remove(&id) != read(row).ok() {
+        let wanted = expected.remove(&id);
+        if wanted != read(row, wanted.as_ref()).ok() {
             verified.wrong(format!("the list has other things of {list} {id} than its entries"));
         }
     }
@@ -172,7 +196,7 @@ fn compare<T: PartialEq>(
     Ok(())
 }
 
-fn flow(row: &Found<'_>) -> rusqlite::Result<Flow> {
+fn flow(row: &Found<'_>, _wanted: Option<&Flow>) -> rusqlite::Result<Flow> {
     let number = |index| row.get::<_, Option<i64>>(index);
     let count = |index| number(index).map(|count| count.unwrap_or_default().cast_unsigned());
     let said: [String; 4] = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
@@ -185,7 +209,15 @@ fn flow(row: &Found<'_>) -> rusqlite::Result<Flow> {
     })
 }
 
-fn exchange(row: &Found<'_>) -> rusqlite::Result<Exchange> {
+/// Reads a row; what it does not tell is as it is wanted.
+fn exchange(row: &Found<'_>, wanted: Option<&Exchange>) -> rusqlite::Result<Exchange> {
+    let wanted = wanted.map(|it| it.told.clone()).unwrap_or_default();
+    let told = Told {
+        version: row.get::<_, Option<u32>>(8)?.or(wanted.version),
+        request_type: text(row, 9)?.or(wanted.request_type),
+        answered: row.get::<_, Option<i64>>(10)?.unwrap_or(wanted.answered),
+        response_type: text(row, 11)?.or(wanted.response_type),
+    };
     Ok(Exchange {
         flow: row.get(1)?,
         started: row.get(2)?,
@@ -194,6 +226,7 @@ fn exchange(row: &Found<'_>) -> rusqlite::Result<Exchange> {
         url: text(row, 5)?,
         status: row.get(6)?,
         has_failed: row.get(7)?,
+        told,
     })
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn fields_from(fields: Vec<WireField>) -> Fields {
 }
 
 /// The version as ten times its number: 10, 11, 20, 30.
-pub(super) fn version_to(version: Version) -> u32 {
+pub(crate) fn version_to(version: Version) -> u32 {
     match version {
         Version::Http10 => 10,
         Version::Http11 => 11,

@@ -23,6 +23,7 @@ use prost::Message;
 
 pub(crate) use event::{Context, decode, encode};
 pub(crate) use fields::{FieldReader, Head, Value, unzigzag, zigzag};
+pub(crate) use http::version_to;
 pub(crate) use notes::{notes_from, notes_to};
 pub(crate) use peer::{peer_from, peer_to};
 pub(crate) use process::ProcessFields;

@@ -77,7 +77,12 @@ struct Exchange<'a> {
     ended: Option<i64>,
     method: Option<&'a str>,
     url: Option<&'a str>,
+    version: Option<u32>,
+    request_type: Option<&'a str>,
     status: Option<u16>,
+    /// The status that a rule gave, 0 if none did, and less where that cannot be told.
+    answered: i64,
+    response_type: Option<&'a str>,
     bytes: [i64; 2],
     dropped: [i64; 2],
     failure: Option<&'a str>,
@@ -107,15 +112,28 @@ impl<'a> Exchanges<'a> {
     /// Adds what an entry changes of its exchange, its content apart.
     pub(super) fn add(&mut self, seq: i64, row: &'a Row) {
         match &row.update {
-            Update::Request { method, url } => {
+            Update::Request { method, url, version, content_type } => {
                 let Some(exchange) = self.touch(seq, row) else { return };
                 exchange.method = Some(method);
                 exchange.url = Some(url);
+                exchange.version = Some(*version);
+                exchange.request_type = Some(content_type);
             }
             Update::Query { name } => {
                 let Some(exchange) = self.touch(seq, row) else { return };
                 exchange.method = Some("DNS");
                 exchange.url = Some(name);
+                exchange.version = Some(0);
+            }
+            Update::Response { status, content_type } => {
+                let Some(exchange) = self.touch(seq, row) else { return };
+                exchange.status = Some(*status);
+                exchange.response_type = Some(content_type);
+            }
+            Update::Answered { answered, content_type } => {
+                let Some(exchange) = self.touch(seq, row) else { return };
+                exchange.answered = *answered;
+                exchange.response_type = Some(content_type);
             }
             Update::Status(status) => {
                 let Some(exchange) = self.touch(seq, row) else { return };
@@ -205,7 +223,11 @@ impl Exchange<'_> {
         cells.put(self.ended)?;
         cells.put(self.method)?;
         cells.put(self.url)?;
+        cells.put(self.version)?;
+        cells.put(self.request_type)?;
         cells.put(self.status)?;
+        cells.put(self.answered)?;
+        cells.put(self.response_type)?;
         cells.put(self.bytes[0])?;
         cells.put(self.dropped[0])?;
         cells.put(self.bytes[1])?;
@@ -234,7 +256,11 @@ impl Inserts {
             "ended",
             "method",
             "url",
+            "version",
+            "request_type",
             "status",
+            "answered",
+            "response_type",
             "request_bytes",
             "request_dropped",
             "response_bytes",
@@ -247,7 +273,11 @@ impl Inserts {
         let set = "ended = coalesce(excluded.ended, ended),
             method = coalesce(excluded.method, method),
             url = coalesce(excluded.url, url),
+            version = coalesce(excluded.version, version),
+            request_type = coalesce(excluded.request_type, request_type),
             status = coalesce(excluded.status, status),
+            answered = iif(excluded.answered <> 0, excluded.answered, answered),
+            response_type = coalesce(excluded.response_type, response_type),
             request_bytes = request_bytes + excluded.request_bytes,
             request_dropped = request_dropped + excluded.request_dropped,
             response_bytes = response_bytes + excluded.response_bytes,

@@ -78,6 +78,14 @@ fn the_lists_tell_what_was_asked_and_how_it_came_out() {
     2 | 2026-01-01 00:00:00.009 | curl[42] | GET | http://a.test/2 | - | 6 | 0 | 2 | 0 | reset by the server | - | -
     3 | 2026-01-01 00:00:00.012 | curl[42] | DNS | a.test AAAA | 3 | 0 | 0 | 2 | 0 | - | - | -
     ");
+    let told = "SELECT id, version, request_type = '' AS asked_without, status, answered,
+        response_type = '' AS answered_without FROM";
+    assert_snapshot!(table(&connection, &format!("({told} exchange)")), @r"
+    id | version | asked_without | status | answered | answered_without
+    1 | 11 | 1 | 200 | 0 | 1
+    2 | 11 | 1 | - | 0 | -
+    3 | 0 | - | 3 | 0 | -
+    ");
     assert_snapshot!(table(&connection, "flow_list"), @r"
     id | opened | process | transport | client | server | host | protocol | via | received | sent | ms | failure | marker | comment
     1 | 2026-01-01 00:00:00.000 | curl[42] | tcp | 10.0.0.2:40000 | 192.0.2.1:80 | a.test | HTTP/1 | run | 80 | 2048 | 16 | - | - | -
