@@ -45,7 +45,7 @@ pub fn list(path: &Path, json: bool, filter: Option<&Filter>) -> anyhow::Result<
 ///
 /// # Errors
 ///
-/// The file is not a session or is damaged.
+/// As of [`list`].
 pub fn list_by(
     path: &Path,
     json: bool,
@@ -55,7 +55,7 @@ pub fn list_by(
     let mut list = List::open(path)?;
     list.set_filter(filter.cloned())?;
     list.order_by(order);
-    catch_up(&mut list)?;
+    let damage = catch_up(&mut list)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut lines = list.window(0..list.len());
     let form = Form::of(json);
@@ -66,16 +66,23 @@ pub fn list_by(
         printed => printed?,
     }
     tell_losses(list.reader())?;
-    Ok(Exit::Success)
+    Ok(if damage.tell() { Exit::Failure } else { Exit::Success })
 }
 
 /// Takes up all that is committed, and judges all records that have to be.
-fn catch_up(list: &mut List) -> anyhow::Result<()> {
-    let mut changes = Vec::new();
-    while !list.update(STEP, &mut changes)? {
+fn catch_up(list: &mut List) -> anyhow::Result<Damage> {
+    let (mut changes, mut damage) = (Vec::new(), Damage::default());
+    loop {
+        let before = list.progress();
+        match list.update(STEP, &mut changes) {
+            Ok(true) => return Ok(damage),
+            Ok(false) => {}
+            // Of the records the next is behind it. The lists are read as a whole or not at all.
+            Err(error) if list.progress() != before => damage.add(error)?,
+            Err(error) => return Err(error.into()),
+        }
         changes.clear();
     }
-    Ok(())
 }
 
 /// How many entries are taken up at once.
