@@ -131,7 +131,8 @@ impl Search {
                 // What is noted may be damaged; what it is about is not.
                 let mut noted = Ok(());
                 for mut finished in book.apply(&entry) {
-                    noted = noted.and(reader.note(&mut finished));
+                    let told = reader.note(&mut finished);
+                    noted = noted.and(told);
                     found
                         .lines
                         .extend(line_of(&finished).map(|id| (id, selects(filter, &finished))));
