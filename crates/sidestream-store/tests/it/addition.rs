@@ -11,7 +11,8 @@ use crate::play::{EXCHANGE, body, closed, entry, opened, place, read_all, reques
 
 /// As much as several transactions of a recording have.
 fn much() -> Vec<Entry> {
-    let noise = |number: u64| (number..number + 2_000_000).map(|it| (it * it >> 7) as u8).collect();
+    let noise =
+        |number: u64| (number..number + 2_000_000).map(|it| ((it * it) >> 7) as u8).collect();
     let body = |number| {
         entry(number, body(ExchangeId(number + 1), Vec::from_iter::<Vec<u8>>(noise(number))))
     };
