@@ -17,6 +17,7 @@ needs() {
 needs build-essential cc make
 needs util-linux setpriv unshare nsenter
 needs coreutils timeout
+needs time /usr/bin/time
 needs procps ps
 needs iproute2 ip ss
 needs nftables nft

@@ -79,7 +79,7 @@ pub enum FlowError {
     Kind {
         /// Which flow, counting from 0.
         index: u64,
-        /// What it calls itself.
+        /// What it calls itself, cut to some characters.
         kind: String,
     },
     /// It is written in a version that is not known.

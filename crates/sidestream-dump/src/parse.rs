@@ -11,6 +11,9 @@ use crate::pem;
 use crate::tnet::Value;
 use crate::write::VERSION;
 
+/// How many characters an error shows of what is not known.
+const SHOWN: usize = 40;
+
 /// Makes a flow.
 pub(crate) fn flow(index: u64, value: &Value) -> Result<Flow, FlowError> {
     check_version(index, value)?;
@@ -28,7 +31,10 @@ pub(crate) fn flow(index: u64, value: &Value) -> Result<Flow, FlowError> {
             let query = part("request").ok_or_else(|| missing("request"))?;
             Content::Dns(Box::new(Dns { query, answer: part("response") }))
         }
-        _ => return Err(FlowError::Kind { index, kind }),
+        _ => {
+            let kind = kind.chars().take(SHOWN).collect();
+            return Err(FlowError::Kind { index, kind });
+        }
     };
     let began = match &content {
         Content::Http(http) => Some(http.request.started),

@@ -65,6 +65,7 @@ impl<R: Read> Reader<R> {
         }
         debug_assert_eq!(text.len() as u64, head + rest, "a flow is read whole");
         let value = Value::parse(&text).map_err(|source| FlowError::Tnet { index, source })?;
+        drop(text);
         Ok(Some(parse::flow(index, &value)?))
     }
 

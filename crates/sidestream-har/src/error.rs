@@ -26,6 +26,16 @@ pub enum EntryError {
         /// What: `request.url`.
         path: &'static str,
     },
+    /// It is nested deeper than any entry.
+    #[error("entry {index} is nested deeper than {limit} levels, at byte {offset}")]
+    Nested {
+        /// Which entry, counting from 0.
+        index: u64,
+        /// How many levels are read.
+        limit: usize,
+        /// Where in the archive.
+        offset: u64,
+    },
     /// It is longer than an entry may be.
     #[error("entry {index} is longer than {limit} bytes")]
     TooLong {
@@ -58,14 +68,6 @@ pub enum ReadError {
     /// The input cannot be read.
     #[error("cannot read the archive")]
     Io(#[from] io::Error),
-    /// It is nested deeper than any archive.
-    #[error("the archive is nested deeper than {limit} levels, at byte {offset}")]
-    Nested {
-        /// How many levels are read.
-        limit: usize,
-        /// Where.
-        offset: u64,
-    },
     /// It is something else.
     #[error("not an HTTP archive: {what}")]
     NotHar {

@@ -9,7 +9,7 @@ use std::io::Read;
 
 use crate::entry::Entry;
 use crate::error::{EntryError, ReadError};
-use scan::{Found, Scanner};
+use scan::{Found, MAX_DEPTH, Scanner};
 
 /// How many bytes an entry may have: a body of 64 MiB in Base64 fits, and one like it beside it.
 const ENTRY_BYTES: usize = 192 * 1024 * 1024;
@@ -55,11 +55,15 @@ impl<R: Read> Reader<R> {
                 self.index += 1;
                 return Err(EntryError::TooLong { index, limit: self.entry_bytes }.into());
             }
+            Ok(Found::Nested { offset }) => {
+                self.index += 1;
+                return Err(EntryError::Nested { index, limit: MAX_DEPTH, offset }.into());
+            }
             Ok(Found::End) => return Ok(None),
             Err(error) => return Err(error.into_read_error(index)),
         };
         self.index += 1;
-        Ok(Some(shape::entry(index, &bytes)?))
+        Ok(Some(shape::entry(index, bytes)?))
     }
 }
 

@@ -128,14 +128,23 @@ impl Search {
                     }
                 };
                 let is_live = first > begun.0;
+                // What is noted may be damaged; what it is about is not.
+                let mut noted = Ok(());
                 for mut finished in book.apply(&entry) {
-                    reader.note(&mut finished)?;
+                    let told = reader.note(&mut finished);
+                    noted = noted.and(told);
                     found
                         .lines
                         .extend(line_of(&finished).map(|id| (id, selects(filter, &finished))));
                 }
                 if is_live {
                     open.insert(entry.flow);
+                }
+                if noted.is_err() {
+                    let behind = entries.seq().map_or(first, |seq| seq.0.saturating_add(1));
+                    drop(entries);
+                    self.advance(behind);
+                    return noted;
                 }
             }
             drop(entries);

@@ -20,6 +20,9 @@ use crate::writer::{INLINE_ENTRIES, part_name};
 /// How many chunks, and blocks, are kept unpacked: what is read next is mostly near.
 const KEPT: usize = 4;
 
+/// What is larger is not kept.
+const KEPT_BYTES: usize = 1024 * 1024;
+
 /// The content of a session.
 #[derive(Debug)]
 pub(crate) struct Contents {
@@ -40,6 +43,9 @@ impl Kept {
     }
 
     fn put(&self, id: i64, data: &Bytes) {
+        if data.len() > KEPT_BYTES {
+            return;
+        }
         let mut kept = self.0.borrow_mut();
         if kept.len() >= KEPT {
             kept.pop_front();

@@ -18,7 +18,8 @@ use crate::session::connect;
 use crate::writer::{self, ProcessRow, Writer};
 
 use self::entry::{Entry, Shift};
-use self::place::{InPlace, NewFile};
+use self::place::InPlace;
+pub(crate) use self::place::{NewFile, is_free};
 
 /// How many rows make a transaction, at most.
 const BATCH_ROWS: usize = 1000;
@@ -28,6 +29,25 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// How much may, where a body would be cut in the middle of a chunk.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// Whether rows are enough for a transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Full {
+    No,
+    /// Unless a body is going on.
+    Nearly,
+    Yes,
+}
+
+impl Full {
+    pub(crate) const fn of(rows: usize, bytes: usize) -> Self {
+        match (rows, bytes) {
+            (_, MOST_BYTES..) => Self::Yes,
+            (BATCH_ROWS.., _) | (_, BATCH_BYTES..) => Self::Nearly,
+            _ => Self::No,
+        }
+    }
+}
 
 /// Where an entry comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,11 +248,11 @@ impl Target {
         self.bytes += row.kept_bytes() + row.fact_bytes();
         self.rows.push(row);
         self.copied.entries += 1;
-        let is_full = self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES;
-        if (is_full && !is_body) || self.bytes >= MOST_BYTES {
-            self.write()?;
+        match Full::of(self.rows.len(), self.bytes) {
+            Full::No => Ok(()),
+            Full::Nearly if is_body => Ok(()),
+            Full::Nearly | Full::Yes => self.write(),
         }
-        Ok(())
     }
 
     /// Copies the row of a process, its parents before it.
@@ -267,7 +287,9 @@ impl Target {
 
     fn finish(mut self) -> Result<Copied, CopyError> {
         self.write()?;
-        self.writer.finish(writer::now()).map_err(CopyError::write)?;
+        // What would stand in the log alone would be lost with it.
+        let one_file = self.writer.finish(writer::now()).and_then(|one_file| one_file);
+        one_file.map_err(CopyError::write)?;
         Ok(self.copied)
     }
 }

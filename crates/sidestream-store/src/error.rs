@@ -1,20 +1,37 @@
 //! What can go wrong with a session, and what to do then.
 
+use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::wire::DecodeError;
 use crate::{SchemaVersion, Seq};
 
 /// An error of the storage beneath a session.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct StorageError(#[from] rusqlite::Error);
+#[derive(Debug)]
+pub struct StorageError(rusqlite::Error);
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SQLite has several words for it.
+        if self.is_full() { f.write_str("the disk is full") } else { self.0.fmt(f) }
+    }
+}
+
+impl std::error::Error for StorageError {}
+
+impl From<rusqlite::Error> for StorageError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error)
+    }
+}
 
 impl StorageError {
     /// Returns whether there was no space left.
     pub fn is_full(&self) -> bool {
-        self.0.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+        let code = self.0.sqlite_error().map(|error| error.extended_code);
+        // The second is told where there is none for what shares the log.
+        matches!(code, Some(rusqlite::ffi::SQLITE_FULL | rusqlite::ffi::SQLITE_IOERR_SHMSIZE))
     }
 }
 
@@ -22,9 +39,20 @@ impl StorageError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateError {
-    /// Another recording writes to it.
-    #[error("{path} is being recorded to by another process; choose another file")]
+    /// Another process writes to it.
+    #[error(
+        "{path} is in use: {} writes to it; wait until that has ended, or choose another file",
+        named(*.holder, .path)
+    )]
     InUse {
+        /// The file.
+        path: PathBuf,
+        /// The number of that process, if it says so.
+        holder: Option<u32>,
+    },
+    /// Another program, such as `sqlite3`, has it locked.
+    #[error("{path} is locked by another program, such as sqlite3; end that, and try again")]
+    Locked {
         /// The file.
         path: PathBuf,
     },
@@ -66,7 +94,7 @@ pub enum CreateError {
         path: PathBuf,
     },
     /// The system refused.
-    #[error("cannot create {path}; check that its folder exists and can be written to")]
+    #[error("cannot write {path}; check that its folder exists and that both can be written to")]
     Io {
         /// The file.
         path: PathBuf,
@@ -74,13 +102,33 @@ pub enum CreateError {
         source: io::Error,
     },
     /// The storage refused.
-    #[error("cannot make a session of {path}; check the space and the rights there")]
+    #[error("cannot write to the session {path}; check the space and the rights there")]
     Storage {
         /// The file.
         path: PathBuf,
         /// The storage's reason.
         source: StorageError,
     },
+}
+
+impl CreateError {
+    pub(crate) fn storage(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                Self::Locked { path }
+            }
+            _ => Self::Storage { path, source: source.into() },
+        }
+    }
+}
+
+/// Says which process has a session.
+fn named(holder: Option<u32>, path: &Path) -> String {
+    match holder {
+        Some(number) => format!("process {number}"),
+        None => format!("a process that `fuser '{}-lock'` names", path.display()),
+    }
 }
 
 /// Why a recording did not end well.
@@ -235,17 +283,19 @@ pub enum CopyError {
         /// The file.
         path: PathBuf,
     },
-    /// It is being recorded to.
-    #[error("{path} is being recorded; try again when that has ended")]
-    Recorded {
-        /// The file.
-        path: PathBuf,
-    },
     /// Another program has it open.
     #[error("{path} is being read by another program; try again when that has ended")]
     Read {
         /// The file.
         path: PathBuf,
+    },
+    /// An entry is longer than a session takes.
+    #[error("it has a head, or a message, of {bytes} bytes, and a session takes {limit}")]
+    TooLong {
+        /// How long it is, with all that is kept of it.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
     },
     /// The new session could not be made.
     #[error(transparent)]
@@ -257,7 +307,7 @@ pub enum CopyError {
     #[error(transparent)]
     Entry(#[from] ReadError),
     /// The new one could not be written.
-    #[error("the new session cannot be written; check the space and the rights there")]
+    #[error("the session cannot be written; check the space and the rights there")]
     Write(#[source] StorageError),
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod addition;
 mod block;
 mod body;
 mod certificate;
@@ -31,6 +32,7 @@ mod verify;
 mod wire;
 mod writer;
 
+pub use addition::Addition;
 pub use body::BodyReader;
 pub use copy::{Copied, Origin, merge, merge_into, rewrite};
 pub use error::{CopyError, CreateError, OpenError, ReadError, StorageError, WriteError};

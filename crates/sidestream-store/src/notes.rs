@@ -1,6 +1,5 @@
 //! What is noted of flows and exchanges: read back, and added to a session that is closed.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,17 +7,11 @@ use rusqlite::OptionalExtension;
 use sidestream_flow::{ExchangeId, FlowId};
 use sidestream_record::{Entry, Finished, Notes};
 
-use crate::error::{CopyError, CreateError, ReadError};
-use crate::lock::Lock;
+use crate::addition::Addition;
+use crate::error::{CopyError, ReadError};
 use crate::reader::Reader;
-use crate::row::Row;
 use crate::schema::Seq;
-use crate::session::connect;
 use crate::wire;
-use crate::writer::Writer;
-
-/// How many entries make a transaction, at most.
-const BATCH_ENTRIES: usize = 1000;
 
 /// Adds entries to a session that is there and that nobody records to, such as what a user notes
 /// of what is in it. They come behind all others; a session of an older version becomes one of
@@ -26,21 +19,12 @@ const BATCH_ENTRIES: usize = 1000;
 ///
 /// # Errors
 ///
-/// When there is no such session, it is being recorded, or it cannot be written. What was added
-/// before, up to 1,000 entries at a time, is there.
+/// When there is no such session, another process writes to it, or it cannot be written. Nothing is
+/// added then.
 pub fn append(path: impl AsRef<Path>, entries: &[Entry]) -> Result<(), CopyError> {
-    let path = path.as_ref();
-    let io = |source| CreateError::Io { path: path.to_owned(), source };
-    // A link is followed, so that the lock is that of a recording.
-    let path = fs::canonicalize(path).map_err(io)?;
-    let lock = Lock::take(&path).map_err(io)?;
-    let _lock = lock.ok_or_else(|| CopyError::Recorded { path: path.clone() })?;
-    let mut writer = Writer::copying(connect(&path)?).map_err(CopyError::write)?;
-    for entries in entries.chunks(BATCH_ENTRIES) {
-        let rows: Vec<_> = entries.iter().map(Row::new).collect();
-        writer.write(&rows, 0).map_err(CopyError::write)?;
-    }
-    writer.finish(0).map_err(CopyError::write)?;
+    let mut addition = Addition::to_noted(path.as_ref())?;
+    addition.add(entries)?;
+    addition.finish()?;
     Ok(())
 }
 

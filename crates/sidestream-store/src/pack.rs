@@ -19,8 +19,8 @@ const SAMPLE_BYTES: usize = 4 * 1024;
 /// Up to this size room is made at once; what claims to be larger has to prove it.
 const TRUSTED_BYTES: usize = 1024 * 1024;
 
-/// Nothing that is written is larger.
-const MAX_BYTES: u64 = 1024 * 1024 * 1024;
+/// Nothing that is written is larger: what waits to be written has less room.
+const MAX_BYTES: u64 = 128 * 1024 * 1024;
 
 /// Packs, with memory of its own that is used again.
 pub(crate) struct Packer {
@@ -77,7 +77,8 @@ pub(crate) fn unpack(packed: Vec<u8>, size: u64) -> Option<Bytes> {
     let data = if len <= TRUSTED_BYTES {
         zstd::bulk::decompress(&packed, len).ok()?
     } else {
-        let mut data = Vec::new();
+        // Made of what is there only: the system gives memory to what is written to.
+        let mut data = Vec::with_capacity(len + 1);
         let decoder = zstd::Decoder::with_buffer(&packed[..]).ok()?;
         decoder.take(size + 1).read_to_end(&mut data).ok()?;
         data

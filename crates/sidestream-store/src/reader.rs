@@ -16,7 +16,7 @@ use crate::certificate::Certificates;
 use crate::content::{self, PackedBlock};
 use crate::error::{OpenError, ReadError};
 use crate::kind;
-use crate::lock::beside;
+use crate::lock::{beside, real};
 use crate::process::{ProcessError, Processes};
 use crate::schema::{self, Refusal, SchemaVersion, Seq};
 use crate::text::Wanted;
@@ -70,7 +70,7 @@ impl Reader {
         let (connection, version) = match connect(path) {
             // Where nothing can be written there is no place for what readers of a log share.
             Err(Refusal::Storage(error)) if is_without_place(&error) => {
-                let log = fs::metadata(beside(path, "-wal"));
+                let log = real(path).and_then(|path| fs::metadata(beside(&path, "-wal")));
                 if log.is_ok_and(|log| log.len() > 0) {
                     return Err(OpenError::Log { path: path.to_owned() });
                 }

@@ -10,15 +10,15 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use sidestream_flow::{ExchangeId, FlowId, Ids, MessageId};
 
-use crate::error::{CreateError, WriteError};
-use crate::lock::Lock;
+use crate::error::{CreateError, StorageError, WriteError};
+use crate::lock::{Lock, beside};
 use crate::queue::{Batch, Queue};
 use crate::recorder::Recorder;
 use crate::retention::{Keeper, Retention};
 use crate::schema::{self, Refusal, SchemaVersion};
 use crate::sys;
 use crate::text;
-use crate::writer::{self, Largest, Writer};
+use crate::writer::{self, Largest, Writer, make_one_file};
 
 /// How long to wait before trying again to write to a full disk.
 const RETRY: Duration = Duration::from_secs(1);
@@ -84,15 +84,11 @@ impl Session {
         let io = |source| CreateError::Io { path: path.to_owned(), source };
         // The folder may change before the session is closed.
         let path = std::path::absolute(path).map_err(io)?;
-        let lock = Lock::take(&path).map_err(io)?;
-        let lock = lock.ok_or_else(|| CreateError::InUse { path: path.clone() })?;
+        let lock = Lock::take(&path)?;
         let connection = connect(&path)?;
-        let storage = |source: rusqlite::Error| CreateError::Storage {
-            path: path.clone(),
-            source: source.into(),
-        };
-        let writer = Writer::begin(connection, writer::now()).map_err(storage)?;
-        let Largest { flow, exchange, message } = writer.largest();
+        let writer = Writer::begin(connection, writer::now())
+            .map_err(|source| CreateError::storage(&path, source))?;
+        let ids = ids_after(&writer);
         let queue = Arc::new(Queue::default());
         let text = thread::Builder::new()
             .name("session-text".into())
@@ -109,7 +105,6 @@ impl Session {
             })
             .inspect_err(|_| queue.close())
             .map_err(io)?;
-        let ids = Ids::after(FlowId(flow), ExchangeId(exchange), MessageId(message));
         Ok(Self { path, queue, ids, thread: Some(thread), _lock: lock })
     }
 
@@ -154,13 +149,16 @@ impl Drop for Session {
     }
 }
 
+/// Returns the source of ids for what a writer adds.
+pub(crate) fn ids_after(writer: &Writer) -> Ids {
+    let Largest { flow, exchange, message } = writer.largest();
+    Ids::after(FlowId(flow), ExchangeId(exchange), MessageId(message))
+}
+
 /// Opens the file as a session that can be written, making it one if it is new.
 pub(crate) fn connect(path: &Path) -> Result<Connection, CreateError> {
     let io = |source| CreateError::Io { path: path.to_owned(), source };
-    let storage = |source: rusqlite::Error| CreateError::Storage {
-        path: path.to_owned(),
-        source: source.into(),
-    };
+    let storage = |source| CreateError::storage(path, source);
     let there = match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => {
             return Err(CreateError::NotAFile { path: path.to_owned() });
@@ -182,15 +180,49 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, CreateError> {
             None | Some(0) => schema::create(&connection).map_err(storage)?,
             Some(_) => recognize(&connection, path)?,
         }
-        make_live(&connection, path)?;
+        if let Err(error) = make_live(&connection, path) {
+            drop(connection);
+            tidy(path);
+            return Err(error);
+        }
         Ok(connection)
     };
     open().inspect_err(|_| {
         if there.is_none() {
             // What could not be made a session is not left behind.
-            drop(fs::remove_file(path));
+            remove(path);
         }
     })
+}
+
+/// Removes a session that came to nothing.
+pub(crate) fn remove(path: &Path) {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        match fs::remove_file(beside(path, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "a file that came to nothing is left: {}", path.display());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Takes away the log of a session in which nothing was written, as far as nobody else has it
+/// open. Where there is no room at all, that cannot be done by whoever has it open with others.
+pub(crate) fn tidy(path: &Path) {
+    let alone = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE")?;
+        make_one_file(&connection)
+    };
+    if let Err(error) = alone() {
+        tracing::debug!(%error, "a session to which nothing was added is still to be written live");
+    }
+    // It is of those who have a log open together, and there is none.
+    if !beside(path, "-wal").exists() {
+        drop(fs::remove_file(beside(path, "-shm")));
+    }
 }
 
 fn recognize(connection: &Connection, path: &Path) -> Result<(), CreateError> {
@@ -200,7 +232,7 @@ fn recognize(connection: &Connection, path: &Path) -> Result<(), CreateError> {
             Refusal::NotASession => CreateError::NotASession { path },
             Refusal::Version(found) => CreateError::OtherVersion { path, found },
             Refusal::Corrupt(what) => CreateError::Corrupt { path, what },
-            Refusal::Storage(source) => CreateError::Storage { path, source: source.into() },
+            Refusal::Storage(source) => CreateError::storage(&path, source),
         }
     };
     let found = schema::recognize(connection).map_err(refused)?;
@@ -221,10 +253,7 @@ fn recognize(connection: &Connection, path: &Path) -> Result<(), CreateError> {
 
 /// Turns the write-ahead log on, so that readers and the writer do not hinder each other.
 fn make_live(connection: &Connection, path: &Path) -> Result<(), CreateError> {
-    let storage = |source: rusqlite::Error| CreateError::Storage {
-        path: path.to_owned(),
-        source: source.into(),
-    };
+    let storage = |source| CreateError::storage(path, source);
     let journal: String =
         connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(storage)?;
     if journal != "wal" {
@@ -270,9 +299,10 @@ fn run(
     if text.join().is_err() {
         tracing::warn!("a defect: where text stands is not noted for all of the session");
     }
-    let finish = |mut writer: Writer| {
+    let finish = |mut writer: Writer| -> rusqlite::Result<bool> {
         writer.write(&[], counts.lost_entries)?;
-        writer.finish(writer::now())
+        // Fails while somebody reads, and does no harm: the log is kept beside the session.
+        Ok(writer.finish(writer::now())?.is_ok())
     };
     let one_file = finish(writer).map_err(|source| WriteError::Untidy { source: source.into() })?;
     Ok(Summary {
@@ -310,7 +340,7 @@ fn write(writer: &mut Writer, queue: &Queue, batch: &mut Batch) -> rusqlite::Res
                     tracing::warn!(%error, "session cannot be written, trying again each second");
                 }
                 stalled = true;
-                queue.stall(error.to_string());
+                queue.stall(StorageError::from(error).to_string());
                 queue.pause(RETRY);
             }
         }

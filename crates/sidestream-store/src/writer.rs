@@ -12,7 +12,7 @@ mod retain;
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, ffi, params};
 use sidestream_record::Part;
 
 use crate::block::{Added, Block};
@@ -128,6 +128,8 @@ impl Writer {
     }
 
     /// Writes rows, all or none, and how many entries were lost in all.
+    ///
+    /// Whoever has begun a transaction ends it, or takes it back with all that was written in it.
     pub(crate) fn write(&mut self, rows: &[Row], lost: u64) -> rusqlite::Result<()> {
         let written = self.try_write(rows, lost);
         if written.is_err() {
@@ -139,47 +141,61 @@ impl Writer {
 
     fn try_write(&mut self, rows: &[Row], lost: u64) -> rusqlite::Result<()> {
         let Self { connection, recording, place, ends, processes, inserts, chunks, .. } = self;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = match connection.is_autocommit() {
+            true => Some(Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?),
+            false => None,
+        };
+        let to: &Connection = connection;
         let mut change = Change::new(*place, rows);
         for row in rows {
-            change.add(&transaction, ends, row)?;
+            change.add(to, ends, row)?;
         }
         let Change { place: after, blocks, stretches, messages, mut exchanges, .. } = change;
-        write_blocks(&transaction, blocks, chunks)?;
-        stretches.write(&transaction, &inserts.stretches, chunks)?;
-        content::write_messages(&messages, &transaction, chunks)?;
-        exchanges.write(&transaction, &inserts.exchanges)?;
-        change.flows.write(&transaction, &inserts.flows, processes)?;
-        change.certificates.write(&transaction)?;
-        change.noted.iter().try_for_each(|noted| noted.write(&transaction))?;
+        write_blocks(to, blocks, chunks)?;
+        stretches.write(to, &inserts.stretches, chunks)?;
+        content::write_messages(&messages, to, chunks)?;
+        exchanges.write(to, &inserts.exchanges)?;
+        change.flows.write(to, &inserts.flows, processes)?;
+        change.certificates.write(to)?;
+        change.noted.iter().try_for_each(|noted| noted.write(to))?;
         if lost > 0 {
-            transaction
-                .prepare_cached("UPDATE recording SET lost = ?2 WHERE id = ?1 AND lost <> ?2")?
+            to.prepare_cached("UPDATE recording SET lost = ?2 WHERE id = ?1 AND lost <> ?2")?
                 .execute(params![*recording, lost.cast_signed()])?;
         }
-        transaction.commit()?;
+        transaction.map_or(Ok(()), Transaction::commit)?;
         *place = after;
         ends.remember(&exchanges);
         Ok(())
     }
 
-    /// Notes the end, and makes the session one file where no reader is in the way.
+    /// Notes the end, with which a transaction ends that was begun, and makes the session one file
+    /// where no reader is in the way.
     ///
-    /// Returns whether it is one.
-    pub(crate) fn finish(self, now: i64) -> rusqlite::Result<bool> {
+    /// Returns what was in the way of that, such as a reader or a full disk: then the log beside it
+    /// belongs to it.
+    pub(crate) fn finish(self, now: i64) -> rusqlite::Result<Result<(), rusqlite::Error>> {
         let Self { connection, recording, .. } = self;
         connection
             .execute("UPDATE recording SET ended = ?2 WHERE id = ?1", params![recording, now])?;
-        let text = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
-        // Fails while somebody reads, and does no harm: the log is kept beside the session.
-        let journal = connection.query_row("PRAGMA journal_mode = DELETE", [], text);
-        let one_file = journal.is_ok_and(|mode| mode == "delete");
+        if !connection.is_autocommit() {
+            connection.execute_batch("COMMIT")?;
+        }
+        let one_file = make_one_file(&connection);
         connection.close().map_err(|(_connection, error)| error)?;
         Ok(one_file)
     }
 
     pub(crate) const fn connection(&self) -> &Connection {
         &self.connection
+    }
+}
+
+/// Takes the log of a session into it.
+pub(crate) fn make_one_file(connection: &Connection) -> rusqlite::Result<()> {
+    let text = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+    match &*connection.query_row("PRAGMA journal_mode = DELETE", [], text)? {
+        "delete" => Ok(()),
+        _ => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
     }
 }
 
@@ -241,7 +257,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    fn add(&mut self, to: &Transaction<'_>, ends: &Ends, row: &'a Row) -> rusqlite::Result<()> {
+    fn add(&mut self, to: &Connection, ends: &Ends, row: &'a Row) -> rusqlite::Result<()> {
         self.place.seq += 1;
         let seq = self.place.seq;
         self.place.largest.add(row);
@@ -279,7 +295,7 @@ impl<'a> Change<'a> {
     /// Adds a stretch of a body, to the block if the body is small as far as it is known.
     fn add_body(
         &mut self,
-        to: &Transaction<'_>,
+        to: &Connection,
         ends: &Ends,
         (seq, row): (i64, &'a Row),
         (part, content): (Part, &'a Content),
@@ -329,7 +345,7 @@ fn wire_field(row: &Row) -> u32 {
 }
 
 fn write_blocks(
-    to: &Transaction<'_>,
+    to: &Connection,
     blocks: Vec<(Block, Largest)>,
     chunks: &mut Chunks,
 ) -> rusqlite::Result<()> {

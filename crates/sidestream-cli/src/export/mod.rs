@@ -46,18 +46,20 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> anyhow::Result<Exit> {
     let mut out = Output::open(args.output.as_deref(), args.force)?;
     let mut state = State { reader: &reader, complete: true };
     let written = write(&mut state, args, settings, &selection, &mut out);
-    match written.and_then(|()| Ok(out.flush()?)) {
-        Err(error) if is_gone(&error) => return Ok(Exit::Success),
+    let name = out.name();
+    let kept = match written {
+        Ok(()) => out.keep().map_err(Into::into),
         Err(error) => {
-            let error = if is_full(&error) {
-                error.context(format!("cannot write all of it to {}", out.name()))
-            } else {
-                error
-            };
             out.discard();
-            return Err(error);
+            Err(error)
         }
-        Ok(()) => {}
+    };
+    match kept {
+        Err(error) if is_gone(&error) => return Ok(Exit::Success),
+        Err(error) if is_full(&error) => {
+            return Err(error.context(format!("cannot write all of it to {name}")));
+        }
+        kept => kept?,
     }
     Ok(if state.complete { Exit::Success } else { Exit::Failure })
 }

@@ -9,7 +9,12 @@ use anyhow::Context;
 /// A file, or standard output.
 #[derive(Debug)]
 pub(super) enum Output {
-    File { file: BufWriter<File>, path: PathBuf },
+    /// A file, which has another name until it is whole.
+    File {
+        file: BufWriter<File>,
+        path: PathBuf,
+        new: Option<PathBuf>,
+    },
     Stdout(BufWriter<io::Stdout>),
 }
 
@@ -17,31 +22,59 @@ impl Output {
     /// Opens the file anew, its owner's alone; standard output where there is none.
     pub(super) fn open(path: Option<&Path>, force: bool) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self::Stdout(BufWriter::new(io::stdout()))) };
-        let mut options = OpenOptions::new();
-        options.write(true);
-        match force {
-            true => options.create(true).truncate(true),
-            false => options.create_new(true),
-        };
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        match options.open(path) {
-            Ok(file) => Ok(Self::File { file: BufWriter::new(file), path: path.to_owned() }),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                anyhow::bail!("{} is there already; --force writes over it", path.display())
-            }
-            Err(error) => Err(error).with_context(|| format!("cannot write {}", path.display())),
+        let shown = path;
+        let is_there = fs::symlink_metadata(path).is_ok();
+        if is_there && !force {
+            anyhow::bail!("{} is there already; --force writes over it", path.display());
         }
+        // What a link leads to is written over, not the link.
+        let path = if is_there { fs::canonicalize(path) } else { Ok(path.to_owned()) };
+        let open = |path: PathBuf| {
+            // A pipe or a device is written to as it is.
+            if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
+                let file = File::options().write(true).open(&path)?;
+                return Ok(Self::File { file: BufWriter::new(file), path, new: None });
+            }
+            let mut new = path.clone().into_os_string();
+            new.push("-new");
+            let new = PathBuf::from(new);
+            let mut options = OpenOptions::new();
+            // One that a killed export left is written over.
+            options.write(true).create(true).truncate(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = BufWriter::new(options.open(&new)?);
+            Ok(Self::File { file, path, new: Some(new) })
+        };
+        path.and_then(open).with_context(|| format!("cannot write {}", shown.display()))
+    }
+
+    /// Gives a file that is whole its name.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written to the end, or has not got its name; it is not there then.
+    pub(super) fn keep(mut self) -> io::Result<()> {
+        if let Err(error) = self.flush() {
+            self.discard();
+            return Err(error);
+        }
+        if let Self::File { path, new: Some(new), .. } = &self
+            && let Err(error) = fs::rename(new, path)
+        {
+            self.discard();
+            return Err(error);
+        }
+        Ok(())
     }
 
     /// Takes away a file that has come to nothing: half of one would pass for a whole.
     pub(super) fn discard(self) {
-        let Self::File { file, path } = self else { return };
-        let (file, _unwritten) = file.into_parts();
-        if file.metadata().is_ok_and(|metadata| metadata.is_file())
-            && let Err(error) = fs::remove_file(&path)
-        {
-            tracing::warn!(%error, "half of an export is left: {}", path.display());
+        let Self::File { file, new: Some(new), .. } = self else { return };
+        // What it still holds is not to be written.
+        drop(file.into_parts());
+        if let Err(error) = fs::remove_file(&new) {
+            tracing::warn!(%error, "half of an export is left: {}", new.display());
         }
     }
 

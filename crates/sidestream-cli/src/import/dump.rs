@@ -17,7 +17,7 @@ use sidestream::record::{
     Replay, RequestHead, ResponseHead, Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
 };
 
-use super::place::Place;
+use super::place::{MESSAGE_BYTES, Place, cut};
 use crate::dump::dns::from_wire;
 
 /// A message of a handshake that is larger is not spoken here either.
@@ -28,11 +28,11 @@ const MAX_CERTIFICATES: usize = 64;
 
 /// Imports a dump.
 pub(super) fn import(file: File, place: &mut Place) -> anyhow::Result<()> {
-    for flow in Reader::new(BufReader::new(file)) {
+    for (index, flow) in Reader::new(BufReader::new(file)).enumerate() {
         match flow {
             Ok(flow) => {
-                Import { place, id: place.ids.flow() }.flow(flow)?;
-                place.count();
+                Import { place, id: place.ids.flow() }.flow(flow);
+                place.end_flow(format_args!("flow {index}"))?;
             }
             Err(ReadError::Flow(error)) => {
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
@@ -51,11 +51,11 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    fn tell(&self, at: SystemTime, event: Event) -> anyhow::Result<()> {
-        self.place.tell(self.id, at, event)
+    fn tell(&self, at: SystemTime, event: Event) {
+        self.place.tell(self.id, at, event);
     }
 
-    fn flow(&self, flow: Flow) -> anyhow::Result<()> {
+    fn flow(&self, flow: Flow) {
         let notes = notes(&flow);
         let Flow { created, client, server, failure, content, .. } = flow;
         let is_udp = match &content {
@@ -71,12 +71,12 @@ impl Import<'_> {
         let from = addr(client.peer.as_ref())
             .unwrap_or_else(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
         let key = FlowKey { transport, client: from, server: meant };
-        self.tell(created, Event::Opened(Opened { key, process: None, via: "mitmproxy".into() }))?;
+        self.tell(created, Event::Opened(Opened { key, process: None, via: "mitmproxy".into() }));
         if let Some(addr) = reached {
-            self.tell(created, Event::Connected { server: 0, addr })?;
+            self.tell(created, Event::Connected { server: 0, addr });
         }
         if let Some(host) = name(&server) {
-            self.tell(created, Event::Named { host })?;
+            self.tell(created, Event::Named { host });
         }
         let legs = [(Peer::Server(0), server), (Peer::Client, client)].map(|(peer, connection)| {
             let ended = connection.ended;
@@ -84,106 +84,103 @@ impl Import<'_> {
         });
         let [(of_server, server_ended), (of_client, client_ended)] = legs;
         for tls in [of_server, of_client].into_iter().flatten() {
-            self.tell(created, Event::Secured(Box::new(tls)))?;
+            self.tell(created, Event::Secured(Box::new(tls)));
         }
         let failure = failure.map(|failure| Failure::Reported { reason: failure.message });
         let ended = server_ended.or(client_ended);
         let (last, failure) = match content {
-            Content::Http(http) => (self.http(*http, &notes, failure)?, None),
+            Content::Http(http) => (self.http(*http, &notes, failure), None),
             Content::Tcp(messages) | Content::Udp(messages) => {
-                self.note(created, None, &notes)?;
-                (self.messages(created, messages)?, failure)
+                self.note(created, None, &notes);
+                (self.messages(created, messages), failure)
             }
             Content::Dns(dns) => {
                 let exchange = self.place.ids.exchange();
-                self.tell(dns.query.at, Event::Dns { exchange, message: from_wire(&dns.query) })?;
-                self.note(dns.query.at, Some(exchange), &notes)?;
+                self.tell(dns.query.at, Event::Dns { exchange, message: from_wire(&dns.query) });
+                self.note(dns.query.at, Some(exchange), &notes);
                 let mut last = dns.query.at;
                 if let Some(answer) = dns.answer {
                     last = answer.at;
-                    self.tell(last, Event::Dns { exchange, message: from_wire(&answer) })?;
+                    self.tell(last, Event::Dns { exchange, message: from_wire(&answer) });
                 }
-                self.tell(last, Event::ExchangeEnded { exchange, failure })?;
+                self.tell(last, Event::ExchangeEnded { exchange, failure });
                 (last, None)
             }
             _ => (created, failure),
         };
         let at = ended.map_or(last, |ended| ended.max(last));
-        self.tell(at, Event::Closed(Closed { failure, ..Closed::default() }))
+        self.tell(at, Event::Closed(Closed { failure, ..Closed::default() }));
     }
 
-    fn messages(&self, created: SystemTime, messages: Vec<Message>) -> anyhow::Result<SystemTime> {
+    fn messages(&self, created: SystemTime, messages: Vec<Message>) -> SystemTime {
         let mut last = created;
         for Message { from_client, data, at } in messages {
             let from = if from_client { Peer::Client } else { Peer::Server(0) };
             last = at;
-            let message = self.place.ids.message();
-            self.tell(at, Event::Data { message, from, data: data.into() })?;
+            let mut data = bytes::Bytes::from(data);
+            loop {
+                let message = self.place.ids.message();
+                let piece = data.split_to(data.len().min(MESSAGE_BYTES));
+                self.tell(at, Event::Data { message, from, data: piece });
+                if data.is_empty() {
+                    break;
+                }
+            }
         }
-        Ok(last)
+        last
     }
 
-    fn note(
-        &self,
-        at: SystemTime,
-        exchange: Option<ExchangeId>,
-        notes: &[Annotation],
-    ) -> anyhow::Result<()> {
-        notes.iter().try_for_each(|annotation| {
-            self.tell(at, Event::Annotated { exchange, annotation: Box::new(annotation.clone()) })
-        })
+    fn note(&self, at: SystemTime, exchange: Option<ExchangeId>, notes: &[Annotation]) {
+        for annotation in notes {
+            self.tell(at, Event::Annotated { exchange, annotation: Box::new(annotation.clone()) });
+        }
     }
 
-    fn http(
-        &self,
-        http: Http,
-        notes: &[Annotation],
-        failure: Option<Failure>,
-    ) -> anyhow::Result<SystemTime> {
+    fn http(&self, http: Http, notes: &[Annotation], failure: Option<Failure>) -> SystemTime {
         let exchange = self.place.ids.exchange();
         let Http { request, response, socket } = http;
         let (url, target) = url(&request);
         let version = version(&request.version);
         let at = request.started;
         let protocol = if version == Version::Http2 { Protocol::Http2 } else { Protocol::Http1 };
-        self.tell(at, Event::Recognized(protocol))?;
+        self.tell(at, Event::Recognized(protocol));
         let head = RequestHead {
             method: request.method.into(),
             target: target.into(),
             version,
             fields: fields(request.fields),
         };
-        self.tell(at, Event::Request { exchange, url, head })?;
-        self.note(at, Some(exchange), notes)?;
+        self.tell(at, Event::Request { exchange, url, head });
+        self.note(at, Some(exchange), notes);
         let mut last = request.ended.unwrap_or(at);
-        self.part(exchange, Part::Request, last, request.content, request.trailers)?;
+        self.part(exchange, Part::Request, last, request.content, request.trailers);
         let switched = response.as_ref().is_some_and(|response| response.status == 101);
         if let Some(response) = response {
-            last = self.response(exchange, response)?;
+            last = self.response(exchange, response);
         }
         let ended = Event::ExchangeEnded { exchange, failure };
         // What switched is over by then; over HTTP/2, or where the response is not told, an
         // exchange lasts as long as its WebSocket.
         if switched {
-            self.tell(last, ended)?;
-            return socket.map_or(Ok(last), |socket| self.socket(exchange, last, socket));
+            self.tell(last, ended);
+            return socket.map_or(last, |socket| self.socket(exchange, last, socket));
         }
-        let last = socket.map_or(Ok(last), |socket| self.socket(exchange, last, socket))?;
-        self.tell(last, ended)?;
-        Ok(last)
+        let last = socket.map_or(last, |socket| self.socket(exchange, last, socket));
+        self.tell(last, ended);
+        last
     }
 
-    fn response(&self, exchange: ExchangeId, response: Response) -> anyhow::Result<SystemTime> {
+    fn response(&self, exchange: ExchangeId, response: Response) -> SystemTime {
         let head = ResponseHead {
             version: version(&response.version),
             status: response.status,
             reason: response.reason.into(),
             fields: fields(response.fields),
         };
-        self.tell(response.started, Event::Response { exchange, head })?;
+        self.tell(response.started, Event::Response { exchange, head });
         let ended = response.ended.unwrap_or(response.started);
-        self.part(exchange, Part::Response, ended, response.content, response.trailers)?;
-        Ok(ended)
+        self.part(exchange, Part::Response, ended, response.content, response.trailers);
+        ended
     }
 
     fn part(
@@ -193,24 +190,20 @@ impl Import<'_> {
         at: SystemTime,
         content: Option<Vec<u8>>,
         trailers: Option<sidestream::dump::Fields>,
-    ) -> anyhow::Result<()> {
+    ) {
         let content = content.unwrap_or_default();
-        self.place.tell_body(self.id, at, content, |data| Event::Body { exchange, part, data })?;
+        self.place.tell_body(self.id, at, content, |data| Event::Body { exchange, part, data });
         if let Some(trailers) = trailers {
             let fields = fields(trailers);
-            self.tell(at, Event::Trailers { exchange, part, fields })?;
+            self.tell(at, Event::Trailers { exchange, part, fields });
         }
-        self.tell(at, Event::PartEnded { exchange, part })
+        self.tell(at, Event::PartEnded { exchange, part });
     }
 
-    fn socket(
-        &self,
-        exchange: ExchangeId,
-        opened: SystemTime,
-        socket: Socket,
-    ) -> anyhow::Result<SystemTime> {
+    fn socket(&self, exchange: ExchangeId, opened: SystemTime, socket: Socket) -> SystemTime {
         let mut last = opened;
-        let tell = |at, from_client, kind, data: Vec<u8>, dropped, injected| {
+        let tell = |at, from_client, kind, mut data: Vec<u8>, is_dropped, injected| {
+            let dropped = cut(&mut data);
             let message = self.place.ids.message();
             let by = "mitmproxy".to_owned();
             let edit = MessageEdit { of: message, by, change: MessageChange::Dropped };
@@ -220,15 +213,15 @@ impl Import<'_> {
                 from: if from_client { Peer::Client } else { Peer::Server(0) },
                 kind,
                 data: data.into(),
-                dropped: 0,
+                dropped,
                 fragments: 1,
                 compressed: false,
                 encoded: false,
                 ended: true,
                 injected,
-                edit: Some(Box::new(edit)).filter(|_| dropped),
+                edit: Some(Box::new(edit)).filter(|_| is_dropped),
             };
-            self.tell(at, Event::WebSocket(Box::new(message)))
+            self.tell(at, Event::WebSocket(Box::new(message)));
         };
         for message in socket.messages {
             last = message.at;
@@ -240,16 +233,16 @@ impl Import<'_> {
                 opcode => WebSocketKind::Reserved { opcode },
             };
             let (dropped, injected) = (message.dropped, message.injected);
-            tell(last, message.from_client, kind, message.data, dropped, injected)?;
+            tell(last, message.from_client, kind, message.data, dropped, injected);
         }
         if let Some(by_client) = socket.closed_by_client {
             last = socket.ended.unwrap_or(last);
             // 1005 stands for a close without a code, and is never sent.
             let code = socket.close_code.filter(|code| *code != 1005);
             let reason = socket.close_reason.unwrap_or_default().into_bytes();
-            tell(last, by_client, WebSocketKind::Close { code }, reason, false, false)?;
+            tell(last, by_client, WebSocketKind::Close { code }, reason, false, false);
         }
-        Ok(last)
+        last
     }
 }
 

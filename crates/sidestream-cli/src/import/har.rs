@@ -13,16 +13,16 @@ use sidestream::record::{
     ResponseHead, Version, WebSocketKind, WebSocketMessage,
 };
 
-use super::place::Place;
+use super::place::{Place, cut};
 use super::url::{Authority, target};
 
 /// Imports an archive; each entry becomes a flow of its own.
 pub(super) fn import(file: File, place: &mut Place) -> anyhow::Result<()> {
-    for entry in Reader::new(BufReader::new(file)) {
+    for (index, entry) in Reader::new(BufReader::new(file)).enumerate() {
         match entry {
             Ok(entry) => {
-                one(entry, place)?;
-                place.count();
+                one(entry, place);
+                place.end_flow(format_args!("entry {index}"))?;
             }
             Err(ReadError::Entry(error)) => place.skip(error),
             Err(error) => return Err(error.into()),
@@ -38,7 +38,7 @@ struct Flow<'a> {
     exchange: ExchangeId,
 }
 
-fn one(entry: Entry, place: &Place) -> anyhow::Result<()> {
+fn one(entry: Entry, place: &Place) {
     let flow = Flow { place, id: place.ids.flow(), exchange: place.ids.exchange() };
     let comment = entry.comment.map(Annotation::Comment);
     let Entry { started, request, response, timings, server, messages, process, failure, .. } =
@@ -49,16 +49,16 @@ fn one(entry: Entry, place: &Place) -> anyhow::Result<()> {
     let client = SocketAddr::new(unspecified(server.ip()), 0);
     let key = FlowKey { transport: Transport::Tcp, client, server };
     let process = process.map(|process| Arc::new(known(process)));
-    flow.tell(started, Event::Opened(Opened { key, process, via: "har".into() }))?;
+    flow.tell(started, Event::Opened(Opened { key, process, via: "har".into() }));
     if !server.ip().is_unspecified() {
-        flow.tell(started, Event::Connected { server: 0, addr: server })?;
+        flow.tell(started, Event::Connected { server: 0, addr: server });
     }
     if let Some(host) = authority.host {
-        flow.tell(started, Event::Named { host })?;
+        flow.tell(started, Event::Named { host });
     }
     let version = request.http_version().unwrap_or(Version::Http11);
     let protocol = if version == Version::Http2 { Protocol::Http2 } else { Protocol::Http1 };
-    flow.tell(started, Event::Recognized(protocol))?;
+    flow.tell(started, Event::Recognized(protocol));
 
     let parts = [timings.blocked, timings.dns, timings.connect, timings.send];
     let sum = |parts: &[Option<Duration>]| parts.iter().flatten().sum::<Duration>();
@@ -67,29 +67,29 @@ fn one(entry: Entry, place: &Place) -> anyhow::Result<()> {
     let answered_at = later(sum(&parts) + timings.wait.unwrap_or_default());
     let ended_at = later(timings.total());
 
-    flow.request(started, sent_at, version, request)?;
+    flow.request(started, sent_at, version, request);
     if let Some(comment) = comment {
         let (exchange, annotation) = (Some(flow.exchange), Box::new(comment));
-        flow.tell(started, Event::Annotated { exchange, annotation })?;
+        flow.tell(started, Event::Annotated { exchange, annotation });
     }
     let switched = response.as_ref().is_some_and(|response| response.status == 101);
     if let Some(response) = response {
-        flow.response(answered_at, ended_at, version, response)?;
+        flow.response(answered_at, ended_at, version, response);
     }
     let failure = failure.map(|reason| Failure::Reported { reason });
     let ended = Event::ExchangeEnded { exchange: flow.exchange, failure };
     let (before, after) = if switched { (Some(ended), None) } else { (None, Some(ended)) };
-    before.map_or(Ok(()), |ended| flow.tell(ended_at, ended))?;
+    before.into_iter().for_each(|ended| flow.tell(ended_at, ended));
     let last = messages.iter().map(|message| message.at).max();
-    messages.into_iter().try_for_each(|message| flow.message(message))?;
-    after.map_or(Ok(()), |ended| flow.tell(ended_at, ended))?;
+    messages.into_iter().for_each(|message| flow.message(message));
+    after.into_iter().for_each(|ended| flow.tell(ended_at, ended));
     let at = last.map_or(ended_at, |last| last.max(ended_at));
-    flow.tell(at, Event::Closed(Closed::default()))
+    flow.tell(at, Event::Closed(Closed::default()));
 }
 
 impl Flow<'_> {
-    fn tell(&self, at: SystemTime, event: Event) -> anyhow::Result<()> {
-        self.place.tell(self.id, at, event)
+    fn tell(&self, at: SystemTime, event: Event) {
+        self.place.tell(self.id, at, event);
     }
 
     fn request(
@@ -98,15 +98,15 @@ impl Flow<'_> {
         sent_at: SystemTime,
         version: Version,
         request: har::Request,
-    ) -> anyhow::Result<()> {
+    ) {
         let exchange = self.exchange;
         let har::Request { method, url, fields, body, .. } = request;
         let url = of_http(url);
         let target = target(&url).to_owned();
         let (fields, uncoded) = plain(fields, body.content.as_deref());
         let head = RequestHead { method: method.into(), target: target.into(), version, fields };
-        self.tell(at, Event::Request { exchange, url, head })?;
-        self.body(sent_at, Part::Request, body, uncoded)
+        self.tell(at, Event::Request { exchange, url, head });
+        self.body(sent_at, Part::Request, body, uncoded);
     }
 
     fn response(
@@ -115,42 +115,38 @@ impl Flow<'_> {
         ended_at: SystemTime,
         asked: Version,
         response: har::Response,
-    ) -> anyhow::Result<()> {
+    ) {
         let exchange = self.exchange;
         let version = response.http_version().unwrap_or(asked);
         let har::Response { status, reason, fields, body, .. } = response;
         let (fields, uncoded) = plain(fields, body.content.as_deref());
         let head = ResponseHead { version, status, reason: reason.into(), fields };
-        self.tell(at, Event::Response { exchange, head })?;
-        self.body(ended_at, Part::Response, body, uncoded)
+        self.tell(at, Event::Response { exchange, head });
+        self.body(ended_at, Part::Response, body, uncoded);
     }
 
-    fn body(
-        &self,
-        at: SystemTime,
-        part: Part,
-        body: har::Body,
-        uncoded: Vec<String>,
-    ) -> anyhow::Result<()> {
+    fn body(&self, at: SystemTime, part: Part, body: har::Body, uncoded: Vec<String>) {
         let exchange = self.exchange;
         if !uncoded.is_empty() {
             let alteration = Alteration::FieldsRemoved(uncoded);
-            self.tell(at, Event::Altered { exchange: Some(exchange), alteration })?;
+            self.tell(at, Event::Altered { exchange: Some(exchange), alteration });
         }
         match (body.content, body.bytes.or(body.transferred)) {
-            (Some(content), _) => self
-                .place
-                .tell_body(self.id, at, content, |data| Event::Body { exchange, part, data })?,
+            (Some(content), _) => self.place.tell_body(self.id, at, content, |data| Event::Body {
+                exchange,
+                part,
+                data,
+            }),
             // Archives are often made without bodies.
             (None, Some(bytes)) if bytes > 0 => {
-                self.tell(at, Event::BodyDropped { exchange, part, bytes })?;
+                self.tell(at, Event::BodyDropped { exchange, part, bytes });
             }
             _ => {}
         }
-        self.tell(at, Event::PartEnded { exchange, part })
+        self.tell(at, Event::PartEnded { exchange, part });
     }
 
-    fn message(&self, message: SocketMessage) -> anyhow::Result<()> {
+    fn message(&self, message: SocketMessage) {
         let SocketMessage { direction, at, opcode, mut data } = message;
         let kind = match opcode {
             1 => WebSocketKind::Text,
@@ -165,13 +161,14 @@ impl Flow<'_> {
         if matches!(kind, WebSocketKind::Close { code: Some(_) }) {
             data.drain(..2);
         }
+        let dropped = cut(&mut data);
         let message = WebSocketMessage {
             exchange: self.exchange,
             message: self.place.ids.message(),
             from: if direction == Direction::Sent { Peer::Client } else { Peer::Server(0) },
             kind,
             data: data.into(),
-            dropped: 0,
+            dropped,
             fragments: 1,
             compressed: false,
             encoded: false,
@@ -179,7 +176,7 @@ impl Flow<'_> {
             injected: false,
             edit: None,
         };
-        self.tell(at, Event::WebSocket(Box::new(message)))
+        self.tell(at, Event::WebSocket(Box::new(message)));
     }
 }
 

@@ -12,10 +12,10 @@ use std::io::{Read, Seek, SeekFrom};
 use anyhow::Context;
 use sidestream::dump::looks_like_dump;
 use sidestream::har::looks_like_har;
+use sidestream::store::CopyError;
 
 use crate::args::ImportArgs;
 use crate::exit::Exit;
-use crate::say::say;
 
 use place::Place;
 pub(crate) use url::{Authority, target};
@@ -48,11 +48,19 @@ pub fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
     };
     let mut place = Place::open(&args.session)?;
     let imported = read(file, &mut place);
-    let (flows, skipped, closed) = place.close();
-    say(format_args!("{flows} flows imported into {}", args.session.display()));
-    if skipped > 0 {
-        say(format_args!("{skipped} left out, as told above"));
-    }
+    let (imported, closed) = match imported {
+        // What was written is taken back.
+        Err(error) if error.is::<CopyError>() => {
+            drop(place);
+            (Ok(()), Err(error))
+        }
+        imported => {
+            let closed = place.close(imported.is_ok());
+            (imported, closed)
+        }
+    };
+    let is_lacking =
+        closed.with_context(|| format!("nothing is imported into {}", args.session.display()))?;
     imported.with_context(|| format!("{shown}"))?;
-    Ok(if skipped == 0 && closed { Exit::Success } else { Exit::Failure })
+    Ok(if is_lacking { Exit::Failure } else { Exit::Success })
 }

@@ -13,7 +13,7 @@ use sidestream::store::{self, Copied, Indexed, Origin, Reader, Span};
 use super::each;
 use crate::args::Wanted;
 use crate::exit::Exit;
-use crate::say::say;
+use crate::say::{self, say};
 use crate::sieve;
 
 /// Joins sessions into a new one.
@@ -25,7 +25,7 @@ pub fn merge(files: &[PathBuf], to: &Path) -> anyhow::Result<Exit> {
     let sessions = files.iter().map(Reader::open).collect::<Result<Vec<_>, _>>()?;
     let copied = store::merge(&sessions, to, |_| true)?;
     if copied.damaged == 0 {
-        store::index(to)?;
+        note_text(to);
     }
     say(format_args!("{} events in {}", copied.entries, to.display()));
     if copied.damaged > 0 {
@@ -69,10 +69,18 @@ fn rewrite(file: &Path, keep: impl FnMut(Origin) -> bool) -> anyhow::Result<Exit
     let size = |file: &Path| std::fs::metadata(file).map(|metadata| metadata.len());
     let before = size(file)? + size(&log_of(file)).unwrap_or_default();
     let Copied { left_out, .. } = store::rewrite(file, keep)?;
-    store::index(file)?;
+    note_text(file);
     let after = size(file).context("look at what was written")?;
     say(format_args!("{left_out} events taken out; {before} bytes before, {after} now"));
     Ok(Exit::Success)
+}
+
+/// Notes where text stands in a session that was written. It is whole without, so that this may fail.
+pub(crate) fn note_text(file: &Path) {
+    if let Err(error) = store::index(file) {
+        let words = "where text stands is not noted yet, which `session index` does";
+        say::error(&anyhow::Error::new(error).context(format!("{}: {words}", file.display())));
+    }
 }
 
 /// Where what was written last may stand, as a killed recording leaves it.

@@ -41,7 +41,7 @@ pub fn list(path: &Path, json: bool, filter: Option<&Filter>) -> anyhow::Result<
 ///
 /// # Errors
 ///
-/// As [`list`].
+/// As of [`list`].
 pub fn list_by(
     path: &Path,
     json: bool,
@@ -67,12 +67,15 @@ pub fn list_by(
 
 /// Takes up all that is committed, and judges all records that have to be.
 fn catch_up(list: &mut List) -> anyhow::Result<Damage> {
-    let (mut damage, mut changes) = (Damage::default(), Vec::new());
+    let (mut changes, mut damage) = (Vec::new(), Damage::default());
     loop {
+        let before = list.progress();
         match list.update(STEP, &mut changes) {
             Ok(true) => return Ok(damage),
             Ok(false) => {}
-            Err(error) => damage.add(error)?,
+            // Of the records the next is behind it. The lists are read as a whole or not at all.
+            Err(error) if list.progress() != before => damage.add(error)?,
+            Err(error) => return Err(error.into()),
         }
         changes.clear();
     }

@@ -23,6 +23,7 @@ use crate::say::say;
 use crate::settings::Settings;
 use crate::sieve;
 
+pub(crate) use change::note_text;
 pub use change::{compact, index, merge, trim};
 pub(crate) use damage::Damage;
 pub use follow::follow;

@@ -355,9 +355,11 @@ fn a_session_that_is_recorded_is_not_marked() {
         bench.sidestream([""]).get_program().to_string_lossy()
     );
     let mut command = bench.sidestream(["run", "--session", "a.session", "--", "sh", "-c", &inner]);
-    let output = command.output().unwrap();
+    let recording = command.stderr(Stdio::piped()).spawn().unwrap();
+    let number = recording.id();
+    let output = recording.wait_with_output().unwrap();
     let err = String::from_utf8_lossy(&output.stderr);
-    assert!(err.contains("is being recorded; try again when that has ended"), "{err}");
+    assert!(err.contains(&format!("is in use: process {number} writes to it")), "{err}");
     assert_eq!(output.status.code(), Some(1));
     // What was recorded meanwhile is whole, and is marked then.
     ours(&bench, &["session", "mark", "a.session", "1"]);

@@ -166,7 +166,7 @@ fn a_session_that_is_recorded_is_not_written_anew_and_a_damaged_one_is_told() {
         bench.sidestream([""]).get_program().to_string_lossy()
     );
     let mut command = bench.sidestream(["run", "--session", "a.session", "--", "sh", "-c", &inner]);
-    says(&command.output().unwrap(), 1, "is being recorded to by another process");
+    says(&command.output().unwrap(), 1, "a.session is in use: process ");
 
     let damage = "UPDATE exchange SET response_bytes = 7";
     run(Command::new(sqlite).arg(bench.path("a.session")).arg(damage));

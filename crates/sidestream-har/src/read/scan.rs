@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use crate::error::ReadError;
 
-/// How deep values may be nested.
-const MAX_DEPTH: usize = 128;
+/// How deep entries may be nested. What stands around them may be as deep as it likes.
+pub(super) const MAX_DEPTH: usize = 128;
 
 /// How many bytes of a member's name are looked at.
 const NAME_BYTES: usize = 64;
@@ -17,6 +17,8 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub(super) enum Found {
     /// The text of an entry.
     Entry(Vec<u8>),
+    /// An entry that is nested too deep, which was passed over, and where.
+    Nested { offset: u64 },
     /// An entry that is longer than asked for; it was passed over.
     TooLong,
     /// There are no more entries, and the text is whole.
@@ -27,7 +29,6 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) enum ScanError {
     Io(io::Error),
-    Nested { offset: u64 },
     NotHar(&'static str),
     Syntax { offset: u64, wanted: &'static str },
     Truncated,
@@ -37,7 +38,6 @@ impl ScanError {
     pub(super) fn into_read_error(self, index: u64) -> ReadError {
         match self {
             Self::Io(source) => ReadError::Io(source),
-            Self::Nested { offset } => ReadError::Nested { limit: MAX_DEPTH, offset },
             Self::NotHar(what) => ReadError::NotHar { what },
             Self::Syntax { offset, wanted } => ReadError::Syntax { offset, wanted },
             Self::Truncated => ReadError::Truncated { index },
@@ -175,6 +175,7 @@ impl<R: Read> Scanner<R> {
     fn value(&mut self, most: Option<usize>) -> Result<Found, ScanError> {
         let mut kept = Vec::new();
         let (mut depth, mut quoted, mut escaped, mut too_long) = (0_usize, false, false, false);
+        let mut nested = None;
         loop {
             let Some(byte) = self.peek()? else { return Err(ScanError::Truncated) };
             // A number or word ends before what follows it.
@@ -183,6 +184,7 @@ impl<R: Read> Scanner<R> {
             }
             self.advance();
             match most {
+                Some(_) if nested.is_some() => {}
                 Some(most) if kept.len() >= most => too_long = true,
                 Some(_) => kept.push(byte),
                 None => {}
@@ -195,14 +197,19 @@ impl<R: Read> Scanner<R> {
                 b'}' | b']' if !quoted => depth -= 1,
                 _ => continue,
             }
-            if depth > MAX_DEPTH {
-                return Err(ScanError::Nested { offset: self.offset() });
+            if depth > MAX_DEPTH && nested.is_none() {
+                nested = Some(self.offset());
+                kept = Vec::new();
             }
             if depth == 0 && !quoted && !escaped {
                 break;
             }
         }
-        Ok(if too_long { Found::TooLong } else { Found::Entry(kept) })
+        Ok(match nested {
+            Some(offset) => Found::Nested { offset },
+            None if too_long => Found::TooLong,
+            None => Found::Entry(kept),
+        })
     }
 
     /// Passes over white space and commas, and returns what follows.

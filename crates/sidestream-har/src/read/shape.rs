@@ -7,13 +7,17 @@ use super::taken;
 use crate::entry::Entry;
 use crate::error::EntryError;
 
-/// Reads the text of an entry.
-pub(super) fn entry(index: u64, text: &[u8]) -> Result<Entry, EntryError> {
-    let shape: Object<Shape> = match serde_json::from_slice(text) {
-        Ok(shape) => shape,
+/// Reads the text of an entry, which may be large: it is not held longer than it has to be.
+pub(super) fn entry(index: u64, text: Vec<u8>) -> Result<Entry, EntryError> {
+    let shape: Object<Shape> = match serde_json::from_slice(&text) {
+        Ok(shape) => {
+            drop(text);
+            shape
+        }
         Err(error) => {
             // Half of a character outside the plane of most (RFC 8259 §8.2).
-            let mended = without_lone_surrogates(text);
+            let mended = without_lone_surrogates(&text);
+            drop(text);
             let mended = mended.and_then(|text| serde_json::from_slice(&text).ok());
             mended.ok_or_else(|| EntryError::Json {
                 index,

@@ -217,19 +217,17 @@ fn content(
     if !coded {
         return Ok(Some(text.into_bytes()));
     }
-    let broken = || EntryError::Wrong {
-        index,
-        path,
-        found: Scalar::Text(text.clone()).shown(),
-        wanted: "Base64",
-    };
     // Some break it into lines.
     let decoded = if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
         BASE64.decode(text.bytes().filter(|it| !it.is_ascii_whitespace()).collect::<Vec<_>>())
     } else {
         BASE64.decode(&text)
     };
-    Ok(Some(decoded.ok().ok_or_else(broken)?))
+    let Ok(decoded) = decoded else {
+        let found = Scalar::Text(text).shown();
+        return Err(EntryError::Wrong { index, path, found, wanted: "Base64" });
+    };
+    Ok(Some(decoded))
 }
 
 /// Makes a message out of one in the form of Chrome, in which all but text is Base64.

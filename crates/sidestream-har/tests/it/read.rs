@@ -89,11 +89,12 @@ fn an_archive_that_is_cut_off_anywhere_is_told_to_be() {
 
 #[test]
 fn hostile_archives_are_bounded() {
-    let deep = format!("{{\"log\":{{\"entries\":[{}", "[".repeat(100_000));
-    check_errors(deep.as_bytes(), &["the archive is nested deeper than 128 levels, at byte 148"]);
-    let deep = format!("{{\"x\":{}", "{\"a\":".repeat(100_000));
-    let told = read(deep.as_bytes());
-    assert!(told[0].as_ref().unwrap_err().contains("nested deeper"), "{told:?}");
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    let text = format!("{{\"log\":{{\"x\":{deep},\"entries\":[{deep},{GOOD}]}},\"y\":{deep}}}");
+    let nested = "entry 0 is nested deeper than 128 levels, at byte 200153";
+    check_errors(text.as_bytes(), &[nested, "http://a.test/"]);
+    let cut = "the archive ends too early, within or after entry 0";
+    check_errors(format!("{{\"x\":{}", "{\"a\":".repeat(100_000)).as_bytes(), &[cut]);
     let text = format!(
         "{{\"log\":{{\"entries\":[{{\"time\":1e999}},{GOOD},{{\"comment\":\"\u{ff}\"}}]}}}}"
     );

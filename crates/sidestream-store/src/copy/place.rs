@@ -4,31 +4,31 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::error::{CopyError, CreateError};
-use crate::lock::{Lock, beside};
+use crate::lock::{Lock, beside, real};
 use crate::schema;
+use crate::session::remove;
 
 /// What a copy is called until it is whole. One that a killed process left is written over.
 const NEW: &str = "-new";
 
 /// A session that is not there yet.
 #[derive(Debug)]
-pub(super) struct NewFile {
+pub(crate) struct NewFile {
     path: PathBuf,
     new: PathBuf,
     _lock: Lock,
 }
 
 impl NewFile {
-    /// Takes a path at which nothing is.
-    pub(super) fn create(path: &Path) -> Result<Self, CopyError> {
-        let io = |source| CreateError::Io { path: path.to_owned(), source };
-        let path = std::path::absolute(path).map_err(io)?;
-        let lock = Lock::take(&path).map_err(io)?;
-        let lock = lock.ok_or_else(|| CreateError::InUse { path: path.clone() })?;
-        if fs::symlink_metadata(&path).is_ok() {
+    /// Takes a path at which nothing is, or an empty file.
+    pub(crate) fn create(path: &Path) -> Result<Self, CopyError> {
+        let path =
+            real(path).map_err(|source| CreateError::Io { path: path.to_owned(), source })?;
+        let lock = Lock::take(&path)?;
+        if !is_free(&path) {
             return Err(CopyError::Exists { path });
         }
         let new = beside(&path, NEW);
@@ -37,14 +37,14 @@ impl NewFile {
     }
 
     /// Where it is written: whoever is killed meanwhile leaves no half of a session under its name.
-    pub(super) fn new_path(&self) -> &Path {
+    pub(crate) fn new_path(&self) -> &Path {
         &self.new
     }
 
     /// Gives it its name once it is on the disk, unless something has that by now.
-    pub(super) fn keep(self) -> Result<(), CopyError> {
+    pub(crate) fn keep(self) -> Result<(), CopyError> {
         sync(&self.new)?;
-        if fs::symlink_metadata(&self.path).is_ok() {
+        if !is_free(&self.path) {
             return Err(CopyError::Exists { path: self.path.clone() });
         }
         let io = |source| CreateError::Io { path: self.path.clone(), source };
@@ -56,6 +56,14 @@ impl NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         remove(&self.new);
+    }
+}
+
+/// Returns whether nothing is there that would be lost.
+pub(crate) fn is_free(path: &Path) -> bool {
+    match fs::symlink_metadata(path) {
+        Ok(there) => there.is_file() && there.len() == 0,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
@@ -76,8 +84,7 @@ impl InPlace {
         if !fs::metadata(&path).map_err(io)?.is_file() {
             return Err(CreateError::NotAFile { path }.into());
         }
-        let lock = Lock::take(&path).map_err(io)?;
-        let lock = lock.ok_or_else(|| CreateError::InUse { path: path.clone() })?;
+        let lock = Lock::take(&path)?;
         one_file(&path)?;
         let new = beside(&path, NEW);
         remove(&new);
@@ -122,6 +129,11 @@ fn one_file(path: &Path) -> Result<(), CopyError> {
         // Whoever reads it says what it is.
         return Ok(());
     }
+    // It is replaced as a whole, for which the rights to its folder would be enough.
+    if connection.is_readonly(MAIN_DB).map_err(refused)? {
+        let source = io::ErrorKind::PermissionDenied.into();
+        return Err(CreateError::Io { path: path.to_owned(), source }.into());
+    }
     let journal: String = connection
         .query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))
         .map_err(refused)?;
@@ -137,16 +149,4 @@ fn sync(path: &Path) -> Result<(), CopyError> {
     // Not every system lets a folder be synced.
     drop(folder.map(|folder| folder.map(|folder| folder.sync_all())));
     Ok(synced.map_err(|source| CreateError::Io { path: path.to_owned(), source })?)
-}
-
-/// Removes what is left of a session that came to nothing.
-fn remove(path: &Path) {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        match fs::remove_file(beside(path, suffix)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%error, "a file that came to nothing is left: {}", path.display());
-            }
-            _ => {}
-        }
-    }
 }

@@ -49,8 +49,7 @@ pub fn index(path: impl AsRef<Path>) -> Result<Indexed, CopyError> {
     let path = path.as_ref();
     let io = |source| CreateError::Io { path: path.to_owned(), source };
     let path = std::path::absolute(path).map_err(io)?;
-    let lock = Lock::take(&path).map_err(io)?;
-    let _lock = lock.ok_or_else(|| CreateError::InUse { path: path.clone() })?;
+    let _lock = Lock::take(&path).map_err(CopyError::from)?;
     // Whoever names no session gets no new one.
     drop(Reader::open(&path)?);
     let connection = connect(&path)?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, params};
 use sidestream_record::Certificate;
 
 use crate::row::{Row, Update};
@@ -22,7 +22,7 @@ impl<'a> Certificates<'a> {
     }
 
     /// Notes where they were shown last, and writes those that are new.
-    pub(super) fn write(&self, to: &Transaction<'_>) -> rusqlite::Result<()> {
+    pub(super) fn write(&self, to: &Connection) -> rusqlite::Result<()> {
         for (sha256, (certificate, seq)) in &self.0 {
             let known = to
                 .prepare_cached("UPDATE certificate SET last_seq = ?2 WHERE sha256 = ?1")?

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use blake3::Hash;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::pack::Packer;
 
@@ -34,7 +34,7 @@ impl Chunks {
     /// Returns the chunks of these contents, of which those that are new are written.
     pub(super) fn put(
         &mut self,
-        to: &Transaction<'_>,
+        to: &Connection,
         contents: &[&[u8]],
     ) -> rusqlite::Result<Vec<i64>> {
         let hashes = self.share(contents, |_, data| blake3::hash(data));

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, params};
 use sidestream_flow::Peer;
 use sidestream_record::Part;
 
@@ -75,7 +75,7 @@ impl<'a> Stretches<'a> {
     /// Writes them.
     pub(super) fn write(
         &self,
-        to: &Transaction<'_>,
+        to: &Connection,
         insert: &Insert,
         chunks: &mut Chunks,
     ) -> rusqlite::Result<()> {
@@ -162,7 +162,7 @@ pub(super) struct Message<'a> {
 /// Writes each as a chunk, or how much of it was dropped.
 pub(super) fn write_messages(
     messages: &[Message<'_>],
-    to: &Transaction<'_>,
+    to: &Connection,
     chunks: &mut Chunks,
 ) -> rusqlite::Result<()> {
     let data: Vec<&[u8]> = messages.iter().filter_map(|message| message.content.data()).collect();

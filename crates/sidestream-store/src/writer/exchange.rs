@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension};
 use sidestream_record::Part;
 
 use super::insert::{Cells, Insert};
@@ -26,7 +26,7 @@ struct Before {
 
 impl Ends {
     /// Returns how far an exchange had come, of which that entry is the first if none is known.
-    fn find(&self, to: &Transaction<'_>, id: i64, seq: i64) -> rusqlite::Result<Before> {
+    fn find(&self, to: &Connection, id: i64, seq: i64) -> rusqlite::Result<Before> {
         if let Some(before) = self.0.get(&id) {
             return Ok(*before);
         }
@@ -151,7 +151,7 @@ impl<'a> Exchanges<'a> {
     /// Adds a stretch of a body, and returns where it is.
     pub(super) fn add_body(
         &mut self,
-        to: &Transaction<'_>,
+        to: &Connection,
         ends: &Ends,
         (seq, row): (i64, &'a Row),
         (part, content): (Part, &Content),
@@ -196,11 +196,7 @@ impl<'a> Exchanges<'a> {
     }
 
     /// Writes a row for each.
-    pub(super) fn write(
-        &mut self,
-        to: &Transaction<'_>,
-        inserts: &Inserts,
-    ) -> rusqlite::Result<()> {
+    pub(super) fn write(&mut self, to: &Connection, inserts: &Inserts) -> rusqlite::Result<()> {
         let newest = self.newest;
         self.exchanges.sort_by_key(|exchange| exchange.is_new(newest));
         let new = self.exchanges.partition_point(|exchange| !exchange.is_new(newest));

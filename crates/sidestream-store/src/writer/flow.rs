@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, params};
 
 use super::insert::Insert;
 use super::process::Processes;
@@ -75,7 +75,7 @@ impl<'a> Flows<'a> {
     /// Writes the rows of new flows, and what is new of others.
     pub(super) fn write(
         self,
-        to: &Transaction<'_>,
+        to: &Connection,
         insert: &Insert,
         processes: &mut Processes,
     ) -> rusqlite::Result<()> {
@@ -142,7 +142,7 @@ pub(super) fn insert() -> Insert {
     Insert::or_update("flow", &columns, &set.join(", "))
 }
 
-fn update(to: &Transaction<'_>, flow: &Flow<'_>) -> rusqlite::Result<()> {
+fn update(to: &Connection, flow: &Flow<'_>) -> rusqlite::Result<()> {
     if flow.protocol.is_some() || flow.host.is_some() {
         to.prepare_cached(
             "UPDATE flow SET protocol = coalesce(?2, protocol), host = coalesce(?3, host)

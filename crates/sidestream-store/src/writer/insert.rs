@@ -1,6 +1,6 @@
 //! Many rows with few statements.
 
-use rusqlite::{CachedStatement, ToSql, Transaction};
+use rusqlite::{CachedStatement, Connection, ToSql};
 
 /// How many rows a statement takes, the largest first. A statement opens its tables once, which
 /// costs as much as some rows do.
@@ -48,7 +48,7 @@ impl Insert {
     /// Inserts rows, each of which `fill` puts into its cells.
     pub(super) fn rows<T>(
         &self,
-        to: &Transaction<'_>,
+        to: &Connection,
         mut rows: &[T],
         fill: impl Fn(&T, &mut Cells<'_, '_>) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<()> {

@@ -1,6 +1,6 @@
 //! What is noted: added up beside what it is about, in the lists.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use sidestream_record::{Annotation, Notes};
 
 use crate::row::{Row, Update};
@@ -22,7 +22,7 @@ impl<'a> Noted<'a> {
     }
 
     /// Adds it to what is noted; what it is about has its row by now, if it has one.
-    pub(super) fn write(&self, to: &Transaction<'_>) -> rusqlite::Result<()> {
+    pub(super) fn write(&self, to: &Connection) -> rusqlite::Result<()> {
         let (select, update, id) = match self.exchange {
             Some(exchange) => (EXCHANGE, SET_EXCHANGE, exchange),
             None => (FLOW, SET_FLOW, self.flow),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use sidestream_flow::Process;
 
 use crate::wire::ProcessFields;
@@ -24,7 +24,7 @@ impl Processes {
     /// Finds or writes the row of a process, its parents before it.
     pub(super) fn write(
         &mut self,
-        to: &Transaction<'_>,
+        to: &Connection,
         process: &Arc<Process>,
     ) -> rusqlite::Result<i64> {
         if let Some(id) = self.0.get(process) {

@@ -1,6 +1,7 @@
 //! Sessions on disk: what is recorded comes back, also after crashes and full disks.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod addition;
 mod bounds;
 mod certificates;
 mod content;

@@ -5,7 +5,7 @@ use std::fs;
 use sidestream_flow::{ExchangeId, FlowId};
 use sidestream_record::{Annotation, Entry, Event, Finished, Notes, Recorded, Replay, Sink};
 use sidestream_store::{
-    CopyError, Reader, SchemaVersion, Seq, Session, Span, append, merge, rewrite,
+    CopyError, CreateError, Reader, SchemaVersion, Seq, Session, Span, append, merge, rewrite,
 };
 
 use crate::listing::table;
@@ -119,7 +119,7 @@ fn a_session_that_is_recorded_takes_notes_from_its_recorder_alone() {
     record(&path);
     let session = Session::create(&path).unwrap();
     let refused = append(&path, &[note(Some(EXCHANGE), comment("look"))]);
-    assert!(matches!(refused, Err(CopyError::Recorded { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(CopyError::Create(CreateError::InUse { .. }))), "{refused:?}");
     let recorded = session.writer().record(&note(Some(EXCHANGE), comment("here")));
     assert_eq!(recorded, Recorded::Accepted);
     session.close().unwrap();
