@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 /// Marks a SQLite file as a session: `SDST`.
@@ -117,6 +118,15 @@ pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA user_version = {version};
          COMMIT;"
     ))
+}
+
+/// Lets a statement be planned once, whatever is put into it.
+///
+/// Else SQLite with statistics plans those with ranges anew for each value, which costs as much as
+/// all else that is done to read a small body.
+pub(crate) fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// Recognizes a session and returns the version in which it is written.

@@ -247,6 +247,7 @@ fn make_live(connection: &Connection, path: &Path) -> Result<(), CreateError> {
          PRAGMA journal_size_limit = 67108864;"
     );
     connection.execute_batch(&pragmas).map_err(storage)?;
+    schema::keep_plans(connection).map_err(storage)?;
     // More than the writer has statements, so that each is compiled once.
     connection.set_prepared_statement_cache_capacity(32);
     Ok(())
