@@ -325,6 +325,7 @@ fn connect(path: &Path) -> Result<(Connection, SchemaVersion), Refusal> {
 
 fn recognized(connection: Connection) -> Result<(Connection, SchemaVersion), Refusal> {
     connection.busy_timeout(Duration::from_secs(5))?;
+    schema::keep_plans(&connection)?;
     let version = schema::recognize(&connection)?;
     Ok((connection, version))
 }

@@ -29,6 +29,11 @@ const BUSY: Duration = Duration::from_secs(5);
 /// How much log is written between two checkpoints, each of which waits for the disk.
 const CHECKPOINT_BYTES: u32 = 16 * 1024 * 1024;
 
+/// How much of the session is held in memory at most: all pages that a transaction changes. One that
+/// has to be written earlier is written again where it changes again, and then all that was written
+/// behind it in the transaction is read, for its checksums.
+const CACHE_BYTES: u32 = 16 * 1024 * 1024;
+
 /// A session being recorded.
 ///
 /// Dropped without [`close`](Self::close), it writes what waits and ends, and tells nobody of
@@ -259,14 +264,19 @@ fn make_live(connection: &Connection, path: &Path) -> Result<(), CreateError> {
     if journal != "wal" {
         return Err(CreateError::Unsuitable { path: path.to_owned() });
     }
-    let pages = CHECKPOINT_BYTES / schema::PAGE_BYTES;
+    let page_bytes: u32 =
+        connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(storage)?;
+    let pages = CHECKPOINT_BYTES / page_bytes.max(1);
+    let cache_kib = CACHE_BYTES / 1024;
     let pragmas = format!(
         "PRAGMA synchronous = NORMAL;
          PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -{cache_kib};
          PRAGMA wal_autocheckpoint = {pages};
          PRAGMA journal_size_limit = 67108864;"
     );
     connection.execute_batch(&pragmas).map_err(storage)?;
+    schema::keep_plans(connection).map_err(storage)?;
     // More than the writer has statements, so that each is compiled once.
     connection.set_prepared_statement_cache_capacity(32);
     Ok(())

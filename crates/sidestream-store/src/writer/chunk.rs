@@ -1,5 +1,6 @@
 //! Chunks: large content, each piece of it once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +22,35 @@ pub(super) struct Chunks {
     beside: Packer,
 }
 
+/// Content in the pieces in which it came.
+#[derive(Debug, Default)]
+pub(super) struct Pieces<'a>(Vec<&'a [u8]>);
+
+impl<'a> Pieces<'a> {
+    pub(super) fn push(&mut self, piece: &'a [u8]) {
+        self.0.push(piece);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(|piece| piece.len()).sum()
+    }
+
+    /// Returns it in one piece.
+    pub(super) fn join(&self) -> Cow<'a, [u8]> {
+        match self.0[..] {
+            [] => Cow::Borrowed(&[]),
+            [piece] => Cow::Borrowed(piece),
+            _ => Cow::Owned(self.0.concat()),
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for Pieces<'a> {
+    fn from(data: &'a [u8]) -> Self {
+        Self(vec![data])
+    }
+}
+
 impl Chunks {
     pub(super) fn new() -> Self {
         Self { packer: Packer::new(), beside: Packer::new() }
@@ -35,12 +65,15 @@ impl Chunks {
     pub(super) fn put(
         &mut self,
         to: &Connection,
-        contents: &[&[u8]],
+        contents: &[Pieces<'_>],
     ) -> rusqlite::Result<Vec<i64>> {
-        let hashes = self.share(contents, |_, data| blake3::hash(data));
-        let mut ids: HashMap<Hash, Option<i64>> = HashMap::with_capacity(contents.len());
-        let (mut new, mut new_data) = (Vec::new(), Vec::new());
-        for (hash, data) in hashes.iter().zip(contents) {
+        let joined = self.share(contents, Pieces::len, |_, pieces| {
+            let data = pieces.join();
+            (blake3::hash(&data), data)
+        });
+        let mut ids: HashMap<Hash, Option<i64>> = HashMap::with_capacity(joined.len());
+        let mut new = Vec::new();
+        for (hash, data) in &joined {
             if ids.contains_key(hash) {
                 continue;
             }
@@ -50,37 +83,38 @@ impl Chunks {
                 .optional()?;
             ids.insert(*hash, found);
             if found.is_none() {
-                new.push(*hash);
-                new_data.push(*data);
+                new.push((hash, &data[..]));
             }
         }
-        let packed = self.share(&new_data, Packer::pack_apart);
-        for ((hash, data), packed) in new.iter().zip(&new_data).zip(packed) {
+        let packed =
+            self.share(&new, |(_, data)| data.len(), |packer, (_, data)| packer.pack_apart(data));
+        for ((hash, data), packed) in new.iter().zip(packed) {
             to.prepare_cached("INSERT INTO chunk (hash, size, data) VALUES (?1, ?2, ?3)")?
                 .execute(params![&hash.as_bytes()[..], data.len() as i64, &packed[..]])?;
-            ids.insert(*hash, Some(to.last_insert_rowid()));
+            ids.insert(**hash, Some(to.last_insert_rowid()));
         }
-        Ok(hashes.iter().filter_map(|hash| *ids.get(hash)?).collect())
+        Ok(joined.iter().filter_map(|(hash, _)| *ids.get(hash)?).collect())
     }
 
     /// Does something with each, by two threads where there is much, and returns what comes of
     /// it in the same order.
-    fn share<'a, T: Send>(
+    fn share<'a, T: Sync, R: Send>(
         &mut self,
-        all: &[&'a [u8]],
-        each: impl Fn(&mut Packer, &'a [u8]) -> T + Sync,
-    ) -> Vec<T> {
+        all: &'a [T],
+        len: impl Fn(&T) -> usize,
+        each: impl Fn(&mut Packer, &'a T) -> R + Sync,
+    ) -> Vec<R> {
         let next = AtomicUsize::new(0);
         let work = |packer: &mut Packer| {
             let mut done = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(data) = all.get(index) else { return done };
-                done.push((index, each(packer, data)));
+                let Some(one) = all.get(index) else { return done };
+                done.push((index, each(packer, one)));
             }
         };
         let Self { packer, beside } = self;
-        let is_much = all.iter().map(|data| data.len()).sum::<usize>() >= SHARED_BYTES;
+        let is_much = all.iter().map(len).sum::<usize>() >= SHARED_BYTES;
         let mut done = thread::scope(|scope| {
             // Without a second thread the first does it all.
             let beside = is_much.then(|| {

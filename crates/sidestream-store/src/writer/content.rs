@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use sidestream_flow::Peer;
 use sidestream_record::Part;
 
-use super::chunk::Chunks;
+use super::chunk::{Chunks, Pieces};
 use super::insert::Insert;
 use super::part_name;
 use crate::row::Content;
@@ -82,12 +82,12 @@ impl<'a> Stretches<'a> {
         let mut rows = Vec::new();
         let mut large = Vec::new();
         for run in &self.runs {
-            run.cut(|offset, data| {
-                let size = data.len() as u64;
-                let place = if data.len() < MIN_CHUNK_BYTES {
-                    Place::Data(data)
+            run.cut(|offset, pieces| {
+                let size = pieces.len() as u64;
+                let place = if pieces.len() < MIN_CHUNK_BYTES {
+                    Place::Data(pieces.join())
                 } else {
-                    large.push(data);
+                    large.push(pieces);
                     Place::Chunk(large.len() - 1)
                 };
                 let Run { exchange, part, .. } = *run;
@@ -98,7 +98,6 @@ impl<'a> Stretches<'a> {
                 rows.push(Stretch { exchange, part, offset, size, place: Place::Dropped });
             }
         }
-        let large: Vec<&[u8]> = large.iter().map(|data| &data[..]).collect();
         let ids = chunks.put(to, &large)?;
         insert.rows(to, &rows, |row, cells| {
             let (dropped, chunk, data) = match &row.place {
@@ -118,29 +117,26 @@ impl<'a> Stretches<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Cuts it where chunks begin, and hands each piece over with its place in the body.
-    fn cut(&self, mut each: impl FnMut(u64, Cow<'a, [u8]>)) {
-        let mut begin = self.offset;
-        let mut piece: Cow<'a, [u8]> = Cow::Borrowed(&[]);
+    /// Cuts it where chunks begin, and hands each part over with its place in the body.
+    fn cut(&self, mut each: impl FnMut(u64, Pieces<'a>)) {
+        let (mut begin, mut at) = (self.offset, self.offset);
+        let mut part = Pieces::default();
         for mut data in self.pieces.iter().copied() {
             while !data.is_empty() {
                 let end = begin - begin % CHUNK_BYTES + CHUNK_BYTES;
-                let room = usize::try_from(end - begin).unwrap_or(usize::MAX) - piece.len();
+                let room = usize::try_from(end - at).unwrap_or(usize::MAX);
                 let (taken, rest) = data.split_at(room.min(data.len()));
                 data = rest;
-                if piece.is_empty() {
-                    piece = Cow::Borrowed(taken);
-                } else {
-                    piece.to_mut().extend_from_slice(taken);
-                }
-                if taken.len() == room {
-                    each(begin, std::mem::replace(&mut piece, Cow::Borrowed(&[])));
+                part.push(taken);
+                at += taken.len() as u64;
+                if at == end {
+                    each(begin, std::mem::take(&mut part));
                     begin = end;
                 }
             }
         }
-        if !piece.is_empty() {
-            each(begin, piece);
+        if at > begin {
+            each(begin, part);
         }
     }
 }
@@ -165,7 +161,8 @@ pub(super) fn write_messages(
     to: &Connection,
     chunks: &mut Chunks,
 ) -> rusqlite::Result<()> {
-    let data: Vec<&[u8]> = messages.iter().filter_map(|message| message.content.data()).collect();
+    let data = messages.iter().filter_map(|message| message.content.data());
+    let data: Vec<_> = data.map(Pieces::from).collect();
     let mut ids = chunks.put(to, &data)?.into_iter();
     for Message { seq, message, from, content } in messages {
         let chunk = content.data().and_then(|_| ids.next());

@@ -96,6 +96,40 @@ fn chunks_that_two_threads_pack_are_each_there_once_and_in_their_places() {
     }
 }
 
+/// How many bytes this thread has read, from files and else; none where that is not counted.
+fn read_bytes() -> Option<u64> {
+    let counts = std::fs::read_to_string("/proc/thread-self/io").ok()?;
+    counts.lines().find_map(|line| line.strip_prefix("rchar: "))?.parse().ok()
+}
+
+#[test]
+fn what_a_transaction_writes_is_not_read_for_it() {
+    const TEST: &str = "what_a_transaction_writes_is_not_read_for_it";
+    if read_bytes().is_none() {
+        return sidestream_testkit::skip(TEST, "what a thread reads is not counted here");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let connection = crate::session::connect(&folder.path().join("a.session")).unwrap();
+    // That reads the log, as it has to.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(())).unwrap();
+    let mut writer = Writer::begin(connection, 0).unwrap();
+    let mut noise = blake3::Hasher::new().finalize_xof();
+    let mut read = 0;
+    for transaction in 0..3_u64 {
+        let mut body = |number| {
+            let mut data = vec![0; 100 * 1024];
+            noise.fill(&mut data);
+            let (exchange, part) = (ExchangeId(80 * transaction + number), Part::Request);
+            row(1, Event::Body { exchange, part, data: data.into() })
+        };
+        let rows: Vec<_> = (1..=80).map(&mut body).collect();
+        let before = read_bytes().unwrap();
+        writer.write(&rows, 0).unwrap();
+        read = read_bytes().unwrap() - before;
+    }
+    assert!(read < 512 * 1024, "{read}");
+}
+
 #[test]
 fn many_and_large_entries_make_more_than_one_block() {
     let mut writer = writer();
