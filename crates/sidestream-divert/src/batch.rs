@@ -1,0 +1,63 @@
+//! Packets that travel together.
+
+/// Packets, one behind the other in one buffer, with something said of each.
+///
+/// The buffer is laid out as WinDivert's calls for several packets want it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch<T> {
+    bytes: Vec<u8>,
+    entries: Vec<(usize, T)>,
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), entries: Vec::new() }
+    }
+}
+
+impl<T> Batch<T> {
+    /// Adds a packet at the end.
+    pub fn push(&mut self, packet: &[u8], what: T) {
+        self.bytes.extend_from_slice(packet);
+        self.entries.push((self.bytes.len(), what));
+    }
+
+    /// Returns how many packets there are.
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no packet.
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns the bytes of all packets.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Iterates over the packets in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &T)> + '_ {
+        self.entries.iter().scan(0, |start, (end, what)| {
+            let packet = &self.bytes[*start..*end];
+            *start = *end;
+            Some((packet, what))
+        })
+    }
+
+    /// Makes the bytes of the last packet available for change.
+    pub(crate) fn last_mut(&mut self) -> &mut [u8] {
+        let start = self.entries.iter().rev().nth(1).map_or(0, |(end, _)| *end);
+        &mut self.bytes[start..]
+    }
+
+    /// Says something else of the last packet, and cuts it to its length.
+    pub(crate) fn set_last(&mut self, what: T, len: usize) {
+        let start = self.entries.iter().rev().nth(1).map_or(0, |(end, _)| *end);
+        if let Some(last) = self.entries.last_mut() {
+            self.bytes.truncate(start + len);
+            *last = (self.bytes.len(), what);
+        }
+    }
+}
