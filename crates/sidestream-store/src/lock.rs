@@ -10,7 +10,7 @@ use crate::error::CreateError;
 use crate::sys;
 
 /// How often the lock is asked for before another recording is believed to have it.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 40;
 
 /// How long between.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(5);
