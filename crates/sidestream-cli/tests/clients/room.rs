@@ -142,7 +142,7 @@ fn what_may_not_be_written_is_read_and_refuses_the_rest() {
     // A folder, and a file in a folder in which others can be written.
     let script = r#"
         mount -t tmpfs -o size=6M none small || exit 77
-        cp a.session small/; mount -o remount,ro small || exit 77
+        cp a.session small/; mount -o remount,bind,ro small || exit 77
         cp a.session open/; mount --bind open/a.session open/a.session || exit 77
         mount -o remount,bind,ro open/a.session || exit 77
         for folder in small open; do

@@ -132,7 +132,8 @@ fn a_full_disk_harms_no_session_that_is_written_anew() {
 /// Makes the folder, a file system of its own, read-only.
 fn seal(folder: &Path) {
     let mut mount = Command::new("mount");
-    mount.args(["-o", "remount,ro"]).arg(folder);
+    // Without `bind` its options are set anew, and its owner is nobody whom the namespace knows.
+    mount.args(["-o", "remount,bind,ro"]).arg(folder);
     assert!(mount.status().unwrap().success());
 }
 

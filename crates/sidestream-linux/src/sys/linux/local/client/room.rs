@@ -159,12 +159,15 @@ mod tests {
 
     #[test]
     fn descriptors_are_counted_whatever_their_numbers() {
-        // Other tests of this process open and close a few meanwhile, not thousands.
-        let before = open().unwrap();
-        let mut files: Vec<_> = (0..600).map(|_| File::open("/dev/null").unwrap()).collect();
-        assert!(open().unwrap() > before + 500);
-        // The lowest number is free then, and still most are open.
-        files.drain(..20);
-        assert!(open().unwrap() > before + 480);
+        // Other tests of this process open and close some meanwhile, though not each time.
+        let is_counted = |_| {
+            let before = open().unwrap();
+            let mut files: Vec<_> = (0..600).map(|_| File::open("/dev/null").unwrap()).collect();
+            let with_all = open().unwrap();
+            // The lowest number is free then, and still most are open.
+            files.drain(..20);
+            with_all > before + 500 && open().unwrap() > before + 480
+        };
+        assert!((0..20).any(is_counted));
     }
 }
