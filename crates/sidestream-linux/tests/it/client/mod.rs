@@ -254,7 +254,7 @@ async fn a_helper_that_says_nothing_is_not_waited_for_for_ever() {
     // It has not gone: it is dropped at the end of the test.
     let (_helper, started) = Helper::start(|_silent| {}).await;
     let error = started.unwrap_err();
-    assert_eq!(error.to_string(), "the helper did not answer within 10 s, start again");
+    assert_eq!(error.to_string(), "the helper did not answer within 30 s, start again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,8 +11,12 @@ use super::super::channel::{ChannelError, Receiver, Sender};
 use super::told::Told;
 use crate::{LocalOptions, StartError};
 
-/// How long each answer of the helper may take.
+/// How long the helper may take to say its last words.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long each of its answers may take. The kernel verifies what it loads meanwhile, which a slow
+/// processor, or one that is emulated, takes many seconds for.
+const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What this program calls itself.
 const PROGRAM: &str = concat!("sidestream ", env!("CARGO_PKG_VERSION"));
@@ -47,8 +51,8 @@ pub(super) async fn shake_hands(
 /// Waits for a message that the handshake is about.
 async fn receive(receiver: &mut Receiver, told: &mut Told) -> Result<Message, StartError> {
     loop {
-        let Ok(received) = timeout(PATIENCE, receiver.receive()).await else {
-            return Err(StartError::Silent { seconds: PATIENCE.as_secs() });
+        let Ok(received) = timeout(START_PATIENCE, receiver.receive()).await else {
+            return Err(StartError::Silent { seconds: START_PATIENCE.as_secs() });
         };
         let Some((message, _no_descriptors)) = received? else { return Err(StartError::Ended) };
         match message {
