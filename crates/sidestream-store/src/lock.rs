@@ -40,12 +40,17 @@ impl Lock {
         let io = |source| CreateError::Io { path: session.to_owned(), source };
         let path = beside(&real(session).map_err(io)?, "-lock");
         loop {
+            // It is written to: what others have put there may lead to a file that is not ours.
+            if fs::symlink_metadata(&path).is_ok_and(|there| !there.is_file()) {
+                let words = format!("{} is no file; remove it", path.display());
+                return Err(io(io::Error::other(words)));
+            }
             let mut file = sys::create_private(&path).map_err(io)?;
             if !is_taken(&file).map_err(io)? {
                 let holder = holder(&path);
                 return Err(CreateError::InUse { path: session.to_owned(), holder });
             }
-            // Whoever had the lock before may have removed the file between the two steps.
+            // Whoever had the lock before may have removed the file between the steps.
             if sys::same_file(&path, &file).map_err(io)? {
                 name(&mut file);
                 return Ok(Self { path, _file: file });

@@ -17,9 +17,9 @@ pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o600))
 }
 
-/// Returns whether that path still leads to that open file.
+/// Returns whether that open file still stands at that path, and no link to it.
 pub(crate) fn same_file(path: &Path, file: &File) -> io::Result<bool> {
-    let (there, here) = match fs::metadata(path) {
+    let (there, here) = match fs::symlink_metadata(path) {
         Ok(there) => (there, file.metadata()?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),

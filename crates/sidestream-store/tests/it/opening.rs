@@ -293,6 +293,22 @@ fn numbers_up_to_the_last_there_is_come_to_an_end() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_lock_that_leads_elsewhere_is_not_written_to() {
+    let (folder, path) = place();
+    let of_others = folder.path().join("of-others");
+    fs::write(&of_others, "not ours").unwrap();
+    let lock = path.with_extension("session-lock");
+    std::os::unix::fs::symlink(&of_others, &lock).unwrap();
+    let error = Session::create(&path).unwrap_err();
+    assert!(matches!(error, CreateError::Io { .. }), "{error}");
+    assert!(!path.exists());
+    assert_eq!(fs::read_to_string(&of_others).unwrap(), "not ours");
+    fs::remove_file(&lock).unwrap();
+    Session::create(&path).unwrap().close().unwrap();
+}
+
 #[test]
 fn two_recordings_do_not_write_to_one_session() {
     let (folder, path) = place();
