@@ -38,9 +38,13 @@ impl Output {
             let mut new = path.clone().into_os_string();
             new.push("-new");
             let new = PathBuf::from(new);
+            // One that a killed export left; what others have put there is not written to.
+            match fs::remove_file(&new) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
             let mut options = OpenOptions::new();
-            // One that a killed export left is written over.
-            options.write(true).create(true).truncate(true);
+            options.write(true).create_new(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             let file = BufWriter::new(options.open(&new)?);
