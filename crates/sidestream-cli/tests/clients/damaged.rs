@@ -1,28 +1,16 @@
 //! Sessions of a real client that are damaged, and commands that are killed while they write them.
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::dumps::{flow, lines};
-use crate::harness::{ANSWER, Bench, Running, http, program};
+use crate::harness::{ANSWER, Bench, Running, http, ours, program, succeeds};
 
 fn record(bench: &Bench, session: &str, url: &str) {
     let mut command = bench.sidestream(["run", "--session", session, "--", "curl", "-sS", url]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn ours(bench: &Bench, args: &[&str]) -> Output {
-    bench.sidestream(args).output().unwrap()
-}
-
-#[track_caller]
-fn succeeds(bench: &Bench, args: &[&str]) -> String {
-    let output = ours(bench, args);
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {err}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn tools(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("exchange").join(name)
 }
 
-/// Installs, unless that was done, in a folder that appears when it is whole.
+/// Installs, unless that was done: one test at a time, as several ask for the same.
 pub(crate) fn installed(
     test: &str,
     name: &str,
@@ -25,8 +25,14 @@ pub(crate) fn installed(
     if folder.join("installed").is_file() {
         return Some(folder);
     }
-    drop(fs::remove_dir_all(&folder));
     let made = || {
+        fs::create_dir_all(folder.parent()?).ok()?;
+        let lock = fs::File::create(folder.with_extension("lock")).ok()?;
+        lock.lock().ok()?;
+        if folder.join("installed").is_file() {
+            return Some(());
+        }
+        drop(fs::remove_dir_all(&folder));
         fs::create_dir_all(&folder).ok()?;
         install(&folder)?;
         fs::write(folder.join("installed"), "").ok()
@@ -407,6 +413,20 @@ fn an_exported_command_of_httpie_sends_every_field_and_body_again() {
     let mut sh = Command::new("sh");
     sh.arg("-e").env("PATH", &path).env("HOME", bench.folder.path());
     check_again(&bench, &origin, "httpie", &mut sh, lines);
+}
+
+#[test]
+fn an_export_is_not_written_to_what_others_have_put_there() {
+    let test = "an_export_is_not_written_to_what_others_have_put_there";
+    let Some(_curl) = program(test, "curl") else { return };
+    let (bench, origin) = (Bench::new(), http());
+    record(&bench, &format!("curl -sS http://localhost:{}/a", origin.port()));
+    let of_others = bench.write("of-others", "not ours");
+    std::os::unix::fs::symlink(&of_others, bench.path("out-new")).unwrap();
+    ours(&bench, &["export", "csv", "a.session", "--columns", "path", "-o", "out"]);
+    assert_eq!(fs::read_to_string(of_others).unwrap(), "not ours");
+    assert_eq!(fs::read_to_string(bench.path("out")).unwrap(), "path\r\n/a\r\n");
+    assert!(!fs::symlink_metadata(bench.path("out")).unwrap().is_symlink());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Output;
 
 use sidestream_testkit::{Origin, Request, Wire};
 
-use crate::harness::{Bench, program};
+use crate::harness::{Bench, ours, program};
 
 /// `a line\nhere is the Needle\n`, by gzip, stored.
 const GZIP: [u8; 49] = [
@@ -24,10 +24,6 @@ fn answer(request: &Request, wire: &mut Wire) -> io::Result<()> {
     write!(wire, "HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\n")?;
     write!(wire, "Content-Length: {length}\r\n\r\n")?;
     wire.write_all(&body)
-}
-
-fn ours(bench: &Bench, args: &[&str]) -> Output {
-    bench.sidestream(args).output().unwrap()
 }
 
 #[track_caller]

@@ -165,6 +165,20 @@ impl Bench {
     }
 }
 
+/// Runs a command of ours to its end.
+pub(crate) fn ours(bench: &Bench, args: &[&str]) -> Output {
+    bench.sidestream(args).output().unwrap()
+}
+
+/// Runs a command of ours that must succeed, and returns what it printed.
+#[track_caller]
+pub(crate) fn succeeds(bench: &Bench, args: &[&str]) -> String {
+    let output = ours(bench, args);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {err}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// Starts an HTTP origin on loopback.
 pub(crate) fn http() -> Origin {
     Origin::http(answer)

@@ -9,24 +9,12 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::dumps::{flow, map, noise, tnet};
-use crate::harness::{Bench, program};
+use crate::harness::{Bench, ours, program, succeeds};
 
 /// What all that is held comes to beside an entry.
 const USUAL_KIB: u64 = 64 * 1024;
 
 const MIB: usize = 1024 * 1024;
-
-fn ours(bench: &Bench, args: &[&str]) -> Output {
-    bench.sidestream(args).output().unwrap()
-}
-
-#[track_caller]
-fn succeeds(bench: &Bench, args: &[&str]) -> String {
-    let output = ours(bench, args);
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {err}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 /// Runs the program and returns how many KiB of memory it had at most.
 fn measured(bench: &Bench, args: &[&str]) -> (Output, u64) {

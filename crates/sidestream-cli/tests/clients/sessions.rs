@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use sidestream_testkit::Origin;
 
 use crate::exchange::{installed, python, succeeds};
-use crate::harness::{Bench, http, program};
+use crate::harness::{Bench, http, ours, program};
 
 /// Has curl ask for these paths, and records it.
 fn record(bench: &Bench, origin: &Origin, session: &str, paths: &[&str]) {
@@ -105,10 +105,6 @@ fn typescript_reads_a_session_by_its_published_messages() {
     run(tool("tsc").args(strict).arg("urls.ts"));
     let read = run(Command::new(&node).arg(made("urls.js")).arg(bench.path("a.session")));
     assert_eq!(read, lines(&origin, &["/one", "/two?b=c"]));
-}
-
-fn ours(bench: &Bench, args: &[&str]) -> Output {
-    bench.sidestream(args).output().unwrap()
 }
 
 fn listed(bench: &Bench, session: &str) -> Vec<String> {
