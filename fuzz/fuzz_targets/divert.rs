@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use sidestream_divert::{
-    Address, Answer, Batch, Config, Diverter, Endpoint, Operation, Output, QuestionId, SocketEvent,
+    Address, Answer, Config, Diverter, Endpoint, Operation, Output, QuestionId, SocketEvent,
     Ticks, Verdict,
 };
 use sidestream_flow::Transport;
-use sidestream_packet::{Checksum, Offload, TcpFlags, build};
+use sidestream_packet::{Batch, Checksum, Offload, TcpFlags, build};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut now = Instant::now();

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use sidestream_packet::Offload;
+use sidestream_packet::{Batch, Offload};
 
-use crate::{Batch, Config, FlowNumber, Tag};
+use crate::{Config, FlowNumber, Tag};
 
 /// The batch that is filled, and how many are on their way.
 #[derive(Debug, Default)]

@@ -2,7 +2,6 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod address;
-mod batch;
 mod config;
 mod counters;
 mod event;
@@ -16,7 +15,6 @@ mod seen;
 mod sockets;
 
 pub use address::Address;
-pub use batch::Batch;
 pub use config::Config;
 pub use counters::{Counters, Usage};
 pub use event::{

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use sidestream_flow::FlowKey;
-use sidestream_packet::Offload;
+use sidestream_packet::{Batch, Offload};
 
-use crate::{Address, Batch, Owner, Question};
+use crate::{Address, Owner, Question};
 
 /// What is to be done next; see [`Diverter::poll_output`](crate::Diverter::poll_output).
 #[derive(Debug, PartialEq, Eq)]

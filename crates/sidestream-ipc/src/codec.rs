@@ -2,8 +2,10 @@
 
 use prost::Message as _;
 
-use crate::wire::{Envelope, FieldError};
-use crate::{DecodeError, EncodeError, MAX_DESCRIPTORS, MAX_FRAME, Message, VERSION};
+use sidestream_packet::Batch;
+
+use crate::wire::{Envelope, FieldError, PacketsHead};
+use crate::{DecodeError, EncodeError, MAX_DESCRIPTORS, MAX_FRAME, Message, PacketTag, VERSION};
 
 const LEN_BYTES: usize = 4;
 
@@ -18,12 +20,35 @@ const KEPT_BYTES: usize = 256 * 1024;
 pub fn encode(message: &Message, buf: &mut Vec<u8>) -> Result<(), EncodeError> {
     let envelope = Envelope::from(message);
     let len = envelope.encoded_len();
-    let header = u32::try_from(len).ok().filter(|_| len <= MAX_FRAME);
-    let header = header.ok_or(EncodeError::TooLong { len })?;
+    let header = header(len)?;
     buf.reserve(LEN_BYTES + len);
-    buf.extend_from_slice(&header.to_le_bytes());
+    buf.extend_from_slice(&header);
     envelope.encode_raw(buf);
     Ok(())
+}
+
+/// Appends the frame of [`Message::Packets`] but for its end, which is the
+/// [bytes](Batch::bytes) of the batch: who sends them right behind it need not copy them.
+///
+/// `tag` says of each packet what the message says of it.
+///
+/// # Errors
+///
+/// Fails if the whole does not fit into a frame; `buf` is as it was then.
+pub fn encode_packets_head<T>(
+    batch: &Batch<T>,
+    tag: impl Fn(&T) -> PacketTag,
+    buf: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    let head = PacketsHead::new(batch, tag);
+    buf.extend_from_slice(&header(head.encoded_len())?);
+    head.encode(buf);
+    Ok(())
+}
+
+fn header(len: usize) -> Result<[u8; LEN_BYTES], EncodeError> {
+    let header = u32::try_from(len).ok().filter(|_| len <= MAX_FRAME);
+    Ok(header.ok_or(EncodeError::TooLong { len })?.to_le_bytes())
 }
 
 /// A frame that has come whole.

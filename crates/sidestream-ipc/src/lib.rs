@@ -1,13 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod codec;
+mod diverted;
 mod error;
 mod message;
 mod notice;
 mod sys;
 mod wire;
 
-pub use codec::{Decoder, Frame, encode};
+pub use codec::{Decoder, Frame, encode, encode_packets_head};
+pub use diverted::{Direction, Diverted, PacketTag};
 pub use error::{DecodeError, EncodeError};
 pub use message::{
     Flow, FlowVerdict, Hello, Message, OpenSocket, ProcessRecord, Refused, SetSpec, Start, Started,

@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use sidestream_flow::{FlowKey, Process, Transport};
+use sidestream_packet::Batch;
 
-use crate::{Level, Notice, VERSION};
+use crate::{Diverted, Level, Notice, PacketTag, VERSION};
 
 /// A message, in either direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +63,14 @@ pub enum Message {
         /// What was sent; may be empty.
         payload: Bytes,
     },
-    /// To the proxy: the program has closed the socket of this UDP flow.
+    /// To the proxy: a flow whose packets follow, where packets are what is captured.
+    Diverted(Diverted),
+    /// Either: packets of such flows, in their order.
+    ///
+    /// To the proxy they are better sent by [`encode_packets_head`](crate::encode_packets_head).
+    Packets(Batch<PacketTag>),
+    /// To the proxy: the program has closed the socket of this UDP flow, or no packet of this
+    /// flow will follow.
     Closed {
         /// The id of the flow.
         flow: u64,
@@ -93,6 +101,7 @@ impl Message {
             Self::Beat => "beat",
             Self::Closed { .. } => "closed",
             Self::Datagram { .. } => "datagram",
+            Self::Diverted(_) => "diverted",
             Self::Flow(_) => "flow",
             Self::Forget { .. } => "forget",
             Self::Hello(_) => "hello",
@@ -102,6 +111,7 @@ impl Message {
             Self::Notice(_) => "notice",
             Self::Open(_) => "open",
             Self::Opened { .. } => "opened",
+            Self::Packets(_) => "packets",
             Self::Process(_) => "process",
             Self::Refused(_) => "refused",
             Self::SetSpec(_) => "set spec",

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
 pub mod build;
 mod bytes;
 mod coalesce;
@@ -15,6 +16,7 @@ mod segment;
 mod sum;
 mod transport;
 
+pub use batch::Batch;
 pub use coalesce::Coalescer;
 pub use defect::{Defect, Defects};
 pub use offload::{Checksum, Offload};

@@ -8,11 +8,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Instant;
 
+use sidestream_packet::Batch;
+
 use crate::flows::{Fate, Flows};
 use crate::gather::Gather;
 use crate::output::Note;
 use crate::sockets::Sockets;
-use crate::{Address, Batch, Config, Counters, Exemption, FlowNumber, Output, Usage};
+use crate::{Address, Config, Counters, Exemption, FlowNumber, Output, Usage};
 
 /// How many packets WinDivert takes at once (`WINDIVERT_BATCH_MAX`).
 const MAX_INJECTED: usize = 255;

@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use sidestream_flow::{FlowKey, Transport};
 use sidestream_packet::{
-    Checksum, IcmpMessage, Offload, Packet, TcpFlags, Transport as Carried, build, segment,
+    Batch, Checksum, IcmpMessage, Offload, Packet, TcpFlags, Transport as Carried, build, segment,
 };
 
 use super::Diverter;
 use crate::flows::{Fate, Why};
 use crate::output::{Note, Way};
 use crate::seen::{Seen, client_of, reversed, see};
-use crate::{Address, Batch, Output};
+use crate::{Address, Output};
 
 impl Diverter {
     /// Begins to divert: there is a proxy that takes batches.

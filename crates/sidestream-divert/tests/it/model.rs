@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use sidestream_divert::{
-    Address, Answer, Batch, Config, Diverter, Endpoint, Operation, Output, QuestionId, SocketEvent,
-    Ticks, Verdict,
+    Address, Answer, Config, Diverter, Endpoint, Operation, Output, QuestionId, SocketEvent, Ticks,
+    Verdict,
 };
 use sidestream_flow::{FlowKey, Transport};
-use sidestream_packet::{Checksum, Offload, Packet, TcpFlags, Transport as Carried};
+use sidestream_packet::{Batch, Checksum, Offload, Packet, TcpFlags, Transport as Carried};
 
 use crate::play::{HERE, OUT, THERE, nowhere, tcp, udp};
 

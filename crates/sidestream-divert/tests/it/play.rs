@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sidestream_divert::{
-    Address, Answer, Batch, Config, Diverter, Endpoint, Operation, Output, Owner, QuestionId,
-    SocketEvent, Tag, Ticks, Verdict,
+    Address, Answer, Config, Diverter, Endpoint, Operation, Output, Owner, QuestionId, SocketEvent,
+    Tag, Ticks, Verdict,
 };
 use sidestream_flow::Transport;
-use sidestream_packet::{Checksum, Offload, Packet, TcpFlags, build};
+use sidestream_packet::{Batch, Checksum, Offload, Packet, TcpFlags, build};
 
 /// The program's address.
 pub(crate) const HERE: [u8; 4] = [10, 0, 0, 2];

@@ -72,14 +72,14 @@ impl TryFrom<OpenSocket> for crate::OpenSocket {
     }
 }
 
-fn transport_to(transport: Transport) -> u32 {
+pub(super) fn transport_to(transport: Transport) -> u32 {
     match transport {
         Transport::Tcp => 6,
         Transport::Udp => 17,
     }
 }
 
-fn transport_from(number: u32, whose: &'static str) -> Result<Transport, FieldError> {
+pub(super) fn transport_from(number: u32, whose: &'static str) -> Result<Transport, FieldError> {
     match number {
         6 => Ok(Transport::Tcp),
         17 => Ok(Transport::Udp),
@@ -98,6 +98,26 @@ pub(crate) enum Verdict {
     Residual(String),
 }
 
+impl From<&FlowVerdict> for Verdict {
+    fn from(verdict: &FlowVerdict) -> Self {
+        match verdict {
+            FlowVerdict::Intercept => Self::Intercept(Nothing {}),
+            FlowVerdict::Pass => Self::Pass(Nothing {}),
+            FlowVerdict::Residual(spec) => Self::Residual(spec.clone()),
+        }
+    }
+}
+
+impl From<Verdict> for FlowVerdict {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Intercept(Nothing {}) => Self::Intercept,
+            Verdict::Pass(Nothing {}) => Self::Pass,
+            Verdict::Residual(spec) => Self::Residual(spec),
+        }
+    }
+}
+
 impl From<&crate::Flow> for Flow {
     fn from(flow: &crate::Flow) -> Self {
         Self {
@@ -106,11 +126,7 @@ impl From<&crate::Flow> for Flow {
             client: Some(flow.key.client.into()),
             server: Some(flow.key.server.into()),
             process: flow.process,
-            verdict: Some(match &flow.verdict {
-                FlowVerdict::Intercept => Verdict::Intercept(Nothing {}),
-                FlowVerdict::Pass => Verdict::Pass(Nothing {}),
-                FlowVerdict::Residual(spec) => Verdict::Residual(spec.clone()),
-            }),
+            verdict: Some((&flow.verdict).into()),
             bound: flow.bound.map(ip_to),
             path_mtu_discovery: flow.path_mtu_discovery.into(),
             net: flow.net,
@@ -129,11 +145,7 @@ impl TryFrom<Flow> for crate::Flow {
             id: flow.id,
             key: FlowKey { transport, client, server },
             process: flow.process,
-            verdict: match required(flow.verdict, "the verdict of a flow")? {
-                Verdict::Intercept(Nothing {}) => FlowVerdict::Intercept,
-                Verdict::Pass(Nothing {}) => FlowVerdict::Pass,
-                Verdict::Residual(spec) => FlowVerdict::Residual(spec),
-            },
+            verdict: required(flow.verdict, "the verdict of a flow")?.into(),
             bound: flow.bound.as_deref().map(ip_from).transpose()?,
             path_mtu_discovery: flow
                 .path_mtu_discovery

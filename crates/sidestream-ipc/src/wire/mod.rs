@@ -5,9 +5,13 @@
 mod addr;
 mod body;
 mod flow;
+mod packets;
 mod process;
 
-use crate::{Hello, Message, ProcessRecord};
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+use sidestream_packet::Batch;
+
+use crate::{Hello, Message, PacketTag, ProcessRecord};
 
 /// Why a field could not be turned into what it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +33,7 @@ pub(crate) struct Envelope {
     /// `None` for a kind of a newer version.
     #[prost(
         oneof = "Kind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22"
     )]
     pub(crate) kind: Option<Kind>,
 }
@@ -75,6 +79,10 @@ pub(crate) enum Kind {
     Open(flow::OpenSocket),
     #[prost(message, tag = "20")]
     Opened(flow::Opened),
+    #[prost(message, tag = "21")]
+    Diverted(packets::Diverted),
+    #[prost(message, tag = "22")]
+    Packets(packets::Packets),
 }
 
 impl From<&Message> for Envelope {
@@ -110,6 +118,8 @@ impl From<&Message> for Kind {
             Message::Opened { serial, error } => {
                 Self::Opened(flow::Opened { serial: *serial, error: *error })
             }
+            Message::Diverted(flow) => Self::Diverted(flow.into()),
+            Message::Packets(batch) => Self::Packets(batch.into()),
             Message::Closed { flow } => Self::Closed(body::Closed { flow: *flow }),
             Message::Notice(notice) => Self::Notice(notice.into()),
             Message::Log { level, text } => {
@@ -142,12 +152,53 @@ impl TryFrom<Kind> for Message {
             Kind::Datagram(body::Datagram { flow, payload }) => Self::Datagram { flow, payload },
             Kind::Open(request) => Self::Open(request.try_into()?),
             Kind::Opened(flow::Opened { serial, error }) => Self::Opened { serial, error },
+            Kind::Diverted(flow) => Self::Diverted(flow.try_into()?),
+            Kind::Packets(packets) => Self::Packets(packets.try_into()?),
             Kind::Closed(body::Closed { flow }) => Self::Closed { flow },
             Kind::Notice(notice) => Self::Notice(notice.try_into()?),
             Kind::Log(body::Log { level, text }) => {
                 Self::Log { level: body::level_from(level)?, text }
             }
         })
+    }
+}
+
+/// The number of the envelope's field that holds packets.
+const PACKETS: u32 = 22;
+
+/// All of an envelope of packets but their bytes, which come last in it.
+pub(crate) struct PacketsHead {
+    columns: packets::Packets,
+    bytes: usize,
+}
+
+impl PacketsHead {
+    pub(crate) fn new<T>(batch: &Batch<T>, tag: impl Fn(&T) -> PacketTag) -> Self {
+        Self { columns: packets::Packets::head(batch, tag), bytes: batch.bytes().len() }
+    }
+
+    /// Returns how long the envelope is with its bytes.
+    pub(crate) fn encoded_len(&self) -> usize {
+        let message = self.message_len();
+        key_len(PACKETS) + encoded_len_varint(message as u64) + message
+    }
+
+    pub(crate) fn encode(&self, buf: &mut Vec<u8>) {
+        encode_key(PACKETS, WireType::LengthDelimited, buf);
+        encode_varint(self.message_len() as u64, buf);
+        prost::Message::encode_raw(&self.columns, buf);
+        if self.bytes > 0 {
+            encode_key(packets::BYTES, WireType::LengthDelimited, buf);
+            encode_varint(self.bytes as u64, buf);
+        }
+    }
+
+    fn message_len(&self) -> usize {
+        let bytes = match self.bytes {
+            0 => 0,
+            len => key_len(packets::BYTES) + encoded_len_varint(len as u64) + len,
+        };
+        prost::Message::encoded_len(&self.columns) + bytes
     }
 }
 

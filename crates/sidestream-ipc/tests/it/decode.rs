@@ -63,6 +63,32 @@ fn a_frame_that_is_wrong_says_what_and_where() {
 }
 
 #[test]
+fn packets_that_do_not_add_up_are_refused() {
+    let packets = |message: &[u8]| {
+        let mut body = vec![0xb2, 1, u8::try_from(message.len()).unwrap()];
+        body.extend_from_slice(message);
+        frame(&body)
+    };
+    let no_meaning = |field: &str| format!("the frame at byte 0 has no meaning for {field}");
+    let lengths = no_meaning("the lengths of packets");
+    check(&packets(&[10, 2, 2, 1, 42, 2, 1, 2]), &lengths);
+    check(&packets(&[10, 1, 1, 42, 2, 1, 2]), &lengths);
+    check(&packets(&[10, 6, 1, 0xff, 0xff, 0xff, 0xff, 15, 42, 1, 1]), &lengths);
+    check(&packets(&[42, 1, 1]), &lengths);
+    check(&packets(&[10, 2, 1, 0, 42, 1, 1]), &no_meaning("a packet without bytes"));
+    let number = no_meaning("the number of packets");
+    check(&packets(&[10, 1, 1, 18, 2, 0, 0, 42, 1, 1]), &number);
+    check(&packets(&[10, 2, 1, 1, 26, 1, 1, 42, 2, 1, 1]), &number);
+    check(&packets(&[34, 1, 1]), &number);
+    let checksum = no_meaning("the checksum of a packet");
+    check(&packets(&[10, 1, 1, 26, 1, 3, 42, 1, 1]), &checksum);
+    check(&packets(&[10, 1, 1, 26, 1, 5, 42, 1, 1]), &checksum);
+    check(&packets(&[10, 1, 1, 26, 6, 130, 128, 128, 128, 128, 1, 42, 1, 1]), &checksum);
+    let segment = no_meaning("the size of a segment");
+    check(&packets(&[10, 1, 1, 34, 3, 128, 128, 4, 42, 1, 1]), &segment);
+}
+
+#[test]
 fn a_wrong_frame_ends_the_stream_for_ever() {
     let mut decoder = Decoder::new();
     decoder.feed(&frame(&[0x32, 0]));

@@ -9,9 +9,11 @@ use proptest::option::of;
 use proptest::prelude::*;
 use sidestream_flow::{Container, FlowKey, Process, Transport, User};
 use sidestream_ipc::{
-    DecodeError, Decoder, Flow, FlowVerdict, Hello, Level, Message, Notice, NoticeKind, OpenSocket,
-    ProcessRecord, Refused, SetSpec, Start, Started, encode,
+    DecodeError, Decoder, Direction, Diverted, Flow, FlowVerdict, Hello, Level, Message, Notice,
+    NoticeKind, OpenSocket, PacketTag, ProcessRecord, Refused, SetSpec, Start, Started, encode,
+    encode_packets_head,
 };
+use sidestream_packet::{Batch, Checksum, Offload};
 
 fn text() -> impl Strategy<Value = String> {
     vec(any::<char>(), 0..12).prop_map(String::from_iter)
@@ -112,6 +114,32 @@ fn flow() -> impl Strategy<Value = Flow> {
         })
 }
 
+fn diverted() -> impl Strategy<Value = Diverted> {
+    let directions = vec![Direction::Inbound, Direction::Loopback, Direction::Outbound];
+    (flow(), prop::sample::select(directions)).prop_map(|(flow, direction)| {
+        let Flow { id, key, process, verdict, .. } = flow;
+        Diverted { id, key, process, verdict, direction }
+    })
+}
+
+fn packets() -> impl Strategy<Value = Batch<PacketTag>> {
+    let checksum = prop_oneof![
+        Just(Checksum::Complete),
+        Just(Checksum::Verified),
+        any::<(u16, u16)>().prop_map(|(start, offset)| Checksum::Partial { start, offset }),
+    ];
+    let offload = (checksum, of(1..=u16::MAX))
+        .prop_map(|(checksum, segment_size)| Offload { checksum, segment_size });
+    let tag = (prop_oneof![Just(0), any::<u64>()], prop_oneof![Just(Offload::default()), offload]);
+    vec((vec(any::<u8>(), 1..200), tag), 0..6).prop_map(|packets| {
+        let mut batch = Batch::default();
+        for (packet, (flow, offload)) in packets {
+            batch.push(&packet, PacketTag { flow, offload });
+        }
+        batch
+    })
+}
+
 fn notice() -> impl Strategy<Value = Notice> {
     let kind = prop::sample::select(vec![
         NoticeKind::BoundDevice,
@@ -152,6 +180,8 @@ fn message() -> impl Strategy<Value = Message> {
             .prop_map(|(key, parent, process)| ProcessRecord { key, parent, process }.into()),
         any::<u64>().prop_map(|key| Message::Forget { key }),
         flow().prop_map(Message::Flow),
+        diverted().prop_map(Message::Diverted),
+        packets().prop_map(Message::Packets),
         (any::<u64>(), vec(any::<u8>(), 0..40))
             .prop_map(|(flow, payload)| Message::Datagram { flow, payload: payload.into() }),
         any::<u64>().prop_map(|flow| Message::Closed { flow }),
@@ -210,6 +240,14 @@ proptest! {
             rest = later;
         }
         prop_assert_eq!(read(pieces), (messages, None, 0));
+    }
+
+    #[test]
+    fn packets_that_are_not_copied_have_the_same_frame(packets in packets()) {
+        let mut uncopied = Vec::new();
+        encode_packets_head(&packets, |tag| *tag, &mut uncopied).unwrap();
+        uncopied.extend_from_slice(packets.bytes());
+        prop_assert_eq!(uncopied, encoded(&[Message::Packets(packets)]));
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use sidestream_flow::{Container, FlowKey, Process, Transport, User};
 use sidestream_ipc::{
-    Flow, FlowVerdict, Hello, Level, Message, Notice, NoticeKind, OpenSocket, ProcessRecord,
-    Refused, SetSpec, Start, Started,
+    Direction, Diverted, Flow, FlowVerdict, Hello, Level, Message, Notice, NoticeKind, OpenSocket,
+    PacketTag, ProcessRecord, Refused, SetSpec, Start, Started,
 };
+use sidestream_packet::{Batch, Checksum, Offload};
 
 pub(crate) fn samples() -> Vec<(&'static str, Message)> {
     let spec = || "curl".to_owned();
@@ -45,6 +46,9 @@ pub(crate) fn samples() -> Vec<(&'static str, Message)> {
         ("datagram", Message::Datagram { flow: 9, payload: Bytes::from_static(b"\0ping") }),
         ("datagram, empty", Message::Datagram { flow: 9, payload: Bytes::new() }),
         ("closed", Message::Closed { flow: 9 }),
+        ("diverted", diverted().into()),
+        ("packets", Message::Packets(packets())),
+        ("packets, none", Message::Packets(Batch::default())),
         ("open", OpenSocket { serial: 8, net: 3, transport: Transport::Udp, ipv6: true }.into()),
         ("opened", Message::Opened { serial: 8, error: None }),
         ("not opened", Message::Opened { serial: 8, error: Some(97) }),
@@ -59,6 +63,21 @@ pub(crate) fn samples() -> Vec<(&'static str, Message)> {
         ),
         ("log", Message::Log { level: Level::Warn, text: "odd".to_owned() }),
     ]
+}
+
+fn diverted() -> Diverted {
+    let Flow { id, key, process, .. } = flow(Transport::Tcp, FlowVerdict::Pass);
+    let verdict = FlowVerdict::Residual("!host:*.test".to_owned());
+    Diverted { id, key, process, verdict, direction: Direction::Outbound }
+}
+
+fn packets() -> Batch<PacketTag> {
+    let mut packets = Batch::default();
+    let checksum = Checksum::Partial { start: 20, offset: 16 };
+    let offload = Offload { checksum, segment_size: Some(1460) };
+    packets.push(b"first", PacketTag { flow: 9, offload });
+    packets.push(b"second", PacketTag { flow: 300, offload: Offload::default() });
+    packets
 }
 
 fn process() -> Process {

@@ -2,7 +2,7 @@
 
 /// Packets, one behind the other in one buffer, with something said of each.
 ///
-/// The buffer is laid out as WinDivert's calls for several packets want it.
+/// The bytes lie as WinDivert's calls for several packets want them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch<T> {
     bytes: Vec<u8>,
@@ -16,6 +16,18 @@ impl<T> Default for Batch<T> {
 }
 
 impl<T> Batch<T> {
+    /// Makes a batch of bytes that lie so already: the length of each packet in bytes, and what is
+    /// said of it. `None` if the packets are not as long together as the bytes.
+    pub fn of(bytes: Vec<u8>, packets: impl IntoIterator<Item = (usize, T)>) -> Option<Self> {
+        let mut end = 0_usize;
+        let mut entries = Vec::new();
+        for (len, what) in packets {
+            end = end.checked_add(len).filter(|end| *end <= bytes.len())?;
+            entries.push((end, what));
+        }
+        (end == bytes.len()).then_some(Self { bytes, entries })
+    }
+
     /// Adds a packet at the end.
     pub fn push(&mut self, packet: &[u8], what: T) {
         self.bytes.extend_from_slice(packet);
@@ -46,14 +58,16 @@ impl<T> Batch<T> {
         })
     }
 
-    /// Makes the bytes of the last packet available for change.
-    pub(crate) fn last_mut(&mut self) -> &mut [u8] {
+    /// Makes the bytes of the last packet available for change; empty where there is none.
+    pub fn last_mut(&mut self) -> &mut [u8] {
         let start = self.entries.iter().rev().nth(1).map_or(0, |(end, _)| *end);
         &mut self.bytes[start..]
     }
 
-    /// Says something else of the last packet, and cuts it to its length.
-    pub(crate) fn set_last(&mut self, what: T, len: usize) {
+    /// Says something else of the last packet, and cuts it to so many bytes.
+    ///
+    /// A length beyond its own is its own, and without a packet nothing happens.
+    pub fn set_last(&mut self, what: T, len: usize) {
         let start = self.entries.iter().rev().nth(1).map_or(0, |(end, _)| *end);
         if let Some(last) = self.entries.last_mut() {
             self.bytes.truncate(start + len);
