@@ -49,6 +49,13 @@ impl<T> Batch<T> {
         &self.bytes
     }
 
+    /// Returns a packet by its place, the first one by 0.
+    pub fn get(&self, at: usize) -> Option<(&[u8], &T)> {
+        let start = at.checked_sub(1).and_then(|before| self.entries.get(before));
+        let (end, what) = self.entries.get(at)?;
+        Some((self.bytes.get(start.map_or(0, |(end, _)| *end)..*end)?, what))
+    }
+
     /// Iterates over the packets in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &T)> + '_ {
         self.entries.iter().scan(0, |start, (end, what)| {
