@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
-use sidestream::flow::ExchangeId;
+use bytes::{Buf, Bytes};
+use sidestream::flow::{ExchangeId, FlowId};
 use sidestream::record::{Entry, Event, Exchange, Fields, Finished, Flow, Part};
 use sidestream::store::{ReadError, Reader};
 use sidestream::view::choose;
@@ -37,8 +38,7 @@ pub fn show(
     let id = ExchangeId(id);
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = if raw {
-        let part = part.unwrap_or(BodyPart::Response);
-        copy(&mut out, Body::new(&reader, id, part.into())).map(|()| Damage::default())
+        copy(&mut out, &reader, id, part.unwrap_or(BodyPart::Response))
     } else {
         print(&mut out, &reader, id, part, settings, style)
     };
@@ -82,7 +82,7 @@ fn print(
         let of = schema.as_ref().and_then(|it| proto::message(it, &exchange, which.into()));
         let arrivals = arrivals(reader, &exchange, fields, which.into())?;
         let about = About { fields, of: of.as_ref(), arrivals: &arrivals };
-        write_whole(out, style, about, Body::new(reader, id, which.into()))?;
+        write_whole(out, style, about, Body::new(reader, id, which.into())?)?;
     }
     if part.is_none() && !messages.is_empty() {
         let redact = settings.screen_redact();
@@ -109,10 +109,15 @@ fn arrivals(
         return Ok(Vec::new());
     };
     let (mut arrivals, mut end) = (Vec::new(), 0);
-    for entry in reader.entries(span) {
-        let Entry { at, event, .. } = entry?;
-        let Event::Body { exchange: id, part: of, data } = event else { continue };
-        if id != exchange.id || of != part || arrivals.len() >= MAX_ARRIVALS {
+    for entry in reader.entries_of(span, of_exchange(exchange.id)) {
+        let Entry { at, event, .. } = match entry {
+            Err(error @ ReadError::Storage(_)) => return Err(error.into()),
+            // Whoever looks for the exchange tells of it.
+            Err(_) => continue,
+            Ok(entry) => entry,
+        };
+        let Event::Body { part: of, data, .. } = event else { continue };
+        if of != part || arrivals.len() >= MAX_ARRIVALS {
             continue;
         }
         end += data.len() as u64;
@@ -121,10 +126,20 @@ fn arrivals(
     Ok(arrivals)
 }
 
+fn of_exchange(id: ExchangeId) -> impl Fn(FlowId, Option<ExchangeId>) -> bool {
+    move |_, exchange| exchange == Some(id)
+}
+
 /// Writes the bytes of a body as they were sent.
-fn copy(out: &mut impl Write, mut body: Body<'_>) -> anyhow::Result<()> {
-    io::copy(&mut body, out)?;
-    Ok(())
+fn copy(
+    out: &mut impl Write,
+    reader: &Reader,
+    id: ExchangeId,
+    part: BodyPart,
+) -> anyhow::Result<Damage> {
+    let Found { damage, .. } = find(reader, id)?;
+    io::copy(&mut Body::new(reader, id, part.into())?, out)?;
+    Ok(damage)
 }
 
 /// How many messages of a WebSocket are shown with its exchange.
@@ -174,26 +189,58 @@ fn find(reader: &Reader, id: ExchangeId) -> anyhow::Result<Found> {
     }
 }
 
-/// A recorded body, of which stretches that were not recorded are told and passed over.
-struct Body<'a>(sidestream::store::BodyReader<'a>);
+/// A recorded body by its entries, by which damage is found. Stretches that were not recorded are
+/// told and passed over; those that are damaged are told by whoever looks for the exchange.
+struct Body<'a> {
+    entries: Box<dyn Iterator<Item = Result<Entry, ReadError>> + 'a>,
+    part: Part,
+    offset: u64,
+    stretch: Bytes,
+}
 
 impl<'a> Body<'a> {
-    const fn new(reader: &'a Reader, id: ExchangeId, part: Part) -> Self {
-        Self(reader.body(id, part))
+    fn new(reader: &'a Reader, id: ExchangeId, part: Part) -> Result<Self, ReadError> {
+        let span = reader.span_of_exchange(id)?;
+        let entries = span.map(|span| reader.entries_of(span, of_exchange(id)));
+        Ok(Self {
+            entries: Box::new(entries.into_iter().flatten()),
+            part,
+            offset: 0,
+            stretch: Bytes::new(),
+        })
+    }
+
+    /// Fetches the next stretch and returns whether there is one.
+    fn fetch(&mut self) -> Result<bool, ReadError> {
+        for entry in self.entries.by_ref() {
+            match entry.map(|entry| entry.event) {
+                Ok(Event::Body { part, data, .. }) if part == self.part && !data.is_empty() => {
+                    self.offset += data.len() as u64;
+                    self.stretch = data;
+                    return Ok(true);
+                }
+                Ok(Event::BodyDropped { part, bytes, .. }) if part == self.part => {
+                    say(format_args!("{bytes} bytes from {} on were not recorded", self.offset));
+                    self.offset = self.offset.saturating_add(bytes);
+                }
+                Err(error @ ReadError::Storage(_)) => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(false)
     }
 }
 
 impl Read for Body<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let error = match self.0.read(buffer) {
-                Ok(read) => return Ok(read),
-                Err(error) => error,
-            };
-            let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<ReadError>());
-            let Some(ReadError::Dropped { offset, bytes }) = cause else { return Err(error) };
-            say(format_args!("{bytes} bytes from {offset} on were not recorded"));
+        while self.stretch.is_empty() && !buffer.is_empty() {
+            if !self.fetch().map_err(io::Error::other)? {
+                return Ok(0);
+            }
         }
+        let read = self.stretch.len().min(buffer.len());
+        self.stretch.copy_to_slice(&mut buffer[..read]);
+        Ok(read)
     }
 }
 

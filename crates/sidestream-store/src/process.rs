@@ -49,7 +49,7 @@ impl Processes {
             .prepare_cached("SELECT process FROM flow WHERE id = ?1")?
             .query_row([flow], |row| row.get::<_, Option<i64>>(0))
             .optional()?
-            .flatten();
+            .ok_or(DecodeError::Damaged("the line of the flow in the list"))?;
         id.map(|id| self.read(connection, id)).transpose()
     }
 

@@ -174,6 +174,41 @@ fn whatever_is_killed_while_it_writes_a_session_harms_none() {
     });
 }
 
+#[test]
+fn a_body_of_which_a_byte_was_changed_is_not_written_as_it_was_sent() {
+    let test = "a_body_of_which_a_byte_was_changed_is_not_written_as_it_was_sent";
+    let Some(sqlite) = program(test, "sqlite3") else { return };
+    let bench = Bench::new();
+    // The beginning stands in a chunk, the end beside it.
+    let text = &lines()[..64 * 1024 + 2000];
+    let flows =
+        [flow(b"one.test", "identity", text.as_bytes()), flow(b"two.test", "identity", b"")];
+    fs::write(bench.path("a.dump"), flows.concat()).unwrap();
+    succeeds(&bench, &["import", "a.dump", "a.session"]);
+    let raw = ["session", "show", "a.session", "1", "--raw"];
+    assert_eq!(succeeds(&bench, &raw), text);
+    assert_eq!(succeeds(&bench, &["session", "show", "a.session", "2", "--raw"]), "");
+    let whole = fs::read(bench.path("a.session")).unwrap();
+    for change in ["stretch SET data = zeroblob(size) WHERE chunk IS NULL", "chunk SET id = id + 9"]
+    {
+        fs::write(bench.path("a.session"), &whole).unwrap();
+        let mut sqlite = Command::new(&sqlite);
+        let changed = sqlite.arg(bench.path("a.session")).arg(format!("UPDATE {change}"));
+        assert!(changed.status().unwrap().success());
+        for args in [&raw[..], &raw[..4]] {
+            let output = ours(&bench, args);
+            let err = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{change}: {args:?}: {err}");
+            assert!(err.contains("the content of a body is damaged"), "{change}: {args:?}: {err}");
+            assert!(!output.stdout.contains(&0), "{change}: {args:?}");
+        }
+    }
+    let missing = ours(&bench, &["session", "show", "a.session", "9", "--raw"]);
+    let err = String::from_utf8_lossy(&missing.stderr);
+    assert_eq!((missing.status.code(), missing.stdout.len()), (Some(1), 0));
+    assert!(err.contains("no exchange has the number 9"), "{err}");
+}
+
 /// Where bytes of a file are changed: all that are used where SIDESTREAM_DAMAGE is set, which
 /// takes an hour, else some.
 fn places(bytes: &[u8]) -> Vec<usize> {
@@ -200,6 +235,9 @@ fn with_any_byte_changed_lists_and_searches_tell_or_are_right() {
         &["session", "grep", "a.session", "needle|line 79190000"][..],
         &["session", "list", "a.session", "--sort", "url"],
         &["session", "list", "a.session", "--sort", "size", "~b needle | ~hs identity"],
+        &["session", "show", "a.session", "--json"],
+        &["session", "show", "a.session", "3", "--raw"],
+        &["export", "jsonl", "a.session"],
     ];
     let right = all.map(|args| succeeds(&bench, args));
     assert_eq!(right[0].lines().count(), 6, "{}", right[0]);
@@ -228,5 +266,39 @@ fn with_any_byte_changed_lists_and_searches_tell_or_are_right() {
             assert!(!err.contains("panicked"), "byte {at}: {args:?}: {err}");
             assert!(fs::read(bench.path("a.session")).unwrap() == damaged, "byte {at}: {args:?}");
         }
+    }
+}
+
+#[test]
+fn a_session_cut_anywhere_is_told_by_whatever_reads_it() {
+    let bench = Bench::new();
+    fs::write(bench.path("a.dump"), flow(b"one.test", "identity", b"a needle")).unwrap();
+    succeeds(&bench, &["import", "a.dump", "a.session"]);
+    let whole = fs::read(bench.path("a.session")).unwrap();
+    let step = if std::env::var_os("SIDESTREAM_DAMAGE").is_some() { 1 } else { whole.len() / 12 };
+    // And where pages end, which is where SQLite looks.
+    let ends = (1..=whole.len() / 16_384).flat_map(|page| [page * 16_384 - 1, page * 16_384]);
+    let lens = (0..whole.len()).step_by(step).chain(ends.filter(|len| *len < whole.len()));
+    for len in lens {
+        fs::write(bench.path("a.session"), &whole[..len]).unwrap();
+        for args in [
+            &["session", "show", "a.session"][..],
+            &["session", "list", "a.session"],
+            &["session", "grep", "a.session", "needle"],
+            &["session", "verify", "a.session"],
+            &["session", "compact", "a.session"],
+            &["session", "mark", "a.session", "1"],
+            &["export", "har", "a.session", "-o", "out"],
+            &["import", "a.session", "b.session"],
+        ] {
+            let output = ours(&bench, args);
+            let err = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{len}: {args:?}: {err}");
+            assert!(err.contains("sidestream: ") && !err.contains("panicked"), "{len}: {err}");
+            assert!(output.stdout.is_empty(), "{len}: {args:?}");
+            assert!(fs::read(bench.path("a.session")).unwrap() == whole[..len], "{len}: {args:?}");
+        }
+        assert_eq!(files(&bench), ["a.session"], "{len}");
+        assert!(!bench.path("out").exists() && !bench.path("b.session").exists(), "{len}");
     }
 }

@@ -57,6 +57,8 @@ fn connect(path: &Path) -> Result<(Connection, SchemaVersion), Refusal> {
 fn recognized(connection: Connection) -> Result<(Connection, SchemaVersion), Refusal> {
     connection.busy_timeout(Duration::from_secs(5))?;
     schema::keep_plans(&connection)?;
+    // Rows of a page that is damaged would pass for rows that are not there.
+    connection.pragma_update(None, "cell_size_check", true)?;
     let version = schema::recognize(&connection)?;
     Ok((connection, version))
 }

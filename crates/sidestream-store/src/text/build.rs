@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use sidestream_filter::{Row, Subject};
 use sidestream_flow::FlowId;
 use sidestream_record::{Alteration, Book, Change, Event, Exchange, Finished, Part};
-use sidestream_search::{Column, Group, PAGES};
+use sidestream_search::{Column, Group, PAGES, Page};
 
 use super::decode;
 use super::members::{Member, Members};
@@ -66,13 +66,13 @@ pub fn index(path: impl AsRef<Path>) -> Result<Indexed, CopyError> {
 
 /// Takes the last group out if there is room in it, so that it is made anew.
 fn forget_short(connection: &Connection) -> rusqlite::Result<()> {
-    let last: Option<(i64, Vec<u8>)> = connection
-        .query_row("SELECT id, members FROM text_group ORDER BY id DESC LIMIT 1", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
+    let last: Option<(i64, i64, Vec<u8>)> = connection
+        .query_row("SELECT id, last, members FROM text_group ORDER BY id DESC LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?;
-    let Some((id, members)) = last else { return Ok(()) };
-    let columns = Members::from_bytes(&members).map_or(0, |members| members.columns.len());
+    let Some((id, last, members)) = last else { return Ok(()) };
+    let columns = Members::from_bytes(&members, last).map_or(0, |members| members.columns.len());
     if columns >= sidestream_search::GROUP_COLUMNS {
         return Ok(());
     }
@@ -212,8 +212,9 @@ impl Builder {
         let back = self.at.saturating_sub(BACK).max(0);
         let resume = opened.saturating_sub(1).clamp(back, self.at);
         let unseen_flows = std::mem::take(&mut self.unseen).into_iter().collect();
-        let members = Members { columns: filling.columns, unseen_flows };
-        self.write_group(to, &members, filling.group, resume).map_err(CopyError::write)?;
+        let pages = filling.group.into_pages();
+        let members = Members::new(filling.columns, unseen_flows, self.at, &pages);
+        self.write_group(to, &members, &pages, resume).map_err(CopyError::write)?;
         self.covered = self.at;
         Ok(())
     }
@@ -222,7 +223,7 @@ impl Builder {
         &mut self,
         to: &Connection,
         members: &Members,
-        group: Group,
+        pages: &[Page],
         resume: i64,
     ) -> rusqlite::Result<()> {
         let transaction = Transaction::new_unchecked(to, TransactionBehavior::Immediate)?;
@@ -231,7 +232,7 @@ impl Builder {
             params![self.at, resume, members.to_bytes(&mut self.packer)],
         )?;
         let first = transaction.last_insert_rowid().saturating_mul(PAGES as i64);
-        for (page, id) in group.into_pages().iter().zip(first..) {
+        for (page, id) in pages.iter().zip(first..) {
             if !page.0.is_empty() {
                 transaction
                     .prepare_cached("INSERT INTO text_page (id, size, data) VALUES (?1, ?2, ?3)")?

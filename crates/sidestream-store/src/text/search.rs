@@ -58,8 +58,8 @@ impl Reader {
             let (group, last, members): (i64, i64, Vec<u8>) =
                 (row.get(0)?, row.get(1)?, row.get(2)?);
             // What is damaged covers nothing.
-            let Some(members) = Members::from_bytes(&members) else { return Ok(None) };
-            let columns = query.columns(|page| self.page(group, page))?;
+            let Some(members) = Members::from_bytes(&members, last) else { return Ok(None) };
+            let columns = query.columns(|page| self.page(group, page, &members))?;
             found.add(members, last, columns);
         }
         if found.last == 0 {
@@ -70,16 +70,21 @@ impl Reader {
         Ok(Some(found.wanted))
     }
 
-    fn page(&self, group: i64, page: usize) -> Result<Page, ReadError> {
-        let id = group.saturating_mul(PAGES as i64).saturating_add(page as i64);
+    /// Returns a page of a group; of one that is damaged any bit may have been set.
+    fn page(&self, group: i64, number: usize, members: &Members) -> Result<Page, ReadError> {
+        let id = group.saturating_mul(PAGES as i64).saturating_add(number as i64);
         let found: Option<(i64, Vec<u8>)> = self
             .connection()
             .prepare_cached("SELECT size, data FROM text_page WHERE id = ?1")?
             .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        // One without a bit has no row; what is damaged may have had any.
-        let Some((size, data)) = found else { return Ok(Page::default()) };
-        Ok(unpack(data, size.cast_unsigned()).map_or_else(Page::full, |data| Page(data.into())))
+        let page = match found {
+            Some((size, data)) => unpack(data, size.cast_unsigned()).map(|data| Page(data.into())),
+            // One without a bit has no row.
+            None => Some(Page::default()),
+        };
+        let page = page.filter(|page| members.has_page(number, page));
+        Ok(page.unwrap_or_else(Page::full))
     }
 
     /// Adds what is in no column: what came later, or belongs to a flow of which not all was seen.

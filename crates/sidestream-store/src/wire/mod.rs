@@ -1,7 +1,7 @@
 //! The format of entries on disk: protobuf messages of its own, apart from the types in memory.
 
 mod advice;
-mod check;
+pub(crate) mod check;
 mod dns;
 mod edit;
 mod event;

@@ -256,3 +256,15 @@ fn a_damaged_session_that_is_not_continued_is_left_as_it_was() {
         }
     }
 }
+
+#[test]
+fn a_flow_that_its_list_lacks_is_damaged_and_not_of_no_process() {
+    let (_folder, path) = place();
+    record(&path);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute("DELETE FROM flow", []).unwrap();
+    drop(connection);
+    let entries: Vec<_> = Reader::open(&path).unwrap().entries(..).collect();
+    let damaged = entries.iter().filter_map(|entry| entry.as_ref().err()).collect::<Vec<_>>();
+    let [ReadError::Damaged { seq: Seq(1), .. }] = damaged[..] else { panic!("{damaged:?}") };
+}

@@ -231,7 +231,10 @@ fn a_damaged_index_costs_time_and_no_match() {
     let needle = format!("~b {}", &noise(7, 100)[50..80]);
     for damage in [
         "UPDATE text_page SET data = x'00ff'",
+        "UPDATE text_page SET data = zeroblob(size)",
         "UPDATE text_page SET size = -1",
+        "UPDATE text_page SET id = id + 1000000",
+        "DELETE FROM text_page",
         "UPDATE text_group SET resume = -5, last = 1 << 62",
         "UPDATE text_group SET members = x'0102'",
         "UPDATE text_group SET members = x'00000000000000ff28b5'",
