@@ -63,8 +63,9 @@ impl Output {
             self.discard();
             return Err(error);
         }
-        if let Self::File { path, new: Some(new), .. } = &self
-            && let Err(error) = fs::rename(new, path)
+        // It is on the disk before it takes the place of what was there.
+        if let Self::File { file, path, new: Some(new) } = &self
+            && let Err(error) = file.get_ref().sync_all().and_then(|()| fs::rename(new, path))
         {
             self.discard();
             return Err(error);

@@ -1,7 +1,6 @@
 //! Makes flows out of those of mitmproxy's dump files.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -27,7 +26,7 @@ const MAX_CERTIFICATE: usize = 64 * 1024;
 const MAX_CERTIFICATES: usize = 64;
 
 /// Imports a dump.
-pub(super) fn import(file: File, place: &mut Place) -> anyhow::Result<()> {
+pub(super) fn import(file: impl Read, place: &mut Place) -> anyhow::Result<()> {
     for (index, flow) in Reader::new(BufReader::new(file)).enumerate() {
         match flow {
             Ok(flow) => {

@@ -1,7 +1,6 @@
 //! Makes flows out of the entries of an HTTP archive.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,7 +16,7 @@ use super::place::{Place, cut};
 use super::url::{Authority, target};
 
 /// Imports an archive; each entry becomes a flow of its own.
-pub(super) fn import(file: File, place: &mut Place) -> anyhow::Result<()> {
+pub(super) fn import(file: impl Read, place: &mut Place) -> anyhow::Result<()> {
     for (index, entry) in Reader::new(BufReader::new(file)).enumerate() {
         match entry {
             Ok(entry) => {

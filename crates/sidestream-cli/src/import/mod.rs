@@ -7,7 +7,7 @@ mod session;
 mod url;
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Chain, Cursor, Read};
 
 use anyhow::Context;
 use sidestream::dump::looks_like_dump;
@@ -20,6 +20,9 @@ use crate::exit::Exit;
 use place::Place;
 pub(crate) use url::{Authority, target};
 
+/// A file, or a pipe, of which the beginning was looked at.
+type Input = Chain<Cursor<Vec<u8>>, File>;
+
 /// Imports a file, which is known by its content.
 ///
 /// # Errors
@@ -31,12 +34,13 @@ pub fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
     let mut file = File::open(&args.file).with_context(|| format!("cannot read {shown}"))?;
     let mut beginning = Vec::new();
     let read = (&mut file).take(512).read_to_end(&mut beginning);
-    read.and_then(|_| file.seek(SeekFrom::Start(0)))
-        .with_context(|| format!("cannot read {shown}"))?;
+    read.with_context(|| format!("cannot read {shown}"))?;
     if beginning.starts_with(b"SQLite format 3\0") {
+        let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        anyhow::ensure!(is_file, "{shown} is a session in a pipe, of which its file is needed");
         return session::import(&args.file, &args.session);
     }
-    let read: fn(File, &mut Place) -> anyhow::Result<()> = if looks_like_har(&beginning) {
+    let read: fn(Input, &mut Place) -> anyhow::Result<()> = if looks_like_har(&beginning) {
         har::import
     } else if looks_like_dump(&beginning) {
         dump::import
@@ -47,7 +51,7 @@ pub fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
         )
     };
     let mut place = Place::open(&args.session)?;
-    let imported = read(file, &mut place);
+    let imported = read(Cursor::new(beginning).chain(file), &mut place);
     let (imported, closed) = match imported {
         // What was written is taken back.
         Err(error) if error.is::<CopyError>() => {
