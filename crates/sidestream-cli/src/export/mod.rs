@@ -8,6 +8,7 @@ mod pcapng;
 mod select;
 
 use std::io::Write;
+use std::path::Path;
 
 use sidestream::export::Column;
 use sidestream::har::{self, Creator};
@@ -42,6 +43,9 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> anyhow::Result<Exit> {
         return Ok(Exit::Usage);
     }
     let reader = Reader::open(&args.session)?;
+    if let Some(output) = args.output.as_deref().filter(|output| is_same(output, &args.session)) {
+        anyhow::bail!("{} is the session itself; choose another file", output.display());
+    }
     let selection = Selection::make(args.filter.as_ref(), &reader)?;
     let mut out = Output::open(args.output.as_deref(), args.force)?;
     let mut state = State { reader: &reader, complete: true };
@@ -62,6 +66,12 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> anyhow::Result<Exit> {
         kept => kept?,
     }
     Ok(if state.complete { Exit::Success } else { Exit::Failure })
+}
+
+/// Returns whether two paths lead to one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let paths = [one, other].map(|path| std::fs::canonicalize(path).ok());
+    paths[0].is_some() && paths[0] == paths[1]
 }
 
 /// Returns whether there is no room for more.
@@ -245,7 +255,7 @@ fn each<'a>(
     for finished in state.reader.finished(Span::ALL, 0) {
         match finished {
             Ok(finished) => see(state, &finished)?,
-            Err(error) => state.lack(error),
+            Err(error) => state.lack(format_args!("{:#}", anyhow::Error::new(error))),
         }
     }
     Ok(())

@@ -23,6 +23,9 @@ impl Output {
     pub(super) fn open(path: Option<&Path>, force: bool) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self::Stdout(BufWriter::new(io::stdout()))) };
         let shown = path;
+        if path.is_dir() {
+            anyhow::bail!("{} is a folder; name a file in it", path.display());
+        }
         let is_there = fs::symlink_metadata(path).is_ok();
         if is_there && !force {
             anyhow::bail!("{} is there already; --force writes over it", path.display());

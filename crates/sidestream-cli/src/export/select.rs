@@ -58,10 +58,28 @@ pub(super) enum Selection {
 
 impl Selection {
     /// Finds what is asked for: a filter judges all that a session holds.
+    ///
+    /// # Errors
+    ///
+    /// The session cannot be read, or there is none of the numbers.
     pub(super) fn make(asked: Option<&Asked>, reader: &Reader) -> anyhow::Result<Self> {
         let expr = match asked {
             None => return Ok(Self::All),
-            Some(Asked::Numbers(ranges)) => return Ok(Self::Numbers(ranges.clone())),
+            Some(Asked::Numbers(ranges)) => {
+                for range in ranges {
+                    let (first, last) = (range.start(), range.end());
+                    anyhow::ensure!(
+                        !reader.exchanges_among(range)?.is_empty(),
+                        "no exchange has {}; `sidestream session list FILE` lists all",
+                        if first == last {
+                            format!("the number {first}")
+                        } else {
+                            format!("a number from {first} to {last}")
+                        }
+                    );
+                }
+                return Ok(Self::Numbers(ranges.clone()));
+            }
             Some(Asked::Filter(expr)) => expr,
         };
         let Some(filter) = sieve::filter(Some((**expr).clone())) else { return Ok(Self::All) };

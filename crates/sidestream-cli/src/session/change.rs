@@ -67,7 +67,8 @@ pub fn trim(file: &Path, wanted: &Wanted) -> anyhow::Result<Exit> {
 
 fn rewrite(file: &Path, keep: impl FnMut(Origin) -> bool) -> anyhow::Result<Exit> {
     let size = |file: &Path| std::fs::metadata(file).map(|metadata| metadata.len());
-    let before = size(file)? + size(&log_of(file)).unwrap_or_default();
+    let unseen = || format!("cannot open {}; check the path and the rights", file.display());
+    let before = size(file).with_context(unseen)? + size(&log_of(file)).unwrap_or_default();
     let Copied { left_out, .. } = store::rewrite(file, keep)?;
     note_text(file);
     let after = size(file).context("look at what was written")?;

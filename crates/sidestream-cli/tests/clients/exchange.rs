@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use sidestream_testkit::{Origin, Request, skip};
 
+use crate::dumps::flow;
 use crate::harness::{Bench, http, program};
 
 /// Where packages of others are installed, on first use.
@@ -101,7 +102,8 @@ fn ours(bench: &Bench, args: &[&str]) -> Vec<u8> {
 fn fed(command: &mut Command, text: &[u8]) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(text).unwrap();
+    // One that refuses ends before it has read all.
+    drop(child.stdin.take().unwrap().write_all(text));
     child.wait_with_output().unwrap()
 }
 
@@ -427,6 +429,45 @@ fn an_export_is_not_written_to_what_others_have_put_there() {
     assert_eq!(fs::read_to_string(of_others).unwrap(), "not ours");
     assert_eq!(fs::read_to_string(bench.path("out")).unwrap(), "path\r\n/a\r\n");
     assert!(!fs::symlink_metadata(bench.path("out")).unwrap().is_symlink());
+}
+
+#[test]
+fn what_makes_no_sense_is_told_and_changes_nothing() {
+    let bench = Bench::new();
+    fs::write(bench.path("a.dump"), flow(b"a.test", "identity", b"body")).unwrap();
+    ours(&bench, &["import", "a.dump", "a.session"]);
+    bench.write("letter", "Dear all,");
+    fs::create_dir(bench.path("folder")).unwrap();
+    let before = fs::read(bench.path("a.session")).unwrap();
+    for (command, expected) in [
+        ("export curl a.session 7", "no exchange has the number 7; `sidestream session list"),
+        ("export har a.session 1,5-9", "no exchange has a number from 5 to 9; "),
+        ("export har a.session -o a.session --force", "a.session is the session itself; choose"),
+        ("export har a.session -o ./a.session --force", "is the session itself; choose"),
+        ("export har a.session -o folder --force", "folder is a folder; name a file in it"),
+        ("export har a.session -o letter", "letter is there already; --force writes over it"),
+        ("export har letter", "letter is not a session; name a file that was recorded"),
+        ("session compact none", "cannot open none; check the path and the rights"),
+        ("session show a.session 7 --raw", "no exchange has the number 7"),
+        ("session mark a.session 7", "nothing is noted: no exchange is that"),
+        ("import letter a.session", "is of no kind that can be imported"),
+        ("import a.dump letter", "exists and is not a session; it was left as it is"),
+        ("import /dev/stdin a.session", "is a session in a pipe, of which its file is needed"),
+    ] {
+        let mut command = bench.sidestream(command.split(' '));
+        let output = fed(command.env("NO_COLOR", "1"), &before);
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {err}");
+        assert!(err.contains(expected) && output.stdout.is_empty(), "{command:?}: {err}");
+    }
+    assert!(fs::read(bench.path("a.session")).unwrap() == before);
+    assert_eq!(fs::read(bench.path("letter")).unwrap(), b"Dear all,");
+    // What comes through a pipe is imported.
+    let dump = fs::read(bench.path("a.dump")).unwrap();
+    let output = fed(&mut bench.sidestream(["import", "/dev/stdin", "b.session"]), &dump);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows = ours(&bench, &["export", "csv", "b.session", "--columns", "host"]);
+    assert_eq!(rows, b"host\r\na.test\r\n");
 }
 
 #[test]
