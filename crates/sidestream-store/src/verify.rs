@@ -1,6 +1,7 @@
 //! Whether a session holds what it says.
 
 mod lists;
+mod spans;
 
 use std::io::{self, Write};
 
@@ -16,6 +17,7 @@ use crate::row::Row;
 use crate::wire;
 
 use self::lists::Expected;
+use self::spans::Spans;
 
 /// How many problems are told; the others are counted.
 const TOLD: usize = 100;
@@ -66,14 +68,17 @@ impl Reader {
         let (connection, contents) = self.parts();
         tables(connection, &mut verified)?;
         notes(connection, &mut verified)?;
-        let mut expected = Expected::default();
+        let (mut expected, mut spans) = (Expected::default(), Spans::default());
         let mut is_damaged = false;
         let mut entries = self.entries(..);
-        for entry in entries.by_ref() {
+        while let Some(entry) = entries.next() {
             match entry {
                 Ok(entry) => {
                     verified.entries += 1;
-                    expected.add(&Row::new(&entry));
+                    let row = Row::new(&entry);
+                    expected.add(&row);
+                    let seq = entries.seq().map_or(0, |seq| seq.0.cast_signed());
+                    spans.add(seq, &row);
                 }
                 Err(error) => {
                     is_damaged = true;
@@ -85,6 +90,7 @@ impl Reader {
         // What a newer version, or a damaged entry, adds to the lists is not known.
         if verified.unknown == 0 && !is_damaged {
             expected.compare(connection, &mut verified)?;
+            spans.compare(connection, &mut verified)?;
         }
         if self.version().has_certificates() {
             certificates(connection, &mut verified)?;

@@ -1,6 +1,6 @@
 //! Forms that have one piece of text for each request, and raw messages.
 
-use std::io::Write;
+use std::io::{self, Read, Write};
 
 use sidestream::export::{ExportError, Request, curl, fetch, httpie, python, wget};
 use sidestream::export::{raw_request, raw_response};
@@ -65,7 +65,7 @@ impl Raw<'_, '_> {
         let Self { state, exchange } = self;
         for part in parts {
             let body = exchange.body(*part);
-            let mut content = stream(state, exchange, *part);
+            let mut content = Counted { content: stream(state, exchange, *part), bytes: 0 };
             match (part, &exchange.request, &exchange.response) {
                 (Part::Request, Some(head), _) => {
                     raw_request(out, &exchange.url, head, &body.trailers, &mut content)?;
@@ -77,11 +77,25 @@ impl Raw<'_, '_> {
                 }
                 _ => continue,
             }
-            if body.dropped > 0 {
-                let (id, bytes) = (exchange.id, body.dropped);
-                state.lack(format_args!("exchange {id}: {bytes} bytes of the body are missing"));
+            let (id, missing) = (exchange.id, body.bytes.saturating_sub(content.bytes));
+            if missing > 0 {
+                state.lack(format_args!("exchange {id}: {missing} bytes of the body are missing"));
             }
         }
         Ok(())
+    }
+}
+
+/// A body of which is counted how much was read.
+struct Counted<R> {
+    content: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.content.read(buffer)?;
+        self.bytes += read as u64;
+        Ok(read)
     }
 }

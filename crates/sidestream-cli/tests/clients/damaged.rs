@@ -1,5 +1,6 @@
 //! Sessions of a real client that are damaged, and commands that are killed while they write them.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -319,12 +320,13 @@ fn with_any_byte_changed_lists_and_searches_tell_or_are_right() {
     let right = all.map(|args| succeeds(&bench, args));
     assert_eq!(right[0].lines().count(), 6, "{}", right[0]);
     assert_eq!(right[2].lines().count(), 4, "{}", right[2]);
+    let lines = right.each_ref().map(|right| right.lines().collect::<HashSet<_>>());
     let whole = fs::read(bench.path("a.session")).unwrap();
     for at in places(&whole) {
         let mut damaged = whole.clone();
         damaged[at] ^= if at % 3 == 0 { 0xff } else { 1 << (at % 8) };
         fs::write(bench.path("a.session"), &damaged).unwrap();
-        for (args, right) in all.iter().zip(&right) {
+        for ((args, right), lines) in all.iter().zip(&right).zip(&lines) {
             let output = ours(&bench, args);
             let (out, err) =
                 (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -335,7 +337,7 @@ fn with_any_byte_changed_lists_and_searches_tell_or_are_right() {
                 Some(0) => assert!(out == *right || is_known(), "byte {at}: {args:?}: {out}{err}"),
                 Some(1) => {
                     assert!(!err.is_empty() || is_known(), "byte {at}: {args:?}: {out}");
-                    let is_right = out.lines().all(|line| right.contains(line));
+                    let is_right = out.lines().all(|line| lines.contains(line));
                     assert!(is_right || is_known(), "byte {at}: {args:?}: {out}{err}");
                 }
                 code => panic!("byte {at}: {args:?}: {code:?} {err}"),

@@ -366,6 +366,8 @@ fn what_is_wrong_with_a_session_is_told() {
         "UPDATE chunk SET hash = x'00' WHERE id = 1",
         "UPDATE exchange SET request_bytes = 3",
         "UPDATE exchange SET inline_seq = NULL",
+        "UPDATE exchange SET last_seq = 2",
+        "UPDATE flow SET first_seq = 99",
         "UPDATE block SET size = size + 1",
         "DELETE FROM content",
     ];
