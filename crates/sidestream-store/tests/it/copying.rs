@@ -459,3 +459,24 @@ fn what_was_on_the_wire_is_copied_or_left_out() {
     let bytes = fs::read(&path).unwrap();
     assert!(!bytes.windows(13).any(|window| window == b"CLIENT_RANDOM"));
 }
+
+#[test]
+fn what_is_written_anew_takes_the_place_of_the_old_at_once() {
+    let (_folder, path) = place();
+    record(&path, &[entry(0, opened()), entry(1, body(EXCHANGE, "x")), entry(2, closed())]);
+    let (old, other) = (beside(&path, "old"), beside(&path, "other.session"));
+    fs::copy(&path, &other).unwrap();
+    for way in [0, 1] {
+        drop(fs::remove_file(&old));
+        fs::hard_link(&path, &old).unwrap();
+        let before = fs::read(&path).unwrap();
+        match way {
+            0 => rewrite(&path, all).unwrap(),
+            _ => merge_into(&path, &[Reader::open(&other).unwrap()]).unwrap(),
+        };
+        // The old one is whole to the end: whoever is killed meanwhile leaves one or the other.
+        assert!(fs::read(&old).unwrap() == before, "{way}");
+        assert!(Reader::open(&path).unwrap().verify().unwrap().is_sound());
+    }
+    assert_eq!(read_all(&Reader::open(&path).unwrap()).len(), 6);
+}

@@ -7,7 +7,7 @@ use std::process::Command;
 use sidestream_flow::ExchangeId;
 use sidestream_record::{Event, Part, Recorded, Sink};
 use sidestream_store::{
-    CopyError, CreateError, Reader, Session, State, WriteError, merge, rewrite,
+    Addition, CopyError, CreateError, Reader, Session, State, WriteError, merge, rewrite,
 };
 
 use crate::play::{
@@ -126,6 +126,59 @@ fn a_full_disk_harms_no_session_that_is_written_anew() {
     match child_argument() {
         Some(folder) => is_written_anew_without_room(&folder),
         None => on_small_disk("space::a_full_disk_harms_no_session_that_is_written_anew"),
+    }
+}
+
+/// Adds to a new session, and joins sessions into one, with all rooms from none to enough: each is
+/// there and sound, or not there.
+fn is_whole_or_not_there(folder: &Path) {
+    let (source, new, ballast) = (folder.join("b"), folder.join("new"), folder.join("ballast"));
+    let noise = |number: u64| {
+        let words = (0..200_000_u64).map(|n| (n ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        words.map(|word| (word >> 56) as u8).collect::<Vec<_>>()
+    };
+    let entries = [entry(0, opened()), entry(1, body(EXCHANGE, noise(1))), entry(2, closed())];
+    let session = Session::create(&source).unwrap();
+    entries.iter().for_each(|entry| assert_eq!(session.writer().record(entry), Recorded::Accepted));
+    session.close().unwrap();
+    let add = || {
+        let mut addition = Addition::begin(&new)?;
+        addition.add(&entries)?;
+        addition.finish().map(drop)
+    };
+    let join = || merge(&[Reader::open(&source).unwrap()], &new, |_| true).map(drop);
+    let ways: [&dyn Fn() -> Result<(), CopyError>; 2] = [&add, &join];
+    let (mut made, mut refused) = ([0, 0], [0, 0]);
+    for room in (0..1600).step_by(16) {
+        for (number, way) in ways.iter().enumerate() {
+            fill(&ballast);
+            let file = fs::OpenOptions::new().write(true).open(&ballast).unwrap();
+            let len = file.metadata().unwrap().len();
+            file.set_len(len - room * 1024).unwrap();
+            let written = way();
+            fs::remove_file(&ballast).unwrap();
+            if written.is_ok() {
+                made[number] += 1;
+                let reader = Reader::open(&new).unwrap();
+                assert_eq!(read_all(&reader), entries, "{room} KiB");
+                let verified = reader.verify().unwrap();
+                assert!(verified.is_sound(), "{room} KiB: {:?}", verified.problems);
+                fs::remove_file(&new).unwrap();
+            } else {
+                refused[number] += 1;
+                assert!(!new.exists(), "{room} KiB");
+            }
+            assert_eq!(folder.read_dir().unwrap().count(), 1, "{room} KiB");
+        }
+    }
+    assert!([made, refused].concat().iter().all(|count| *count > 5), "{made:?} {refused:?}");
+}
+
+#[test]
+fn a_nearly_full_disk_has_a_whole_session_or_none() {
+    match child_argument() {
+        Some(folder) => is_whole_or_not_there(&folder),
+        None => on_small_disk("space::a_nearly_full_disk_has_a_whole_session_or_none"),
     }
 }
 
