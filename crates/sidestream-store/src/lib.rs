@@ -15,6 +15,7 @@ mod list;
 mod lock;
 mod notes;
 mod pack;
+mod pipeline;
 mod process;
 mod queue;
 mod reader;

@@ -1,6 +1,5 @@
 //! Content in as few bytes as are worth their time: zstd (RFC 8878), or as it is.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 
@@ -15,6 +14,9 @@ const MIN_BYTES: usize = 256;
 
 /// What is tried first of something large, since much of what goes by is compressed already.
 const SAMPLE_BYTES: usize = 4 * 1024;
+
+/// What has fewer bits in each byte shrinks by a sixth at least, were nothing ever said again in it.
+const WORTH_BITS: f32 = 6.5;
 
 /// Up to this size room is made at once; what claims to be larger has to prove it.
 const TRUSTED_BYTES: usize = 1024 * 1024;
@@ -48,17 +50,19 @@ impl Packer {
     /// Returns the data in fewer bytes, or as it is.
     pub(crate) fn pack<'a>(&'a mut self, data: &'a [u8]) -> &'a [u8] {
         let sample = &data[..data.len().min(SAMPLE_BYTES)];
+        let is_all = sample.len() == data.len();
+        // Of text it is known without packing it twice.
         let is_worth = data.len() >= MIN_BYTES
-            && self.try_pack(sample).is_some_and(|packed| packed < sample.len() / 10 * 9)
-            && (sample.len() == data.len()
-                || self.try_pack(data).is_some_and(|packed| packed < data.len()));
+            && (!is_all && bits_per_byte(sample) < WORTH_BITS
+                || self.try_pack(sample).is_some_and(|packed| packed < sample.len() / 10 * 9))
+            && (is_all || self.try_pack(data).is_some_and(|packed| packed < data.len()));
         if is_worth { &self.packed } else { data }
     }
 
-    /// Like [`pack`](Self::pack), with memory of its own for what is packed.
-    pub(crate) fn pack_apart<'a>(&mut self, data: &'a [u8]) -> Cow<'a, [u8]> {
-        let packed = self.pack(data);
-        if packed.len() < data.len() { packed.to_vec().into() } else { data.into() }
+    /// Like [`pack`](Self::pack), for what is kept.
+    pub(crate) fn pack_whole(&mut self, data: Bytes) -> Bytes {
+        let packed = self.pack(&data);
+        if packed.len() < data.len() { Bytes::copy_from_slice(packed) } else { data }
     }
 
     fn try_pack(&mut self, data: &[u8]) -> Option<usize> {
@@ -66,6 +70,27 @@ impl Packer {
         self.packed.reserve(zstd::zstd_safe::compress_bound(data.len()));
         self.compressor.compress_to_buffer(data, &mut self.packed).ok()
     }
+}
+
+/// Returns how many bits each byte needs at least where each stands for itself (its entropy).
+fn bits_per_byte(sample: &[u8]) -> f32 {
+    // Four, since the same byte twice in a row would have to wait for itself.
+    let mut counts = [[0_u32; 256]; 4];
+    for bytes in sample.chunks(4) {
+        for (counts, byte) in counts.iter_mut().zip(bytes) {
+            counts[usize::from(*byte)] += 1;
+        }
+    }
+    let [first, second, third, fourth] = counts;
+    let mut bits = 0.0;
+    for byte in 0..256 {
+        let count = (first[byte] + second[byte] + third[byte] + fourth[byte]) as f32;
+        if count > 1.0 {
+            bits += count * count.log2();
+        }
+    }
+    let len = sample.len().max(1) as f32;
+    len.log2() - bits / len
 }
 
 /// Unpacks what was packed from so many bytes; none if it is damaged.
@@ -107,6 +132,23 @@ mod tests {
         let packed = packer.pack(&noise).to_vec();
         assert!(packed.len() <= noise.len());
         assert_eq!(unpack(packed, noise.len() as u64).unwrap(), noise);
+    }
+
+    #[test]
+    fn bits_are_counted_as_they_are() {
+        let bits = |bytes: &[u8]| bits_per_byte(bytes).max(0.0);
+        assert_eq!(bits(&[]), 0.0);
+        assert_eq!(bits(&[7; 4096]), 0.0);
+        assert_eq!(bits(&[0, 1].repeat(2048)), 1.0);
+        assert_eq!(bits(&[0, 1, 2, 3].repeat(1024)), 2.0);
+        assert_eq!(bits(&(0..=255).collect::<Vec<_>>().repeat(16)), 8.0);
+        assert!((bits(&[0, 0, 0, 1].repeat(1024)) - 0.8113).abs() < 0.001);
+    }
+
+    #[test]
+    fn what_is_even_but_says_the_same_again_shrinks_too() {
+        let data = (0..=255).collect::<Vec<u8>>().repeat(200);
+        assert!(Packer::new().pack(&data).len() < data.len() / 10);
     }
 
     #[test]

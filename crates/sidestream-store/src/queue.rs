@@ -21,14 +21,15 @@ const GAPS: usize = 16 * 1024;
 /// What a row of a gap costs at most.
 const GAP_BYTES: usize = 1024;
 
-// All that can wait, the rows in the writer's hand included.
+// All that can wait, the rows that were taken and are not written yet included.
 const _: () = assert!(FACTS_BYTES + CONTENT_BYTES + GAPS * GAP_BYTES <= 112 * 1024 * 1024);
 
 /// How many rows make a transaction, at most.
 const BATCH_ROWS: usize = 1000;
 
-/// How much content makes a transaction, but for its last piece: a few milliseconds of writing.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// How much content makes a transaction, but for its last piece: a few milliseconds of packing, and
+/// of writing. Some of these are under way at once.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long the first row of a transaction waits for others. What is recorded is to be committed
 /// within 50 ms: the other half is for writing it.
@@ -38,7 +39,7 @@ const BATCH_DELAY: Duration = Duration::from_millis(25);
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     inner: Mutex<Inner>,
-    /// What the writer waits for, alone: whoever else did might be woken in its place.
+    /// What the thread waits for that takes rows, alone: whoever else did might be woken in its place.
     changed: Condvar,
     /// The recording is to end.
     closing: Condvar,
@@ -49,8 +50,12 @@ struct Inner {
     rows: VecDeque<Row>,
     /// How many rows were ever taken: the number of the first one that waits.
     taken: u64,
+    /// How many of these were written.
+    written: u64,
     facts_bytes: usize,
     content_bytes: usize,
+    /// How much of the content was taken, and is not written yet.
+    taken_bytes: usize,
     /// The waiting rows that count what was dropped at the end of a body, by their number.
     gaps: HashMap<(ExchangeId, Part), u64>,
     gap_rows: usize,
@@ -101,22 +106,14 @@ impl Queue {
         recorded
     }
 
-    /// Waits for rows, for so long if that is said, and takes up to a transaction of them; `None`
-    /// when all is done.
-    pub(crate) fn take(&self, within: Option<Duration>) -> Option<Batch> {
+    /// Waits for rows, and takes up to a transaction of them; `None` when all is done.
+    pub(crate) fn take(&self) -> Option<Batch> {
         let waiting = |inner: &mut Inner| inner.rows.is_empty() && inner.phase == Phase::Open;
         let inner = self.lock();
-        let inner = match within {
-            None => self.changed.wait_while(inner, waiting).unwrap_or_else(PoisonError::into_inner),
-            Some(within) => {
-                self.changed
-                    .wait_timeout_while(inner, within, waiting)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
-            }
-        };
+        let inner = self.changed.wait_while(inner, waiting);
+        let inner = inner.unwrap_or_else(PoisonError::into_inner);
         if inner.rows.is_empty() {
-            return (inner.phase == Phase::Open).then(Batch::default);
+            return None;
         }
         let few = |inner: &mut Inner| !inner.is_transaction() && inner.phase == Phase::Open;
         let (mut inner, _) = self
@@ -145,6 +142,8 @@ impl Queue {
         let mut inner = self.lock();
         inner.facts_bytes -= batch.facts_bytes;
         inner.content_bytes -= batch.content_bytes;
+        inner.taken_bytes -= batch.content_bytes;
+        inner.written += batch.rows.len() as u64;
         inner.stalled = None;
     }
 
@@ -169,14 +168,14 @@ impl Queue {
         self.closing.notify_all();
     }
 
-    /// Takes nothing more, and counts what still waited as lost.
-    pub(crate) fn end(&self, unwritten: u64) -> Counts {
+    /// Takes nothing more, and counts what was not written as lost.
+    pub(crate) fn end(&self) -> Counts {
         let mut inner = self.lock();
         inner.phase = Phase::Closed;
-        let waiting = inner.rows.len() as u64;
+        let unwritten = inner.taken + inner.rows.len() as u64 - inner.written;
         inner.rows = VecDeque::new();
         inner.gaps = HashMap::new();
-        inner.counts.lost_entries += waiting + unwritten;
+        inner.counts.lost_entries += unwritten;
         let counts = inner.counts;
         drop(inner);
         self.closing.notify_all();
@@ -218,7 +217,7 @@ impl Queue {
 impl Inner {
     /// Returns whether so much waits that it is written at once.
     fn is_transaction(&self) -> bool {
-        self.rows.len() >= BATCH_ROWS || self.content_bytes >= BATCH_BYTES
+        self.rows.len() >= BATCH_ROWS || self.content_bytes - self.taken_bytes >= BATCH_BYTES
     }
 
     fn admit(&mut self, mut row: Row) -> Recorded {
@@ -307,6 +306,7 @@ impl Inner {
             }
             batch.rows.push(row);
         }
+        self.taken_bytes += batch.content_bytes;
         batch
     }
 }

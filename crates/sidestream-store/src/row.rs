@@ -127,7 +127,7 @@ impl Content {
     }
 
     /// Returns what is there to store.
-    pub(crate) fn data(&self) -> Option<&[u8]> {
+    pub(crate) const fn data(&self) -> Option<&Bytes> {
         match self {
             Self::Kept(data) => Some(data),
             Self::Dropped(_) => None,
@@ -196,6 +196,19 @@ impl Row {
 }
 
 impl Update {
+    /// Returns whether it says something of an exchange in the list of these, its bodies apart.
+    pub(crate) const fn is_of_exchange(&self) -> bool {
+        matches!(
+            self,
+            Self::Request { .. }
+                | Self::Query { .. }
+                | Self::Response { .. }
+                | Self::Status(_)
+                | Self::Answered { .. }
+                | Self::Ended { .. }
+        )
+    }
+
     pub(crate) fn of(event: &Event) -> Self {
         match event {
             Event::Opened(opened) => Self::Opened(Box::new(OpenedFlow {

@@ -1,4 +1,4 @@
-//! A session being recorded: the file, and the thread that writes it.
+//! A session being recorded: the file, and the threads that write it.
 
 use std::fs;
 use std::io;
@@ -10,18 +10,16 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use sidestream_flow::{ExchangeId, FlowId, Ids, MessageId};
 
-use crate::error::{CreateError, StorageError, WriteError};
+use crate::error::{CreateError, WriteError};
 use crate::lock::{Lock, beside};
-use crate::queue::{Batch, Queue};
+use crate::pipeline::{self, Others};
+use crate::queue::Queue;
 use crate::recorder::Recorder;
 use crate::retention::{Keeper, Retention};
 use crate::schema::{self, Refusal, SchemaVersion};
 use crate::sys;
 use crate::text;
 use crate::writer::{self, Largest, Writer, make_one_file};
-
-/// How long to wait before trying again to write to a full disk.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// How long another program, such as `sqlite3`, may keep the session to itself.
 const BUSY: Duration = Duration::from_secs(5);
@@ -95,21 +93,34 @@ impl Session {
             .map_err(|source| CreateError::storage(&path, source))?;
         let ids = ids_after(&writer);
         let queue = Arc::new(Queue::default());
+        // What was started ends when not all is.
+        let failed = |source| {
+            queue.close();
+            io(source)
+        };
         let text = thread::Builder::new()
             .name("session-text".into())
             .spawn({
                 let (path, queue) = (path.clone(), Arc::clone(&queue));
                 move || text::run(&path, &queue)
             })
-            .map_err(io)?;
+            .map_err(failed)?;
+        let (tasks, todo) = pipeline::channel();
+        let layouts = thread::Builder::new()
+            .name("session-pack".into())
+            .spawn({
+                let (planner, queue) = (writer.planner(), Arc::clone(&queue));
+                move || pipeline::lay_out(planner, &queue, &tasks)
+            })
+            .map_err(failed)?;
         let thread = thread::Builder::new()
             .name("session".into())
             .spawn({
                 let queue = Arc::clone(&queue);
-                move || run(writer, &queue, Keeper::new(retention), text)
+                let others = Others { text, layouts };
+                move || pipeline::write(writer, &queue, Keeper::new(retention), &todo, others)
             })
-            .inspect_err(|_| queue.close())
-            .map_err(io)?;
+            .map_err(failed)?;
         Ok(Self { path, queue, ids, thread: Some(thread), _lock: lock })
     }
 
@@ -280,79 +291,4 @@ fn make_live(connection: &Connection, path: &Path) -> Result<(), CreateError> {
     // More than the writer has statements, so that each is compiled once.
     connection.set_prepared_statement_cache_capacity(32);
     Ok(())
-}
-
-/// Writes until the session is closed.
-fn run(
-    mut writer: Writer,
-    queue: &Queue,
-    mut keeper: Keeper,
-    text: JoinHandle<()>,
-) -> Result<Summary, WriteError> {
-    let mut entries = 0;
-    while let Some(mut batch) = queue.take(keeper.within()) {
-        if batch.rows.is_empty() {
-            keeper.keep(&mut writer);
-            continue;
-        }
-        if let Err(source) = write(&mut writer, queue, &mut batch) {
-            let counts = queue.end(batch.rows.len() as u64);
-            let lost_entries = counts.lost_entries;
-            return Err(WriteError::Unwritten { lost_entries, source: source.into() });
-        }
-        entries += batch.rows.len() as u64;
-        keeper.keep(&mut writer);
-    }
-    keeper.finish(&mut writer);
-    let counts = queue.end(0);
-    // It reads the session, which else could not be made one file.
-    if text.join().is_err() {
-        tracing::warn!("a defect: where text stands is not noted for all of the session");
-    }
-    let finish = |mut writer: Writer| -> rusqlite::Result<bool> {
-        writer.write(&[], counts.lost_entries)?;
-        // Fails while somebody reads, and does no harm: the log is kept beside the session.
-        Ok(writer.finish(writer::now())?.is_ok())
-    };
-    let one_file = finish(writer).map_err(|source| WriteError::Untidy { source: source.into() })?;
-    Ok(Summary {
-        entries,
-        dropped_bytes: counts.dropped_bytes,
-        lost_entries: counts.lost_entries,
-        one_file,
-    })
-}
-
-/// Writes a transaction, trying again until the session is to be closed.
-///
-/// Then it is tried a last time without content, since facts are small.
-fn write(writer: &mut Writer, queue: &Queue, batch: &mut Batch) -> rusqlite::Result<()> {
-    let mut stalled = false;
-    loop {
-        let closing = queue.is_closing();
-        match writer.write(&batch.rows, queue.counts().lost_entries) {
-            Ok(()) => {
-                if stalled {
-                    tracing::info!("session is written again");
-                }
-                queue.written(batch);
-                return Ok(());
-            }
-            Err(error) if closing => {
-                let dropped: u64 = batch.rows.iter_mut().map(|row| row.drop_content()).sum();
-                queue.dropped(dropped);
-                if dropped == 0 {
-                    return Err(error);
-                }
-            }
-            Err(error) => {
-                if !stalled {
-                    tracing::warn!(%error, "session cannot be written, trying again each second");
-                }
-                stalled = true;
-                queue.stall(StorageError::from(error).to_string());
-                queue.pause(RETRY);
-            }
-        }
-    }
 }

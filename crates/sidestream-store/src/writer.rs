@@ -4,28 +4,27 @@ mod certificate;
 mod chunk;
 mod content;
 mod exchange;
+mod extent;
 mod flow;
 mod insert;
+mod layout;
 mod notes;
 mod process;
 mod retain;
 
-use std::collections::HashMap;
-
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, ffi, params};
 use sidestream_record::Part;
 
-use crate::block::{Added, Block};
-use crate::kind;
-use crate::row::{Content, Row, Update};
-use crate::wire::{self, Head};
+use crate::row::{Row, Update};
+use crate::wire;
 
 use certificate::Certificates;
 use chunk::Chunks;
-use content::{Message, Stretches};
-use exchange::{Ends, Exchanges};
+use exchange::Exchanges;
+pub(crate) use extent::Before;
 use flow::Flows;
 use insert::Insert;
+pub(crate) use layout::{Layout, Planner};
 use notes::Noted;
 pub(crate) use process::ProcessRow;
 use process::Processes;
@@ -45,10 +44,10 @@ pub(crate) struct Writer {
     /// The row of this recording.
     recording: i64,
     place: Place,
-    ends: Ends,
+    /// For what nobody else lays out.
+    planner: Planner,
     processes: Processes,
     inserts: Inserts,
-    chunks: Chunks,
     progress: Progress,
 }
 
@@ -76,16 +75,9 @@ struct Inserts {
     flows: Insert,
 }
 
-/// What a transaction writes, put together from its rows.
+/// What a transaction changes in the lists, put together from its rows.
 #[derive(Debug)]
 struct Change<'a> {
-    place: Place,
-    /// Each with the largest ids up to its end.
-    blocks: Vec<(Block, Largest)>,
-    /// How much comes of each body.
-    coming: HashMap<(i64, Part), u64>,
-    stretches: Stretches<'a>,
-    messages: Vec<Message<'a>>,
     exchanges: Exchanges<'a>,
     flows: Flows<'a>,
     noted: Vec<Noted<'a>>,
@@ -116,10 +108,9 @@ impl Writer {
             exchanges: exchange::Inserts::new(),
             flows: flow::insert(),
         };
-        let (ends, processes) = (Ends::default(), Processes::default());
-        let chunks = Chunks::new();
-        let progress = Progress::default();
-        Ok(Self { connection, recording, place, ends, processes, inserts, chunks, progress })
+        let planner = Planner::new(place);
+        let (processes, progress) = (Processes::default(), Progress::default());
+        Ok(Self { connection, recording, place, planner, processes, inserts, progress })
     }
 
     /// Returns the largest ids in the session.
@@ -127,11 +118,39 @@ impl Writer {
         self.place.largest
     }
 
+    /// Returns what lays out all that is written from now on.
+    pub(crate) fn planner(&self) -> Planner {
+        Planner::new(self.place)
+    }
+
+    /// Returns how far exchanges have come, each that has a row.
+    pub(crate) fn find(&self, exchanges: &[i64]) -> rusqlite::Result<Vec<Option<Before>>> {
+        Before::read(&self.connection, exchanges)
+    }
+
     /// Writes rows, all or none, and how many entries were lost in all.
     ///
     /// Whoever has begun a transaction ends it, or takes it back with all that was written in it.
     pub(crate) fn write(&mut self, rows: &[Row], lost: u64) -> rusqlite::Result<()> {
-        let written = self.try_write(rows, lost);
+        let layout = self.lay_out(rows)?;
+        self.write_layout(rows, &layout, lost)
+    }
+
+    /// Lays out the rows that are written next.
+    pub(crate) fn lay_out(&mut self, rows: &[Row]) -> rusqlite::Result<Layout> {
+        let Self { connection, planner, place, .. } = self;
+        planner.stand_at(*place);
+        planner.lay_out(rows, |exchanges| Before::read(connection, exchanges))
+    }
+
+    /// Does the same as [`write`](Self::write), with the rows laid out.
+    pub(crate) fn write_layout(
+        &mut self,
+        rows: &[Row],
+        layout: &Layout,
+        lost: u64,
+    ) -> rusqlite::Result<()> {
+        let written = self.try_write(rows, layout, lost);
         if written.is_err() {
             // The rows that they name were rolled back.
             self.processes.clear();
@@ -139,22 +158,19 @@ impl Writer {
         written
     }
 
-    fn try_write(&mut self, rows: &[Row], lost: u64) -> rusqlite::Result<()> {
-        let Self { connection, recording, place, ends, processes, inserts, chunks, .. } = self;
+    fn try_write(&mut self, rows: &[Row], layout: &Layout, lost: u64) -> rusqlite::Result<()> {
+        let mut change = Change::new(self.place, rows, &layout.inline);
+        let Self { connection, recording, place, planner, processes, inserts, .. } = self;
         let transaction = match connection.is_autocommit() {
             true => Some(Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?),
             false => None,
         };
         let to: &Connection = connection;
-        let mut change = Change::new(*place, rows);
-        for row in rows {
-            change.add(to, ends, row)?;
-        }
-        let Change { place: after, blocks, stretches, messages, mut exchanges, .. } = change;
-        write_blocks(to, blocks, chunks)?;
-        stretches.write(to, &inserts.stretches, chunks)?;
-        content::write_messages(&messages, to, chunks)?;
-        exchanges.write(to, &inserts.exchanges)?;
+        layout.blocks.iter().try_for_each(|block| block.write(to))?;
+        let ids = planner.chunks.write(to, &layout.chunks)?;
+        content::write_stretches(&layout.stretches, &ids, to, &inserts.stretches)?;
+        content::write_messages(&layout.messages, &ids, to)?;
+        change.exchanges.write(to, &inserts.exchanges)?;
         change.flows.write(to, &inserts.flows, processes)?;
         change.certificates.write(to)?;
         change.noted.iter().try_for_each(|noted| noted.write(to))?;
@@ -163,8 +179,7 @@ impl Writer {
                 .execute(params![*recording, lost.cast_signed()])?;
         }
         transaction.map_or(Ok(()), Transaction::commit)?;
-        *place = after;
-        ends.remember(&exchanges);
+        *place = layout.after;
         Ok(())
     }
 
@@ -226,6 +241,14 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Goes on by a row.
+    fn add(&mut self, row: &Row) {
+        self.seq += 1;
+        self.largest.add(row);
+    }
+}
+
 impl Largest {
     fn add(&mut self, row: &Row) {
         self.flow = self.flow.max(row.flow.cast_unsigned());
@@ -237,137 +260,37 @@ impl Largest {
 }
 
 impl<'a> Change<'a> {
-    fn new(place: Place, rows: &[Row]) -> Self {
-        let mut coming = HashMap::new();
-        for row in rows {
-            if let Update::Body { exchange, part, content } = &row.update {
-                *coming.entry((exchange.0.cast_signed(), *part)).or_default() += content.len();
-            }
-        }
-        Self {
-            place,
-            blocks: Vec::new(),
-            coming,
-            stretches: Stretches::default(),
-            messages: Vec::new(),
+    /// Puts it together from the rows behind that place. These entries of bodies have their content
+    /// in their blocks.
+    fn new(place: Place, rows: &'a [Row], inline: &[i64]) -> Self {
+        let mut change = Self {
             exchanges: Exchanges::new(place.largest.exchange),
             flows: Flows::default(),
             noted: Vec::new(),
             certificates: Certificates::default(),
+        };
+        let mut inline = inline.iter().peekable();
+        for (seq, row) in (place.seq + 1..).zip(rows) {
+            let is_inline = inline.next_if_eq(&&seq).is_some();
+            change.add(seq, row, is_inline);
         }
+        change
     }
 
-    fn add(&mut self, to: &Connection, ends: &Ends, row: &'a Row) -> rusqlite::Result<()> {
-        self.place.seq += 1;
-        let seq = self.place.seq;
-        self.place.largest.add(row);
-        let added = match &row.update {
+    fn add(&mut self, seq: i64, row: &'a Row, is_inline: bool) {
+        match &row.update {
             Update::Body { part, content, .. } if content.len() > 0 => {
-                self.add_body(to, ends, (seq, row), (*part, content))?
+                self.exchanges.add_body((seq, row), (*part, content), is_inline);
             }
-            Update::Body { .. } => Added::NOTHING,
-            Update::Data { message, from, content } => match content.data() {
-                Some(data) if content.len() <= INLINE_BYTES => inline(wire_field(row), data),
-                _ => {
-                    let (message, from) = (*message, *from);
-                    self.messages.push(Message { seq, message, from, content });
-                    Added::NOTHING
-                }
-            },
+            Update::Body { .. } | Update::Data { .. } => {}
             _ => {
                 self.exchanges.add(seq, row);
                 self.flows.add(seq, row);
                 self.noted.extend(Noted::of(row));
                 self.certificates.add(seq, row);
-                Added::NOTHING
-            }
-        };
-        if self.blocks.last().is_none_or(|(block, _)| block.is_full()) {
-            self.blocks.push((Block::new(seq, row.at), self.place.largest));
-        }
-        if let Some((block, largest)) = self.blocks.last_mut() {
-            block.push(row, added);
-            *largest = self.place.largest;
-        }
-        Ok(())
-    }
-
-    /// Adds a stretch of a body, to the block if the body is small as far as it is known.
-    fn add_body(
-        &mut self,
-        to: &Connection,
-        ends: &Ends,
-        (seq, row): (i64, &'a Row),
-        (part, content): (Part, &'a Content),
-    ) -> rusqlite::Result<Added<'a>> {
-        let body = (row.exchange.unwrap_or_default(), part);
-        let place = self.exchanges.add_body(to, ends, (seq, row), (part, content))?;
-        let offset = place.offset.cast_unsigned();
-        // What is counted down is what comes behind.
-        let coming = self.coming.entry(body).or_default();
-        let end = offset.saturating_add(*coming);
-        *coming = coming.saturating_sub(content.len());
-        let mut head = Head::new();
-        head.number(wire::body::OFFSET, offset);
-        match content.data() {
-            Some(data) if end <= INLINE_BYTES && place.distance <= INLINE_ENTRIES => {
-                self.exchanges.is_inline(seq, row);
-                head.bytes(wire::body::DATA, data.len());
-                Ok(Added { head, data })
-            }
-            data => {
-                self.stretches.add(body, offset, content);
-                head.number(wire::body::SIZE, content.len());
-                match data {
-                    Some(data) => head.number(wire::body::CHECK, crc32fast::hash(data).into()),
-                    None => head.number(wire::body::DROPPED, 1),
-                }
-                Ok(Added { head, data: &[] })
             }
         }
     }
-}
-
-/// Puts content into the field of an event.
-fn inline(field: u32, data: &[u8]) -> Added<'_> {
-    let mut head = Head::new();
-    // Also where there is none: else it would be looked for elsewhere.
-    head.bytes(field, data.len());
-    Added { head, data }
-}
-
-fn wire_field(row: &Row) -> u32 {
-    match kind::name(row.kind) {
-        Some("websocket") => wire::WEBSOCKET_DATA,
-        Some("wire") => wire::WIRE_DATA,
-        _ => wire::DATA_DATA,
-    }
-}
-
-fn write_blocks(
-    to: &Connection,
-    blocks: Vec<(Block, Largest)>,
-    chunks: &mut Chunks,
-) -> rusqlite::Result<()> {
-    for (mut block, largest) in blocks {
-        block.seal();
-        to.prepare_cached(
-            "INSERT INTO block
-                (first, count, at, max_flow, max_exchange, max_message, payload, size)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?
-        .execute(params![
-            block.first,
-            block.count as i64,
-            block.at,
-            largest.flow.cast_signed(),
-            largest.exchange.cast_signed(),
-            largest.message.cast_signed(),
-            chunks.pack(&block.payload),
-            block.payload.len() as i64
-        ])?;
-    }
-    Ok(())
 }
 
 /// Returns how a part is called in the tables.

@@ -1,12 +1,13 @@
 //! Chunks: large content, each piece of it once.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use blake3::Hash;
+use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::pack::Packer;
@@ -14,46 +15,60 @@ use crate::pack::Packer;
 /// From so much on a second thread is worth its start.
 const SHARED_BYTES: usize = 512 * 1024;
 
-/// Writes chunks, and finds those that are there.
+/// How many chunks are remembered before it is started anew: some 1 MiB, and 1 GiB of content.
+const KNOWN_CHUNKS: usize = 16 * 1024;
+
+/// Content in the pieces in which it came.
+#[derive(Debug, Default)]
+pub(super) struct Pieces(Vec<Bytes>);
+
+impl Pieces {
+    pub(super) fn push(&mut self, piece: Bytes) {
+        self.0.push(piece);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    /// Returns it in one piece.
+    pub(super) fn join(&self) -> Bytes {
+        match &self.0[..] {
+            [piece] => piece.clone(),
+            pieces => pieces.concat().into(),
+        }
+    }
+}
+
+impl From<Bytes> for Pieces {
+    fn from(data: Bytes) -> Self {
+        Self(vec![data])
+    }
+}
+
+/// A chunk that is ready to be written, or was when it came before.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    hash: Hash,
+    pieces: Pieces,
+    /// What is to be written; none of what came before.
+    data: Option<Bytes>,
+}
+
+/// Packs chunks, on two threads where there is much.
 #[derive(Debug)]
 pub(super) struct Chunks {
     packer: Packer,
     /// For the second thread: to pack costs more than to write what was packed.
     beside: Packer,
-}
-
-/// Content in the pieces in which it came.
-#[derive(Debug, Default)]
-pub(super) struct Pieces<'a>(Vec<&'a [u8]>);
-
-impl<'a> Pieces<'a> {
-    pub(super) fn push(&mut self, piece: &'a [u8]) {
-        self.0.push(piece);
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.iter().map(|piece| piece.len()).sum()
-    }
-
-    /// Returns it in one piece.
-    pub(super) fn join(&self) -> Cow<'a, [u8]> {
-        match self.0[..] {
-            [] => Cow::Borrowed(&[]),
-            [piece] => Cow::Borrowed(piece),
-            _ => Cow::Owned(self.0.concat()),
-        }
-    }
-}
-
-impl<'a> From<&'a [u8]> for Pieces<'a> {
-    fn from(data: &'a [u8]) -> Self {
-        Self(vec![data])
-    }
+    /// What was packed lately, which is not packed again.
+    known: Mutex<HashSet<Hash>>,
 }
 
 impl Chunks {
     pub(super) fn new() -> Self {
-        Self { packer: Packer::new(), beside: Packer::new() }
+        let known = Mutex::default();
+        Self { packer: Packer::new(), beside: Packer::new(), known }
     }
 
     /// Packs something that is no chunk.
@@ -61,73 +76,98 @@ impl Chunks {
         self.packer.pack(data)
     }
 
-    /// Returns the chunks of these contents, of which those that are new are written.
-    pub(super) fn put(
-        &mut self,
-        to: &Connection,
-        contents: &[Pieces<'_>],
-    ) -> rusqlite::Result<Vec<i64>> {
-        let joined = self.share(contents, Pieces::len, |_, pieces| {
-            let data = pieces.join();
-            (blake3::hash(&data), data)
-        });
-        let mut ids: HashMap<Hash, Option<i64>> = HashMap::with_capacity(joined.len());
-        let mut new = Vec::new();
-        for (hash, data) in &joined {
-            if ids.contains_key(hash) {
-                continue;
-            }
-            let found = to
-                .prepare_cached("SELECT id FROM chunk WHERE hash = ?1")?
-                .query_row([&hash.as_bytes()[..]], |row| row.get(0))
-                .optional()?;
-            ids.insert(*hash, found);
-            if found.is_none() {
-                new.push((hash, &data[..]));
-            }
-        }
-        let packed =
-            self.share(&new, |(_, data)| data.len(), |packer, (_, data)| packer.pack_apart(data));
-        for ((hash, data), packed) in new.iter().zip(packed) {
-            to.prepare_cached("INSERT INTO chunk (hash, size, data) VALUES (?1, ?2, ?3)")?
-                .execute(params![&hash.as_bytes()[..], data.len() as i64, &packed[..]])?;
-            ids.insert(**hash, Some(to.last_insert_rowid()));
-        }
-        Ok(joined.iter().filter_map(|(hash, _)| *ids.get(hash)?).collect())
-    }
-
-    /// Does something with each, by two threads where there is much, and returns what comes of
-    /// it in the same order.
-    fn share<'a, T: Sync, R: Send>(
-        &mut self,
-        all: &'a [T],
-        len: impl Fn(&T) -> usize,
-        each: impl Fn(&mut Packer, &'a T) -> R + Sync,
-    ) -> Vec<R> {
+    /// Makes chunks of contents, in the same order.
+    pub(super) fn make(&mut self, contents: Vec<Pieces>) -> Vec<Chunk> {
+        let Self { packer, beside, known } = self;
         let next = AtomicUsize::new(0);
         let work = |packer: &mut Packer| {
-            let mut done = Vec::new();
+            let mut made = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(one) = all.get(index) else { return done };
-                done.push((index, each(packer, one)));
+                let Some(pieces) = contents.get(index) else { return made };
+                made.push((index, make(packer, known, pieces)));
             }
         };
-        let Self { packer, beside } = self;
-        let is_much = all.iter().map(len).sum::<usize>() >= SHARED_BYTES;
-        let mut done = thread::scope(|scope| {
+        let is_much = contents.iter().map(Pieces::len).sum::<usize>() >= SHARED_BYTES;
+        let mut made = thread::scope(|scope| {
             // Without a second thread the first does it all.
             let beside = is_much.then(|| {
-                let thread = thread::Builder::new().name("session-pack".into());
+                let thread = thread::Builder::new().name("session-pack-2".into());
                 thread.spawn_scoped(scope, || work(beside))
             });
-            let mut done = work(packer);
+            let mut made = work(packer);
             if let Some(Ok(beside)) = beside {
-                done.extend(beside.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+                made.extend(beside.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
             }
-            done
+            made
         });
-        done.sort_unstable_by_key(|(index, _)| *index);
-        done.into_iter().map(|(_, done)| done).collect()
+        made.sort_unstable_by_key(|(index, _)| *index);
+        let made = made.into_iter().zip(contents);
+        made.map(|((_, (hash, data)), pieces)| Chunk { hash, pieces, data }).collect()
     }
+
+    /// Returns the ids of chunks, of which those that are not there are written.
+    pub(super) fn write(
+        &mut self,
+        to: &Connection,
+        chunks: &[Chunk],
+    ) -> rusqlite::Result<Vec<i64>> {
+        let ready = chunks.iter().filter_map(|chunk| Some((chunk.hash, chunk.data.as_ref()?)));
+        let ready: HashMap<_, _> = ready.collect();
+        let mut ids: HashMap<Hash, i64> = HashMap::with_capacity(chunks.len());
+        let mut all = Vec::with_capacity(chunks.len());
+        for Chunk { hash, pieces, .. } in chunks {
+            let id = match ids.get(hash) {
+                Some(id) => *id,
+                None => self.write_one(to, hash, pieces, ready.get(hash).copied())?,
+            };
+            ids.insert(*hash, id);
+            all.push(id);
+        }
+        Ok(all)
+    }
+
+    fn write_one(
+        &mut self,
+        to: &Connection,
+        hash: &Hash,
+        pieces: &Pieces,
+        ready: Option<&Bytes>,
+    ) -> rusqlite::Result<i64> {
+        let hash = &hash.as_bytes()[..];
+        let found = to
+            .prepare_cached("SELECT id FROM chunk WHERE hash = ?1")?
+            .query_row([hash], |row| row.get(0))
+            .optional()?;
+        if let Some(id) = found {
+            return Ok(id);
+        }
+        let mut insert =
+            to.prepare_cached("INSERT INTO chunk (hash, size, data) VALUES (?1, ?2, ?3)")?;
+        let size = pieces.len() as i64;
+        match ready {
+            Some(data) => insert.execute(params![hash, size, &data[..]])?,
+            // It came before, but was taken out since, or could not be written.
+            None => insert.execute(params![hash, size, self.packer.pack(&pieces.join())])?,
+        };
+        Ok(to.last_insert_rowid())
+    }
+}
+
+/// Hashes content, and packs it unless it came before.
+fn make(
+    packer: &mut Packer,
+    known: &Mutex<HashSet<Hash>>,
+    pieces: &Pieces,
+) -> (Hash, Option<Bytes>) {
+    let data = pieces.join();
+    let hash = blake3::hash(&data);
+    let is_new = {
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_CHUNKS {
+            known.clear();
+        }
+        known.insert(hash)
+    };
+    (hash, is_new.then(|| packer.pack_whole(data)))
 }

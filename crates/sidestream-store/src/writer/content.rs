@@ -1,13 +1,13 @@
 //! Content that does not stand in blocks: stretches of bodies, large datagrams and messages.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use rusqlite::{Connection, params};
 use sidestream_flow::Peer;
 use sidestream_record::Part;
 
-use super::chunk::{Chunks, Pieces};
+use super::chunk::Pieces;
 use super::insert::Insert;
 use super::part_name;
 use crate::row::Content;
@@ -19,45 +19,47 @@ const CHUNK_BYTES: u64 = 64 * 1024;
 /// What is smaller is not worth a row and an index entry of its own.
 const MIN_CHUNK_BYTES: usize = 4 * 1024;
 
-/// The stretches of bodies that a transaction writes.
+/// What comes of bodies in a transaction, beside its blocks.
 #[derive(Debug, Default)]
-pub(super) struct Stretches<'a> {
+pub(super) struct Runs {
     index: HashMap<(i64, Part), usize>,
-    runs: Vec<Run<'a>>,
+    runs: Vec<Run>,
 }
 
 /// What came of a body without a gap, or a gap.
 #[derive(Debug)]
-struct Run<'a> {
+struct Run {
     exchange: i64,
     part: Part,
     offset: u64,
     size: u64,
-    pieces: Vec<&'a [u8]>,
+    pieces: Vec<Bytes>,
 }
 
-/// A row of the table.
-struct Stretch<'a> {
+/// A stretch of a body, which is a row of the table.
+#[derive(Debug)]
+pub(super) struct Stretch {
     exchange: i64,
     part: Part,
     offset: u64,
     size: u64,
-    place: Place<'a>,
+    place: Place,
 }
 
-enum Place<'a> {
-    Data(Cow<'a, [u8]>),
+#[derive(Debug)]
+enum Place {
+    Data(Bytes),
     /// The chunk at that place among those of the transaction.
     Chunk(usize),
     Dropped,
 }
 
-impl<'a> Stretches<'a> {
+impl Runs {
     /// Adds what comes next of a body.
-    pub(super) fn add(&mut self, (exchange, part): (i64, Part), offset: u64, content: &'a Content) {
+    pub(super) fn add(&mut self, (exchange, part): (i64, Part), offset: u64, content: &Content) {
         let size = content.len();
         let last = self.index.get(&(exchange, part)).and_then(|at| self.runs.get_mut(*at));
-        match (last, content.data()) {
+        match (last, content.data().cloned()) {
             (Some(run), Some(data))
                 if !run.pieces.is_empty() && run.offset + run.size == offset =>
             {
@@ -72,17 +74,15 @@ impl<'a> Stretches<'a> {
         }
     }
 
-    /// Writes them.
-    pub(super) fn write(
-        &self,
-        to: &Connection,
-        insert: &Insert,
-        chunks: &mut Chunks,
-    ) -> rusqlite::Result<()> {
-        let mut rows = Vec::new();
-        let mut large = Vec::new();
-        for run in &self.runs {
-            run.cut(|offset, pieces| {
+    /// Cuts them into stretches, and adds what is large of them to the contents of chunks.
+    pub(super) fn cut(self, large: &mut Vec<Pieces>) -> Vec<Stretch> {
+        let mut stretches = Vec::new();
+        for Run { exchange, part, offset, size, pieces } in self.runs {
+            if pieces.is_empty() {
+                let place = Place::Dropped;
+                stretches.push(Stretch { exchange, part, offset, size, place });
+            }
+            cut(offset, pieces, |offset, pieces| {
                 let size = pieces.len() as u64;
                 let place = if pieces.len() < MIN_CHUNK_BYTES {
                     Place::Data(pieces.join())
@@ -90,55 +90,56 @@ impl<'a> Stretches<'a> {
                     large.push(pieces);
                     Place::Chunk(large.len() - 1)
                 };
-                let Run { exchange, part, .. } = *run;
-                rows.push(Stretch { exchange, part, offset, size, place });
+                stretches.push(Stretch { exchange, part, offset, size, place });
             });
-            if run.pieces.is_empty() {
-                let Run { exchange, part, offset, size, .. } = *run;
-                rows.push(Stretch { exchange, part, offset, size, place: Place::Dropped });
-            }
         }
-        let ids = chunks.put(to, &large)?;
-        insert.rows(to, &rows, |row, cells| {
-            let (dropped, chunk, data) = match &row.place {
-                Place::Data(data) => (0, None, Some(&data[..])),
-                Place::Chunk(index) => (0, ids.get(*index), None),
-                Place::Dropped => (row.size, None, None),
-            };
-            cells.put(row.exchange)?;
-            cells.put(part_name(row.part))?;
-            cells.put(row.offset.cast_signed())?;
-            cells.put(row.size.cast_signed())?;
-            cells.put(dropped.cast_signed())?;
-            cells.put(chunk)?;
-            cells.put(data)
-        })
+        stretches
     }
 }
 
-impl<'a> Run<'a> {
-    /// Cuts it where chunks begin, and hands each part over with its place in the body.
-    fn cut(&self, mut each: impl FnMut(u64, Pieces<'a>)) {
-        let (mut begin, mut at) = (self.offset, self.offset);
-        let mut part = Pieces::default();
-        for mut data in self.pieces.iter().copied() {
-            while !data.is_empty() {
-                let end = begin - begin % CHUNK_BYTES + CHUNK_BYTES;
-                let room = usize::try_from(end - at).unwrap_or(usize::MAX);
-                let (taken, rest) = data.split_at(room.min(data.len()));
-                data = rest;
-                part.push(taken);
-                at += taken.len() as u64;
-                if at == end {
-                    each(begin, std::mem::take(&mut part));
-                    begin = end;
-                }
+/// Cuts what begins there in a body where chunks begin, and hands each part over with its place.
+fn cut(offset: u64, pieces: Vec<Bytes>, mut each: impl FnMut(u64, Pieces)) {
+    let (mut begin, mut at) = (offset, offset);
+    let mut part = Pieces::default();
+    for mut data in pieces {
+        while !data.is_empty() {
+            let end = begin - begin % CHUNK_BYTES + CHUNK_BYTES;
+            let room = usize::try_from(end - at).unwrap_or(usize::MAX);
+            let taken = data.split_to(room.min(data.len()));
+            at += taken.len() as u64;
+            part.push(taken);
+            if at == end {
+                each(begin, std::mem::take(&mut part));
+                begin = end;
             }
         }
-        if at > begin {
-            each(begin, part);
-        }
     }
+    if at > begin {
+        each(begin, part);
+    }
+}
+
+/// Writes stretches of bodies, of which the chunks have these ids.
+pub(super) fn write_stretches(
+    stretches: &[Stretch],
+    ids: &[i64],
+    to: &Connection,
+    insert: &Insert,
+) -> rusqlite::Result<()> {
+    insert.rows(to, stretches, |row, cells| {
+        let (dropped, chunk, data) = match &row.place {
+            Place::Data(data) => (0, None, Some(&data[..])),
+            Place::Chunk(index) => (0, ids.get(*index), None),
+            Place::Dropped => (row.size, None, None),
+        };
+        cells.put(row.exchange)?;
+        cells.put(part_name(row.part))?;
+        cells.put(row.offset.cast_signed())?;
+        cells.put(row.size.cast_signed())?;
+        cells.put(dropped.cast_signed())?;
+        cells.put(chunk)?;
+        cells.put(data)
+    })
 }
 
 /// Prepares for stretches of bodies.
@@ -146,26 +147,24 @@ pub(super) fn insert_stretches() -> Insert {
     Insert::new("stretch", &["exchange", "part", "offset", "size", "dropped", "chunk", "data"])
 }
 
-/// Content that belongs to no body.
+/// Content that belongs to no body: a chunk, or how much of it was dropped.
 #[derive(Debug)]
-pub(super) struct Message<'a> {
+pub(super) struct Message {
     pub(super) seq: i64,
     pub(super) message: u64,
     pub(super) from: Peer,
-    pub(super) content: &'a Content,
+    pub(super) dropped: u64,
+    /// The place of its chunk among those of the transaction.
+    pub(super) chunk: Option<usize>,
 }
 
-/// Writes each as a chunk, or how much of it was dropped.
+/// Writes messages, of which the chunks have these ids.
 pub(super) fn write_messages(
-    messages: &[Message<'_>],
+    messages: &[Message],
+    ids: &[i64],
     to: &Connection,
-    chunks: &mut Chunks,
 ) -> rusqlite::Result<()> {
-    let data = messages.iter().filter_map(|message| message.content.data());
-    let data: Vec<_> = data.map(Pieces::from).collect();
-    let mut ids = chunks.put(to, &data)?.into_iter();
-    for Message { seq, message, from, content } in messages {
-        let chunk = content.data().and_then(|_| ids.next());
+    for Message { seq, message, from, dropped, chunk } in messages {
         to.prepare_cached(
             "INSERT INTO content (seq, message, sender, dropped, chunk) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
@@ -173,8 +172,8 @@ pub(super) fn write_messages(
             seq,
             message.cast_signed(),
             from.to_string(),
-            content.dropped().cast_signed(),
-            chunk
+            dropped.cast_signed(),
+            chunk.and_then(|index| ids.get(index))
         ])?;
     }
     Ok(())

@@ -2,60 +2,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use sidestream_record::Part;
 
 use super::insert::{Cells, Insert};
 use crate::row::{Content, Row, Update};
-
-/// How many open exchanges are remembered before it is started anew: at most some 1 MiB.
-const KNOWN_EXCHANGES: usize = 16 * 1024;
-
-/// How far open exchanges had come, as far as this is remembered.
-#[derive(Debug, Default)]
-pub(super) struct Ends(HashMap<i64, Before>);
-
-/// How far an exchange had come before a transaction.
-#[derive(Clone, Copy, Debug)]
-struct Before {
-    /// How many bytes of its bodies went by, request and response.
-    bytes: [i64; 2],
-    /// Its first entry.
-    first_seq: i64,
-}
-
-impl Ends {
-    /// Returns how far an exchange had come, of which that entry is the first if none is known.
-    fn find(&self, to: &Connection, id: i64, seq: i64) -> rusqlite::Result<Before> {
-        if let Some(before) = self.0.get(&id) {
-            return Ok(*before);
-        }
-        let found = to
-            .prepare_cached(
-                "SELECT request_bytes, response_bytes, first_seq FROM exchange WHERE id = ?1",
-            )?
-            .query_row([id], |row| {
-                Ok(Before { bytes: [row.get(0)?, row.get(1)?], first_seq: row.get(2)? })
-            })
-            .optional()?;
-        Ok(found.unwrap_or(Before { bytes: [0; 2], first_seq: seq }))
-    }
-
-    /// Remembers where the bodies of open exchanges end after a transaction, which was committed.
-    pub(super) fn remember(&mut self, exchanges: &Exchanges<'_>) {
-        for exchange in &exchanges.exchanges {
-            if exchange.ended.is_some() {
-                self.0.remove(&exchange.id);
-            } else if let Some(before) = exchange.before {
-                if self.0.len() >= KNOWN_EXCHANGES {
-                    self.0.clear();
-                }
-                let bytes = [0, 1].map(|part| before.bytes[part] + exchange.bytes[part]);
-                self.0.insert(exchange.id, Before { bytes, ..before });
-            }
-        }
-    }
-}
 
 /// The exchanges that a transaction touches.
 #[derive(Debug)]
@@ -90,17 +41,6 @@ struct Exchange<'a> {
     last_seq: i64,
     /// Its last entry with content in it.
     inline_seq: Option<i64>,
-    /// How far it had come before the transaction, once it is known.
-    before: Option<Before>,
-}
-
-/// Where a stretch of a body is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    /// Where it begins in the body.
-    pub(super) offset: i64,
-    /// How many entries after the first of its exchange it comes.
-    pub(super) distance: i64,
 }
 
 impl<'a> Exchanges<'a> {
@@ -148,31 +88,18 @@ impl<'a> Exchanges<'a> {
         }
     }
 
-    /// Adds a stretch of a body, and returns where it is.
+    /// Adds a stretch of a body, which may stand in the block of its entry.
     pub(super) fn add_body(
         &mut self,
-        to: &Connection,
-        ends: &Ends,
         (seq, row): (i64, &'a Row),
         (part, content): (Part, &Content),
-    ) -> rusqlite::Result<Place> {
-        let Some(exchange) = self.touch(seq, row) else {
-            return Ok(Place { offset: 0, distance: 0 });
-        };
-        let before = match exchange.before {
-            Some(before) => before,
-            None => *exchange.before.insert(ends.find(to, exchange.id, exchange.first_seq)?),
-        };
+        is_inline: bool,
+    ) {
+        let Some(exchange) = self.touch(seq, row) else { return };
         let part = usize::from(part == Part::Response);
-        let offset = before.bytes[part] + exchange.bytes[part];
         exchange.bytes[part] += content.len().cast_signed();
         exchange.dropped[part] += content.dropped().cast_signed();
-        Ok(Place { offset, distance: seq.saturating_sub(before.first_seq) })
-    }
-
-    /// Notes that the last entry of that exchange has content in it.
-    pub(super) fn is_inline(&mut self, seq: i64, row: &'a Row) {
-        if let Some(exchange) = self.touch(seq, row) {
+        if is_inline {
             exchange.inline_seq = Some(seq);
         }
     }
@@ -181,12 +108,14 @@ impl<'a> Exchanges<'a> {
         let id = row.exchange?;
         if self.exchanges.get(self.recent).is_none_or(|exchange| exchange.id != id) {
             self.recent = *self.index.entry(id).or_insert_with(|| {
-                let (flow, started) = (row.flow, row.at);
-                let first_seq = seq;
-                let mut new = Exchange { id, flow, started, first_seq, ..Exchange::default() };
-                let before = Before { bytes: [0; 2], first_seq };
-                new.before = new.is_new(self.newest).then_some(before);
-                self.exchanges.push(new);
+                let (flow, started, first_seq) = (row.flow, row.at, seq);
+                self.exchanges.push(Exchange {
+                    id,
+                    flow,
+                    started,
+                    first_seq,
+                    ..Exchange::default()
+                });
                 self.exchanges.len() - 1
             });
         }

@@ -53,14 +53,14 @@ impl Writer {
         let has_more = blocks.len() == STEP;
         let Some(last) = blocks.last().map(Block::last) else { return Ok(false) };
         bound.seq = bound.seq.min(last);
-        let Self { connection, progress, chunks, .. } = self;
+        let Self { connection, progress, planner, .. } = self;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(chunk) = progress.chunk {
             remove_chunk(&transaction, chunk)?;
         }
         let mut left = BTreeSet::new();
         for block in &blocks {
-            if block.take_out(&transaction, bound, chunks, &mut BTreeSet::new())? {
+            if block.take_out(&transaction, bound, &mut planner.chunks, &mut BTreeSet::new())? {
                 left.insert(block.first);
             }
         }
@@ -84,10 +84,10 @@ impl Writer {
         let mut shown = BTreeSet::new();
         for first in left {
             let Some(block) = self.block(first)? else { continue };
-            let Self { connection, progress, chunks, .. } = self;
+            let Self { connection, progress, planner, .. } = self;
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let is_left = block.take_out(&transaction, bound, chunks, &mut shown)?;
+            let is_left = block.take_out(&transaction, bound, &mut planner.chunks, &mut shown)?;
             transaction.commit()?;
             if is_left {
                 progress.left.insert(first);

@@ -15,7 +15,10 @@ use sidestream_record::{
 use super::*;
 use crate::reader::Reader;
 use crate::retention::Retention;
+use crate::row::Content;
 use crate::schema;
+
+mod ahead;
 
 fn row(flow: u64, event: Event) -> Row {
     Row::new(&Entry { at: SystemTime::UNIX_EPOCH, flow: FlowId(flow), event })

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::sync::LazyLock;
 
 use sidestream_flow::ExchangeId;
 use sidestream_record::{Recorded, Sink};
@@ -12,6 +13,36 @@ use crate::play::{
 };
 
 const TEST: &str = "crash::a_killed_recording_is_readable_up_to_its_last_commit";
+
+const LARGE: &str = "crash::a_recording_of_large_bodies_that_is_killed_at_any_time_is_whole";
+
+/// A body that makes chunks which do not shrink, and a piece beside them.
+fn large(number: u64) -> Vec<u8> {
+    static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let words = (0..17_000_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
+        words.flat_map(|word| (word ^ word >> 32).wrapping_mul(word | 1).to_le_bytes()).collect()
+    });
+    let mut body = NOISE.clone();
+    body.chunks_mut(4096).for_each(|page| page[..8].copy_from_slice(&number.to_le_bytes()));
+    body
+}
+
+/// Records bodies as fast as they are taken, without end: some transactions are under way at any
+/// time.
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+fn record_large_until_killed(path: &std::path::Path) {
+    let session = Session::create(path).unwrap();
+    let recorder = session.writer();
+    assert_eq!(recorder.record(&entry(0, opened())), Recorded::Accepted);
+    for number in 1.. {
+        wait_until("room", || recorder.backlog_bytes() < 40 * 1024 * 1024);
+        let recorded = recorder.record(&entry(number, body(ExchangeId(number), large(number))));
+        assert_eq!(recorded, Recorded::Accepted);
+        if number % 50 == 0 {
+            println!("recorded {number}");
+        }
+    }
+}
 
 /// Records without end, and says what was committed, read back over the file.
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
@@ -66,6 +97,36 @@ fn a_killed_recording_is_readable_up_to_its_last_commit() {
     let reader = Reader::open(&path).unwrap();
     assert_eq!(reader.entries(..).count(), entries.len() + 1);
     assert!(!reader.contents().unwrap().closed, "the killed recording stays marked");
+}
+
+#[test]
+fn a_recording_of_large_bodies_that_is_killed_at_any_time_is_whole() {
+    if let Some(path) = child_argument() {
+        return record_large_until_killed(&path);
+    }
+    for lines in [8, 11] {
+        let (_folder, path) = place();
+        let mut recording = child(LARGE, &path).stdout(Stdio::piped()).spawn().unwrap();
+        let told = BufReader::new(recording.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert_eq!(told.filter(|line| line.starts_with("recorded")).take(lines).count(), lines);
+        recording.kill().unwrap();
+        recording.wait().unwrap();
+
+        let reader = Reader::open(&path).unwrap();
+        let verified = reader.verify().unwrap();
+        assert!(verified.is_sound(), "{:?}", verified.problems);
+        let entries = reader.entries(..).map(Result::unwrap);
+        let mut count = 0;
+        for (number, read) in (0..).zip(entries) {
+            match number {
+                0 => assert_eq!(read, entry(0, opened())),
+                _ => assert!(read == entry(number, body(ExchangeId(number), large(number)))),
+            }
+            count += 1;
+        }
+        // Of what was recorded 40 MiB may have waited.
+        assert!(count + 350 > 50 * lines, "{count} of {}", 50 * lines);
+    }
 }
 
 #[test]

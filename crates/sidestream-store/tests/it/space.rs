@@ -75,6 +75,62 @@ fn fills_and_frees(folder: &Path) {
     assert_eq!(read_all(&Reader::open(&path).unwrap()), expected);
 }
 
+/// Fills the disk while several transactions are under way: each stands where it came, and what
+/// was dropped meanwhile is told.
+fn fills_in_the_middle(folder: &Path) {
+    let path = folder.join("a.session");
+    let ballast = folder.join("ballast");
+    let session = Session::create(&path).unwrap();
+    let recorder = session.writer();
+    let mut taken = vec![entry(0, opened())];
+    taken.extend((1..=7).map(|number| entry(0, request(ExchangeId(number)))));
+    taken.iter().for_each(|entry| assert_eq!(recorder.record(entry), Recorded::Accepted));
+    settle(&recorder);
+
+    fill(&ballast);
+    let before = taken.len();
+    let mut dropped = 0;
+    for number in 1..=60_u64 {
+        // Each shrinks to almost nothing, and goes on in later transactions.
+        let piece = vec![number.to_le_bytes()[0]; 700_000];
+        let body = entry(number, body(ExchangeId(1 + number % 7), piece));
+        match recorder.record(&body) {
+            Recorded::Accepted => taken.push(body),
+            Recorded::BodyDropped => dropped += 700_000,
+            Recorded::Full => panic!("there is room for facts"),
+        }
+    }
+    wait_until("stalled", || matches!(recorder.state(), State::Stalled { .. }));
+    assert!(read_all(&Reader::open(&path).unwrap()) == taken[..before], "something else is there");
+    fs::remove_file(&ballast).unwrap();
+    settle(&recorder);
+    assert_eq!(recorder.state(), State::Recording);
+    let summary = session.close().unwrap();
+    assert_eq!((summary.dropped_bytes, summary.lost_entries), (dropped, 0));
+    let reader = Reader::open(&path).unwrap();
+    let (mut read, mut gaps) = (read_all(&reader), 0);
+    read.retain(|entry| match entry.event {
+        Event::BodyDropped { bytes, .. } => {
+            gaps += bytes;
+            false
+        }
+        _ => true,
+    });
+    assert!(read == taken, "{} entries, of {}", read.len(), taken.len());
+    assert_eq!(gaps, dropped);
+    assert!(reader.verify().unwrap().is_sound());
+}
+
+#[test]
+fn a_disk_that_is_full_while_much_is_under_way_costs_nothing_that_was_taken() {
+    match child_argument() {
+        Some(folder) => fills_in_the_middle(&folder),
+        None => on_small_disk(
+            "space::a_disk_that_is_full_while_much_is_under_way_costs_nothing_that_was_taken",
+        ),
+    }
+}
+
 #[test]
 fn a_full_disk_stalls_the_recording_until_there_is_space() {
     match child_argument() {
@@ -239,7 +295,8 @@ fn closes_full(folder: &Path) {
     assert_eq!(recorder.record(&committed), Recorded::Accepted);
     settle(&recorder);
     fill(&folder.join("ballast"));
-    for number in 1..=2000 {
+    // Several transactions, some of which are laid out before it is known that the first fails.
+    for number in 1..=9000 {
         let request = entry(number, request(ExchangeId(number)));
         assert_eq!(recorder.record(&request), Recorded::Accepted);
     }
@@ -248,7 +305,7 @@ fn closes_full(folder: &Path) {
     assert!(source.is_full(), "{source}");
     let reader = Reader::open(&path).unwrap();
     let read = read_all(&reader);
-    assert_eq!(read.len() as u64 + lost_entries, 2001);
+    assert_eq!(read.len() as u64 + lost_entries, 9001);
     assert_eq!(read[0], committed);
 
     let error = Session::create(folder.join("b.session")).unwrap_err();
