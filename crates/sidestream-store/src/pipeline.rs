@@ -70,6 +70,8 @@ pub(crate) fn write(
     others: Others,
 ) -> Result<Summary, WriteError> {
     let mut entries = 0;
+    // The room of what was written is free before the disk is waited for.
+    told(writer.set_checkpoints_apart(true));
     loop {
         let task = match keeper.within() {
             None => tasks.recv().map_err(|mpsc::RecvError| RecvTimeoutError::Disconnected),
@@ -93,7 +95,9 @@ pub(crate) fn write(
             Err(RecvTimeoutError::Disconnected) => break,
         }
         keeper.keep(&mut writer);
+        told(writer.checkpoint());
     }
+    told(writer.set_checkpoints_apart(false));
     let Others { text, layouts } = others;
     layouts.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     keeper.finish(&mut writer);
@@ -114,6 +118,13 @@ pub(crate) fn write(
         lost_entries: counts.lost_entries,
         one_file,
     })
+}
+
+/// A log that stays longer costs room alone.
+fn told(result: rusqlite::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "the log of the session is not taken into it");
+    }
 }
 
 /// Writes a transaction, trying again until the session is to be closed.

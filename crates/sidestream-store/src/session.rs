@@ -267,6 +267,12 @@ fn recognize(connection: &Connection, path: &Path) -> Result<(), CreateError> {
     Ok(())
 }
 
+/// Returns how many pages of log are written between two checkpoints.
+pub(crate) fn log_pages(connection: &Connection) -> rusqlite::Result<u32> {
+    let page_bytes: u32 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    Ok(CHECKPOINT_BYTES / page_bytes.max(1))
+}
+
 /// Turns the write-ahead log on, so that readers and the writer do not hinder each other.
 fn make_live(connection: &Connection, path: &Path) -> Result<(), CreateError> {
     let storage = |source| CreateError::storage(path, source);
@@ -275,9 +281,7 @@ fn make_live(connection: &Connection, path: &Path) -> Result<(), CreateError> {
     if journal != "wal" {
         return Err(CreateError::Unsuitable { path: path.to_owned() });
     }
-    let page_bytes: u32 =
-        connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(storage)?;
-    let pages = CHECKPOINT_BYTES / page_bytes.max(1);
+    let pages = log_pages(connection).map_err(storage)?;
     let cache_kib = CACHE_BYTES / 1024;
     let pragmas = format!(
         "PRAGMA synchronous = NORMAL;

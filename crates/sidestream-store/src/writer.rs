@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use sidestream_record::Part;
 
 use crate::row::{Row, Update};
+use crate::session::log_pages;
 use crate::wire;
 
 use certificate::Certificates;
@@ -49,6 +50,8 @@ pub(crate) struct Writer {
     processes: Processes,
     inserts: Inserts,
     progress: Progress,
+    /// How long the log is when it is taken into the session.
+    log_pages: u32,
 }
 
 /// How far a session goes.
@@ -110,7 +113,8 @@ impl Writer {
         };
         let planner = Planner::new(place);
         let (processes, progress) = (Processes::default(), Progress::default());
-        Ok(Self { connection, recording, place, planner, processes, inserts, progress })
+        let log_pages = log_pages(&connection)?;
+        Ok(Self { connection, recording, place, planner, processes, inserts, progress, log_pages })
     }
 
     /// Returns the largest ids in the session.
@@ -180,6 +184,25 @@ impl Writer {
         }
         transaction.map_or(Ok(()), Transaction::commit)?;
         *place = layout.after;
+        Ok(())
+    }
+
+    /// Takes the log into the session only when it is [told to](Self::checkpoint), or else with
+    /// commits, of which every so many take that time longer.
+    pub(crate) fn set_checkpoints_apart(&self, apart: bool) -> rusqlite::Result<()> {
+        let pages = if apart { 0 } else { self.log_pages };
+        self.connection.pragma_update_and_check(None, "wal_autocheckpoint", pages, |_| Ok(()))
+    }
+
+    /// Takes the log into the session where it is long, as far as no reader needs it. What is in
+    /// the way may be gone after the next transaction.
+    pub(crate) fn checkpoint(&self) -> rusqlite::Result<()> {
+        let log = |pragma| -> rusqlite::Result<i64> {
+            self.connection.prepare_cached(pragma)?.query_row([], |row| row.get(1))
+        };
+        if log("PRAGMA wal_checkpoint(NOOP)")? >= self.log_pages.into() {
+            log("PRAGMA wal_checkpoint(PASSIVE)")?;
+        }
         Ok(())
     }
 

@@ -134,6 +134,40 @@ fn what_a_transaction_writes_is_not_read_for_it() {
 }
 
 #[test]
+fn the_log_is_taken_into_the_session_when_it_is_long_and_not_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = crate::session::connect(&folder.path().join("a.session")).unwrap();
+    let mut writer = Writer::begin(connection, 0).unwrap();
+    writer.set_checkpoints_apart(true).unwrap();
+    let log = |writer: &Writer| -> (i64, i64) {
+        let columns = |row: &rusqlite::Row<'_>| Ok((row.get(1)?, row.get(2)?));
+        writer.connection().query_row("PRAGMA wal_checkpoint(NOOP)", [], columns).unwrap()
+    };
+    let long = i64::from(writer.log_pages);
+    writer.write(&[body(100_000)], 0).unwrap();
+    writer.checkpoint().unwrap();
+    let (pages, taken) = log(&writer);
+    assert!(0 < pages && pages < long && taken == 0, "{taken} of {pages}");
+
+    // The same noise in other places, so that no chunk is there already.
+    for bytes in [9_000_001, 9_000_002, 9_000_003] {
+        writer.write(&[body(bytes)], 0).unwrap();
+    }
+    assert!(log(&writer).0 > long + long / 2 && log(&writer).1 == 0, "{:?}", log(&writer));
+    writer.checkpoint().unwrap();
+    assert_eq!(log(&writer).0, log(&writer).1);
+    writer.write(&[body(10)], 0).unwrap();
+    let (pages, taken) = log(&writer);
+    assert!(pages < 20 && taken == 0, "{taken} of {pages}: it does not begin anew");
+
+    writer.set_checkpoints_apart(false).unwrap();
+    for bytes in [9_000_004, 9_000_005] {
+        writer.write(&[body(bytes)], 0).unwrap();
+    }
+    assert!(log(&writer).1 > 0, "commits do not take it");
+}
+
+#[test]
 fn many_and_large_entries_make_more_than_one_block() {
     let mut writer = writer();
     let named = |len| row(1, Event::Named { host: "h".repeat(len) });

@@ -206,3 +206,30 @@ fn a_body_goes_on_in_later_transactions_and_recordings() {
     }
     assert_eq!(whole, b"one, two, three");
 }
+
+#[test]
+fn an_exchange_goes_on_while_what_came_of_it_is_still_written() {
+    let (_folder, path) = place();
+    let session = Session::create(&path).unwrap();
+    let recorder = session.writer();
+    // The second began before the first, and came to its end before its last stretch.
+    let (first, second) = (ExchangeId(9), ExchangeId(3));
+    let large = |number: u8| body(first, vec![number; 5 * 1024 * 1024]);
+    let small = |number: u8| body(second, vec![number; 30_000]);
+    let events = [
+        vec![opened(), request(first), large(1), request(second), large(2), small(1), large(3)],
+        vec![small(2), large(4), small(3), ended(second), large(5), small(4), large(6), small(5)],
+    ];
+    let entries: Vec<_> =
+        (0..).zip(events.concat()).map(|(millis, event)| entry(millis, event)).collect();
+    entries.iter().for_each(|entry| assert_eq!(recorder.record(entry), Recorded::Accepted));
+    let summary = session.close().unwrap();
+    assert_eq!((summary.dropped_bytes, summary.lost_entries), (0, 0));
+    let reader = Reader::open(&path).unwrap();
+    assert!(read_all(&reader) == entries, "entries are other ones");
+    for ((exchange, part), sent) in bodies(&entries) {
+        let mut read = Vec::new();
+        reader.body(exchange, part).read_to_end(&mut read).unwrap();
+        assert!(read == sent, "{exchange}: {} of {}", read.len(), sent.len());
+    }
+}
