@@ -56,27 +56,65 @@ impl State {
         exchange: ExchangeId,
         changes: &mut Vec<Change>,
     ) -> Result<(), ReadError> {
-        let Self { rows, .. } = self;
-        let known = rows.find_flow(flow);
-        let Some(place) = known.map_or_else(|| rows.load_flow(reader, flow), |it| Ok(Some(it)))?
-        else {
-            return Ok(());
-        };
+        let known = self.rows.find_flow(flow);
+        let loaded = known.map_or_else(|| self.load_flow(reader, flow, changes), |it| Ok(Some(it)));
+        let Some(place) = loaded? else { return Ok(()) };
         let id = LineId { flow, exchange: Some(exchange) };
-        let before = rows.find(id);
-        let old = before.map(|it| *rows.row(it));
-        let mut new = None;
+        let before = self.rows.find(id);
+        let old = before.map(|it| *self.rows.row(it));
+        let (rows, mut new) = (&mut self.rows, None);
         reader.exchange_row(exchange, |row| {
             if row.flow == flow {
-                new = rows.exchange(&row, place, old.as_ref());
+                new = rows.exchange(&row, place, old.as_ref()).zip(Some(row.last));
             }
         })?;
-        let Some(new) = new else { return Ok(()) };
+        let Some((mut new, last)) = new else { return Ok(()) };
+        let ends = new.has_ended() && !old.is_some_and(|old| old.has_ended());
+        if known.is_some() && ends {
+            // What it knows is what its flow told until now.
+            self.load_flow(reader, flow, changes)?;
+            new.knows_flow = self.rows.flows()[place as usize].is_told_before(last);
+        }
         if before.is_none() {
-            rows.flow_mut(place).add_exchange();
+            self.rows.flow_mut(place).add_exchange();
             self.remove(LineId { flow, exchange: None }, changes);
         }
         self.put(reader, before, new, changes)
+    }
+
+    /// Reads what a flow is now, judges what that changes, and returns its place; `None` if it has
+    /// no row.
+    fn load_flow(
+        &mut self,
+        reader: &Reader,
+        flow: FlowId,
+        changes: &mut Vec<Change>,
+    ) -> Result<Option<u32>, ReadError> {
+        let before = self.rows.find_flow(flow).map(|it| self.rows.flows()[it as usize]);
+        let Some(place) = self.rows.load_flow(reader, flow)? else { return Ok(None) };
+        let Some(before) = before else { return Ok(Some(place)) };
+        let now = self.rows.flows()[place as usize];
+        let tells_else = !now.tells_as(&before);
+        if !tells_else && now.failed() == before.failed() {
+            return Ok(Some(place));
+        }
+        if tells_else && let Some(judge) = &mut self.judge {
+            judge.see_flow(reader, &self.rows, flow)?;
+        }
+        let of_flow: Vec<_> = self.rows.places_of(flow).collect();
+        for it in of_flow {
+            let row = self.rows.row_mut(it);
+            if !row.has_ended() {
+                // What the flow cuts off fails with it, and knows all that is told of it.
+                let verdict = self.verdict(reader, it)?;
+                self.set_verdict(it, verdict, changes);
+            } else if tells_else && row.knows_flow && row.exchange().is_some() {
+                // It was judged by what was told until it ended, and stays so.
+                row.knows_flow = false;
+                row.verdict = row.verdict.kept();
+            }
+        }
+        Ok(Some(place))
     }
 
     fn see_flow(
@@ -85,25 +123,13 @@ impl State {
         flow: FlowId,
         changes: &mut Vec<Change>,
     ) -> Result<(), ReadError> {
-        let Self { rows, .. } = self;
-        let failed = rows.find_flow(flow).is_some_and(|it| rows.flows()[it as usize].failed());
-        let Some(place) = rows.load_flow(reader, flow)? else { return Ok(()) };
-        let facts = rows.flows()[place as usize];
-        if facts.exchanges() > 0 {
-            if facts.failed() != failed {
-                // What it cut off failed with it.
-                let cut: Vec<_> =
-                    rows.places_of(flow).filter(|it| !rows.row(*it).has_ended()).collect();
-                for it in cut {
-                    let verdict = self.verdict(reader, it)?;
-                    self.set_verdict(it, verdict, changes);
-                }
-            }
+        let Some(place) = self.load_flow(reader, flow, changes)? else { return Ok(()) };
+        if self.rows.flows()[place as usize].exchanges() > 0 {
             return Ok(());
         }
-        let before = rows.find(LineId { flow, exchange: None });
-        let old = before.map(|it| *rows.row(it));
-        let mut new = None;
+        let before = self.rows.find(LineId { flow, exchange: None });
+        let old = before.map(|it| *self.rows.row(it));
+        let (rows, mut new) = (&mut self.rows, None);
         reader.flow_row(flow, |row| new = Some(rows.flow(&row, place, old.as_ref())))?;
         match new {
             Some(new) => self.put(reader, before, new, changes),

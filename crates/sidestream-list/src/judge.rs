@@ -11,12 +11,13 @@ use sidestream_filter::{
     Expr, Filter, Flag, Kind, Pattern, Row as RecordRow, Subject, Term, Text, host,
 };
 use sidestream_flow::{FlowId, FlowKey, Process, Transport};
-use sidestream_record::{Book, Entry, Event, Finished, Flow, Opened};
+use sidestream_record::{Book, Entry, Event, Finished, Flow, Opened, Version};
 use sidestream_store::{ReadError, Reader, Responder};
 
+use crate::flows::{self, Flows};
 use crate::line::LineId;
 use crate::noted::{self, Noted};
-use crate::row::Row;
+use crate::row::{Row, UNKNOWN};
 use crate::rows::Rows;
 use crate::types::{self, Types};
 
@@ -27,8 +28,8 @@ pub(crate) struct Judge {
     node: Node,
     /// What is true of processes.
     processes: Vec<Known>,
-    /// What is true of the clients of flows.
-    clients: Vec<Clients>,
+    /// What is true of flows.
+    flows: Vec<Flows>,
     /// What is true of content types.
     types: Vec<Types>,
     /// What is true of what is noted.
@@ -45,8 +46,8 @@ enum Node {
     Row(Term, Filter),
     /// What its process tells, by the place in [`Judge::processes`].
     Process(usize),
-    /// What its flow tells, by the place in [`Judge::clients`].
-    Client(usize),
+    /// What its flow tells, by the place in [`Judge::flows`].
+    Flow(usize),
     /// Its content types tell, by the place in [`Judge::types`].
     Types(usize),
     /// What is noted of it tells, by the place in [`Judge::noted`].
@@ -60,19 +61,12 @@ struct Known {
     holds: Vec<Option<bool>>,
 }
 
-/// An expression that is looked for in clients, and in which it was found, by their flows' places.
-#[derive(Debug)]
-struct Clients {
-    pattern: Pattern,
-    holds: Vec<Option<bool>>,
-}
-
 impl Judge {
     pub(crate) fn new(filter: Filter) -> Self {
         let mut judge = Self {
             node: Node::All(Vec::new()),
             processes: Vec::new(),
-            clients: Vec::new(),
+            flows: Vec::new(),
             types: Vec::new(),
             noted: Vec::new(),
             has_seen_notes: false,
@@ -106,10 +100,9 @@ impl Judge {
                         self.processes.push(Known { filter, holds: Vec::new() });
                         Node::Process(self.processes.len() - 1)
                     }
-                    Term::Text(Text::Source, pattern) => {
-                        let pattern = pattern.clone();
-                        self.clients.push(Clients { pattern, holds: Vec::new() });
-                        Node::Client(self.clients.len() - 1)
+                    term if let Some(flows) = flows::about(term) => {
+                        self.flows.push(flows);
+                        Node::Flow(self.flows.len() - 1)
                     }
                     term if types::is_about(term) => {
                         self.types.push(Types::new(filter));
@@ -145,7 +138,17 @@ impl Judge {
 
     /// Forgets what was true of flows, which stand elsewhere now.
     pub(crate) fn forget_flows(&mut self) {
-        self.clients.iter_mut().for_each(|clients| clients.holds.clear());
+        self.flows.iter_mut().for_each(Flows::forget);
+    }
+
+    /// Judges a flow anew of which something else is told by now.
+    pub(crate) fn see_flow(
+        &mut self,
+        reader: &Reader,
+        rows: &Rows,
+        flow: FlowId,
+    ) -> Result<(), ReadError> {
+        self.flows.iter_mut().try_for_each(|it| it.see(reader, rows, flow))
     }
 
     /// Judges the processes and flows that are new, and, the first time, what is noted.
@@ -166,30 +169,7 @@ impl Judge {
                 known.holds.push(flow.as_ref().and_then(|flow| known.holds_for(flow)));
             }
         }
-        let met = self.clients.first().map_or(usize::MAX, |clients| clients.holds.len());
-        if met == 0 {
-            let clients = &mut self.clients;
-            clients.iter_mut().for_each(|it| it.holds.resize(rows.flows().len(), None));
-            return reader.flow_rows(|row| {
-                let Some(place) = rows.find_flow(row.id) else { return };
-                for it in &mut *clients {
-                    it.holds[place as usize] = Some(it.pattern.finds(row.client));
-                }
-            });
-        }
-        for facts in rows.flows().get(met..).unwrap_or_default() {
-            let clients = &mut self.clients;
-            clients.iter_mut().for_each(|it| it.holds.push(None));
-            reader.flow_row(facts.id, |row| {
-                for it in &mut *clients {
-                    let finds = it.pattern.finds(row.client);
-                    if let Some(holds) = it.holds.last_mut() {
-                        *holds = Some(finds);
-                    }
-                }
-            })?;
-        }
-        Ok(())
+        self.flows.iter_mut().try_for_each(|it| it.meet(reader, rows))
     }
 
     /// Judges a row; `None` if its record must tell.
@@ -229,9 +209,7 @@ impl Judge {
                 }
                 self.processes[*index].holds.get(place).copied().flatten()
             }
-            Node::Client(index) => {
-                self.clients[*index].holds.get(row.flow as usize).copied().flatten()
-            }
+            Node::Flow(index) => of_its_flow(&self.flows[*index], rows, row),
             Node::Types(_) if row.exchange().is_none() => Some(false),
             Node::Types(index) => self.types[*index].holds(rows, row),
             Node::Noted(index) => self.noted[*index].holds(rows.id(row)),
@@ -257,6 +235,42 @@ fn flow_of(process: Option<Arc<Process>>) -> Option<Flow> {
     let mut book = Book::default();
     book.apply(&Entry { at: SystemTime::UNIX_EPOCH, flow: FlowId(0), event });
     book.open_flows().next().cloned()
+}
+
+/// Returns what the row of its flow tells of a line, where its own does not.
+fn of_its_flow(flows: &Flows, rows: &Rows, row: &Row) -> Option<bool> {
+    let of_flow = || flows.holds(row);
+    if row.exchange().is_none() {
+        return match flows.text() {
+            Text::Domain => {
+                let named = rows.url(row).and_then(|url| url.rsplit_once(' '));
+                Some(named.is_some_and(|(host, _)| flows.pattern().finds(host)))
+            }
+            _ => of_flow(),
+        };
+    }
+    match flows.text() {
+        Text::Domain => match row.is_dns(rows.method(row))? {
+            true => of_flow(),
+            false => match rows.url(row).filter(|url| !url.is_empty()) {
+                Some(url) => Some(flows.pattern().finds(host(url))),
+                None => of_flow(),
+            },
+        },
+        Text::Protocol => {
+            let of_version = |version: &Version| {
+                version.number() == row.version && flows.pattern().finds(version.name())
+            };
+            match of_flow() {
+                Some(true) => Some(true),
+                _ if Version::ALL.iter().any(of_version) => Some(true),
+                // It may have one that the row does not tell.
+                _ if row.version == UNKNOWN => None,
+                told => told,
+            }
+        }
+        _ => of_flow(),
+    }
 }
 
 /// Returns what the row of an exchange tells.
@@ -322,7 +336,6 @@ fn of_exchange_text(text: Text, pattern: &Pattern, rows: &Rows, row: &Row) -> Op
         Text::Body if row.tells_bytes() => no_body(&[row.request_bytes, row.response_bytes]),
         Text::BodyRequest => no_body(&[row.request_bytes]),
         Text::BodyResponse if row.tells_bytes() => no_body(&[row.response_bytes]),
-        Text::Domain => url.map(|url| pattern.finds(host(url))),
         Text::Method => match method {
             // What is no UTF-8 stands in rows as far as it can be shown.
             Some(method) if method.contains(char::REPLACEMENT_CHARACTER) => None,
@@ -361,11 +374,7 @@ fn of_flow(term: &Term, filter: &Filter, rows: &Rows, row: &Row) -> Option<bool>
         Term::Since(_) => Some(filter.matches(&Facts::of(row))),
         // One that is open counts as ending where the recording does.
         Term::Size(_) | Term::Time(_) => has_ended.then(|| filter.matches(&Facts::of(row))),
-        Term::Text(text, pattern) => match text {
-            Text::Domain => {
-                let named = rows.url(row).and_then(|url| url.rsplit_once(' '));
-                Some(named.is_some_and(|(host, _)| pattern.finds(host)))
-            }
+        Term::Text(
             Text::Body
             | Text::BodyRequest
             | Text::BodyResponse
@@ -376,9 +385,9 @@ fn of_flow(term: &Term, filter: &Filter, rows: &Rows, row: &Row) -> Option<bool>
             | Text::HeaderRequest
             | Text::HeaderResponse
             | Text::Method
-            | Text::Url => Some(false),
-            _ => None,
-        },
+            | Text::Url,
+            _,
+        ) => Some(false),
         _ => None,
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Kept {
     pub(crate) words: Words,
     /// Content types, of which peers may send any number.
     pub(crate) types: Words,
+    /// Whether an exchange came that has no URL to be named by.
+    pub(crate) has_nameless: bool,
 }
 
 impl Kept {
@@ -36,14 +38,15 @@ impl Kept {
             let search = || flows.binary_search_by_key(&row.flow, |flow| flow.id).ok();
             let Some(flow) = found.or_else(search) else { return };
             near = flow;
-            rows.extend(self.exchange(&row, flow as u32, None));
+            rows.extend(self.exchange(&row, (flow as u32, &flows[flow]), None));
         })?;
         Ok(rows)
     }
 
     /// Takes the texts of others over, which these rows name.
     pub(crate) fn absorb(&mut self, others: Self, rows: &mut [Row]) {
-        let Self { texts, words, types } = others;
+        let Self { texts, words, types, has_nameless } = others;
+        self.has_nameless |= has_nameless;
         let moved = self.texts.absorb(texts);
         let words = self.words.absorb(&words, usize::MAX);
         let types = self.types.absorb(&types, TYPES);
@@ -62,16 +65,21 @@ impl Kept {
     pub(crate) fn exchange(
         &mut self,
         row: &ExchangeRow<'_>,
-        flow: u32,
+        (flow, facts): (u32, &FlowFacts),
         before: Option<&Row>,
     ) -> Option<Row> {
+        let url = row.url.filter(|url| !url.is_empty());
+        self.has_nameless |= url.is_none() || row.version == Some(0);
         (row.id.0 != NONE).then(|| Row {
             exchange: row.id.0,
             started: row.started_ns,
             ended: row.ended_ns.unwrap_or(NEVER),
             request_bytes: row.request_bytes,
             response_bytes: row.response_bytes,
-            url: self.keep(row.url.unwrap_or_default(), before),
+            url: match row.url {
+                Some(url) => self.keep(url, before),
+                None => Text::NONE,
+            },
             flow,
             method: self.words.add(row.method),
             failure: self.words.add(row.failure),
@@ -80,7 +88,7 @@ impl Kept {
             status: row.status,
             responder: row.responder,
             version: row.version.unwrap_or(UNKNOWN),
-            has_url: row.url.is_some(),
+            knows_flow: row.ended_ns.is_none() || facts.is_told_before(row.last),
             verdict: before.map_or(Verdict::Unknown, |row| row.verdict),
         })
     }
@@ -110,13 +118,13 @@ impl Kept {
             status: None,
             responder: Responder::Nobody,
             version: UNKNOWN,
-            has_url: true,
+            knows_flow: true,
             verdict: before.map_or(Verdict::Unknown, |row| row.verdict),
         }
     }
 
     fn keep(&mut self, text: &str, before: Option<&Row>) -> Text {
-        if let Some(before) = before {
+        if let Some(before) = before.filter(|before| before.url.is_some()) {
             if self.texts.get(before.url) == text {
                 return before.url;
             }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+mod flows;
 mod follow;
 mod judge;
 mod kept;

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use sidestream_flow::{ExchangeId, FlowId};
-use sidestream_store::{ProcessId, Responder, Seq};
+use sidestream_store::{FlowRow, ProcessId, Responder, Seq};
 
 use crate::texts::{Text, Word};
 
@@ -37,7 +37,8 @@ pub(crate) struct Row {
     pub(crate) responder: Responder,
     /// Ten times that of HTTP, 0 for DNS, [`UNKNOWN`] where the row does not tell.
     pub(crate) version: u8,
-    pub(crate) has_url: bool,
+    /// Whether it knows all that the row of its flow tells: else it ended before the last of that.
+    pub(crate) knows_flow: bool,
     pub(crate) verdict: Verdict,
 }
 
@@ -64,30 +65,81 @@ impl Verdict {
         matches!(self, Self::Yes | Self::YesByRecord)
     }
 
+    /// Returns it for a line of which the row does not tell any more what it did.
+    pub(crate) const fn kept(self) -> Self {
+        match self {
+            Self::No => Self::NoByRecord,
+            Self::Yes => Self::YesByRecord,
+            kept => kept,
+        }
+    }
+
     /// Returns whether the row did not tell.
     pub(crate) const fn is_by_record(self) -> bool {
         !matches!(self, Self::Yes | Self::No)
     }
 }
 
+/// Stands for a number of entries that is not known, or too large.
+const FAR: u32 = u32::MAX;
+
 /// A flow, whether it has a line or not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FlowFacts {
     pub(crate) id: FlowId,
     pub(crate) first: Seq,
-    /// Its last entry, or the largest number while it is open.
-    pub(crate) last: Seq,
+    /// How many entries after its first its last comes.
+    span: u32,
+    /// How many entries after its first something else was told of its server, client or protocol.
+    told: u32,
     /// The place of its process, if that is below the number of processes.
     pub(crate) process: u32,
-    /// Twice the number of its exchanges that have lines, and one more if it failed.
-    pub(crate) marks: u32,
+    /// Four times the number of its exchanges that have lines, two more if it is open, and one if
+    /// it failed.
+    marks: u32,
 }
 
 const _: () = assert!(size_of::<FlowFacts>() <= 32);
 
 impl FlowFacts {
+    pub(crate) fn new(row: &FlowRow<'_>, process: Option<usize>, exchanges: u32) -> Self {
+        Self {
+            id: row.id,
+            first: row.first,
+            span: row.last.map_or(FAR, |last| distance(row.first, last)),
+            told: row.told.map_or(FAR, |told| distance(row.first, told)),
+            process: process.map_or(u32::MAX, |place| place as u32),
+            marks: exchanges.saturating_mul(4)
+                | u32::from(row.last.is_none()) << 1
+                | u32::from(row.failure.is_some()),
+        }
+    }
+
+    /// Returns its last entry, or the largest number where that is not known.
+    pub(crate) const fn last(&self) -> Seq {
+        match self.span {
+            FAR => Seq(u64::MAX),
+            span => Seq(self.first.0.saturating_add(span as u64)),
+        }
+    }
+
+    /// Returns whether an entry comes behind all by which its row tells something else.
+    pub(crate) const fn is_told_before(&self, seq: Seq) -> bool {
+        self.told != FAR && self.first.0.saturating_add(self.told as u64) < seq.0
+    }
+
+    /// Returns whether its row told something else up to that entry, and not since.
+    pub(crate) fn is_told_to(&self, told: Option<Seq>) -> bool {
+        self.told == told.map_or(FAR, |told| distance(self.first, told))
+    }
+
+    /// Returns whether its row tells the same as that of another time, for sure.
+    pub(crate) const fn tells_as(&self, other: &Self) -> bool {
+        self.told != FAR && self.told == other.told
+    }
+
     pub(crate) const fn exchanges(&self) -> u32 {
-        self.marks / 2
+        self.marks / 4
     }
 
     pub(crate) const fn failed(&self) -> bool {
@@ -95,18 +147,23 @@ impl FlowFacts {
     }
 
     pub(crate) const fn is_open(&self) -> bool {
-        self.last.0 == u64::MAX
+        self.marks & 2 != 0
     }
 
     /// Counts an exchange that came.
     pub(crate) const fn add_exchange(&mut self) {
-        self.marks = self.marks.saturating_add(2);
+        self.marks = self.marks.saturating_add(4);
     }
 
     /// Counts an exchange that went.
     pub(crate) const fn remove_exchange(&mut self) {
-        self.marks = self.marks.saturating_sub(2);
+        self.marks = self.marks.saturating_sub(4);
     }
+}
+
+/// Returns how many entries the second comes after the first, or [`FAR`].
+fn distance(first: Seq, second: Seq) -> u32 {
+    u32::try_from(second.0.saturating_sub(first.0)).unwrap_or(FAR)
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -156,13 +156,7 @@ impl Rows {
         let process = row
             .process
             .and_then(|id| self.processes.binary_search_by_key(&id, |process| process.id).ok());
-        FlowFacts {
-            id: row.id,
-            first: row.first,
-            last: row.last.unwrap_or(Seq(u64::MAX)),
-            process: process.map_or(u32::MAX, |place| place as u32),
-            marks: exchanges * 2 + u32::from(row.failure.is_some()),
-        }
+        FlowFacts::new(row, process, exchanges)
     }
 
     /// Makes the line of an exchange, in the place of what it was.
@@ -172,7 +166,8 @@ impl Rows {
         flow: u32,
         before: Option<&Row>,
     ) -> Option<Row> {
-        self.kept.exchange(row, flow, before)
+        let facts = self.flows[flow as usize];
+        self.kept.exchange(row, (flow, &facts), before)
     }
 
     /// Makes the line of a flow, in the place of what it was.
@@ -188,7 +183,9 @@ impl Rows {
         let old = std::mem::take(&mut self.kept.texts);
         for place in self.by_id.iter() {
             let row = &mut self.rows[place as usize];
-            row.url = self.kept.texts.add(old.get(row.url));
+            if row.url.is_some() {
+                row.url = self.kept.texts.add(old.get(row.url));
+            }
         }
         for process in &mut self.processes {
             process.name = self.kept.texts.add(old.get(process.name));
@@ -314,6 +311,11 @@ impl Rows {
         Some(LineProcess { name: self.kept.texts.get(process.name), pid: process.pid })
     }
 
+    /// Returns whether an exchange came that has no URL to be named by.
+    pub(crate) const fn has_nameless(&self) -> bool {
+        self.kept.has_nameless
+    }
+
     /// Returns the content types of exchanges.
     pub(crate) const fn types(&self) -> &Words {
         &self.kept.types
@@ -328,7 +330,7 @@ impl Rows {
     }
 
     pub(crate) fn url(&self, row: &Row) -> Option<&str> {
-        row.has_url.then(|| self.kept.texts.get(row.url))
+        row.url.is_some().then(|| self.kept.texts.get(row.url))
     }
 
     pub(crate) fn id(&self, row: &Row) -> LineId {

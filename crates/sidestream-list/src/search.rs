@@ -60,7 +60,7 @@ impl Search {
         let (mut flows, mut ranges) = (HashSet::new(), Vec::new());
         for flow in wanted {
             if flows.insert(flow.id) {
-                ranges.push((flow.first.0, flow.last.0.min(begun.0)));
+                ranges.push((flow.first.0, flow.last().0.min(begun.0)));
             }
         }
         let ranges = joined(ranges);

@@ -70,6 +70,13 @@ impl Texts {
 }
 
 impl Text {
+    /// Stands for no text. Nothing stands so far in a chunk.
+    pub(crate) const NONE: Self = Self { chunk: 0, at: u32::MAX, len: 0 };
+
+    pub(crate) const fn is_some(self) -> bool {
+        self.at != u32::MAX
+    }
+
     /// Returns where it is once its chunks are moved.
     pub(crate) const fn moved(self, chunks: u32) -> Self {
         Self { chunk: self.chunk + chunks, ..self }

@@ -91,6 +91,19 @@ pub enum Version {
 }
 
 impl Version {
+    /// Every version, from the oldest on.
+    pub const ALL: [Self; 4] = [Self::Http10, Self::Http11, Self::Http2, Self::Http3];
+
+    /// Returns ten times its number: 10, 11, 20 or 30.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Http10 => 10,
+            Self::Http11 => 11,
+            Self::Http2 => 20,
+            Self::Http3 => 30,
+        }
+    }
+
     /// Returns the name as it stands in a start line.
     pub const fn name(self) -> &'static str {
         match self {

@@ -46,7 +46,7 @@ pub use reader::{Contents, Entries, Reader};
 pub use recode::recode;
 pub use recorder::{Recorder, State};
 pub use retention::Retention;
-pub use rows::{ExchangeRow, FlowRow, ProcessId, ProcessRow, Responder};
+pub use rows::{ExchangeRow, FlowColumn, FlowRow, ProcessId, ProcessRow, Responder};
 pub use schema::{SchemaVersion, Seq};
 pub use session::{Session, Summary};
 pub use text::{Indexed, TEXT_BYTES, Wanted, decode, index};

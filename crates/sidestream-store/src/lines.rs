@@ -14,8 +14,8 @@ use crate::kind;
 use crate::process::ProcessError;
 use crate::reader::Entries;
 use crate::rows::{
-    EXCHANGES, ExchangeRow, FLOWS, FlowRow, PROCESSES, ProcessId, ProcessRow, exchange, flow, id,
-    process,
+    self, EXCHANGES, ExchangeRow, FLOWS, FlowColumn, FlowRow, PROCESSES, ProcessId, ProcessRow,
+    exchange, flow, id, process,
 };
 use crate::wire;
 use crate::{OpenError, ReadError, Reader, Seq};
@@ -160,6 +160,37 @@ impl Reader {
         let query = format!("{FLOWS} WHERE id = ?1");
         let mut statement = self.connection().prepare_cached(&query)?;
         each(&mut statement, [id.0.cast_signed()], |row| flow(row).map(&mut see))
+    }
+
+    /// Hands over texts of all flows, by their ids, or of that one, with the entry up to which they
+    /// may have been others, if the row tells that. They come in the order in which they are asked
+    /// for; `None` is one that the row does not tell, or has not.
+    ///
+    /// Texts of which there may be several have each on a line. Where U+FFFD stands in one, the
+    /// entries have to tell as well.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn flow_texts<const N: usize>(
+        &self,
+        of: Option<FlowId>,
+        columns: [FlowColumn; N],
+        mut see: impl FnMut(FlowId, Option<Seq>, [Option<&str>; N]),
+    ) -> Result<(), ReadError> {
+        let names = columns.map(FlowColumn::name).join(", ");
+        let which = if of.is_some() { "WHERE id = ?1" } else { "WHERE ?1 IS NULL ORDER BY id" };
+        let query = format!("SELECT id, told_seq, {names} FROM flow {which}");
+        let mut statement = self.connection().prepare_cached(&query)?;
+        each(&mut statement, [of.map(|id| id.0.cast_signed())], |row| {
+            let mut texts = [None; N];
+            for (index, text) in texts.iter_mut().enumerate() {
+                *text = rows::text(row, index + 2)?;
+            }
+            let told: Option<i64> = row.get(1)?;
+            see(FlowId(id(row)?), told.map(|seq| Seq(seq.cast_unsigned())), texts);
+            Ok(())
+        })
     }
 
     /// Hands over the rows of the processes that were written after that one, or all, by their ids.

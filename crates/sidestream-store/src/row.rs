@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sidestream_flow::{ExchangeId, Peer, Process};
 use sidestream_record::{
-    Alteration, Annotation, Certificate, Change, DnsMessage, Entry, Event, Part,
+    Alteration, Annotation, Certificate, Change, DnsMessage, Entry, Event, Offered, Part, Tls,
 };
 
 use crate::told::content_type;
@@ -36,8 +36,11 @@ pub(crate) enum Update {
     Opened(Box<OpenedFlow>),
     Protocol(&'static str),
     Host(String),
-    /// What the peer of a leg showed.
-    Secured(Vec<Arc<Certificate>>),
+    /// A server was reached.
+    Connected(String),
+    Secured(Box<SecuredLeg>),
+    /// What the client of a flow offered that is passed as it is.
+    Passed(Box<Hello>),
     Closed {
         received: u64,
         sent: u64,
@@ -80,6 +83,23 @@ pub(crate) enum Update {
         content: Content,
     },
     Noted(Box<Annotation>),
+}
+
+/// A leg that was secured.
+#[derive(Debug)]
+pub(crate) struct SecuredLeg {
+    /// What its peer showed.
+    pub(crate) certificates: Vec<Arc<Certificate>>,
+    /// What came of the ClientHello, where it is the client's.
+    pub(crate) hello: Option<Hello>,
+}
+
+/// What filters ask of a ClientHello.
+#[derive(Debug, Default)]
+pub(crate) struct Hello {
+    pub(crate) sni: Option<String>,
+    pub(crate) alpn: Vec<String>,
+    pub(crate) ja4: Option<String>,
 }
 
 /// What the list of flows shows of a new one.
@@ -158,9 +178,15 @@ impl Row {
             Update::Response { content_type, .. } | Update::Answered { content_type, .. } => {
                 content_type.len()
             }
-            Update::Host(text) | Update::Query { name: text } => text.len(),
+            Update::Host(text) | Update::Connected(text) | Update::Query { name: text } => {
+                text.len()
+            }
             // Most often others have the same; but nobody vouches for that.
-            Update::Secured(shown) => shown.iter().map(|it| it.der.len()).sum(),
+            Update::Secured(leg) => {
+                let shown = leg.certificates.iter().map(|it| it.der.len()).sum::<usize>();
+                shown + leg.hello.as_ref().map_or(0, Hello::bytes)
+            }
+            Update::Passed(offered) => offered.bytes(),
             _ => 0,
         };
         ROW_BYTES + self.payload.len() + texts
@@ -195,6 +221,26 @@ impl Row {
     }
 }
 
+impl Hello {
+    /// Returns what came of the ClientHello of a leg, if that is the client's.
+    fn of(tls: &Tls) -> Option<Self> {
+        (tls.peer == Peer::Client).then(|| Self {
+            sni: tls.sni.clone(),
+            alpn: tls.alpn.iter().cloned().collect(),
+            ja4: tls.ja4.clone(),
+        })
+    }
+
+    fn offered(offered: &Offered) -> Self {
+        let Offered { sni, alpn, ja4 } = offered;
+        Self { sni: sni.clone(), alpn: alpn.clone(), ja4: Some(ja4.clone()) }
+    }
+
+    fn bytes(&self) -> usize {
+        self.sni.iter().chain(&self.alpn).chain(&self.ja4).map(|it| it.len()).sum()
+    }
+}
+
 impl Update {
     /// Returns whether it says something of an exchange in the list of these, its bodies apart.
     pub(crate) const fn is_of_exchange(&self) -> bool {
@@ -221,9 +267,14 @@ impl Update {
             })),
             Event::Recognized(protocol) => Self::Protocol(protocol.name()),
             Event::Named { host } => Self::Host(host.clone()),
-            Event::Secured(tls) if !tls.certificates.is_empty() => {
-                Self::Secured(tls.certificates.clone())
-            }
+            Event::Connected { addr, .. } => Self::Connected(addr.to_string()),
+            Event::Secured(tls) => Self::Secured(Box::new(SecuredLeg {
+                certificates: tls.certificates.clone(),
+                hello: Hello::of(tls),
+            })),
+            Event::Passed(passed) => Self::Passed(Box::new(
+                passed.offered.as_ref().map(Hello::offered).unwrap_or_default(),
+            )),
             Event::Closed(closed) => Self::Closed {
                 received: closed.received,
                 sent: closed.sent,

@@ -39,6 +39,8 @@ pub struct ExchangeRow<'a> {
     pub response_bytes: u64,
     /// Why it did not end well.
     pub failure: Option<&'a str>,
+    /// Its last entry, so far.
+    pub last: Seq,
 }
 
 /// Who responded in an exchange, as far as its row tells.
@@ -85,6 +87,46 @@ pub struct FlowRow<'a> {
     pub first: Seq,
     /// Its last entry; `None` while it is open.
     pub last: Option<Seq>,
+    /// The entry up to which it may have told something else of its server, its client and its
+    /// protocol; `None` where the row does not tell.
+    pub told: Option<Seq>,
+}
+
+/// A text in the row of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FlowColumn {
+    /// The application protocols that client and server agreed on, or the client offered.
+    Alpn,
+    /// The client's address.
+    Client,
+    /// The server's name.
+    Host,
+    /// The fingerprints of the client's ClientHellos.
+    Ja4,
+    /// The protocol.
+    Protocol,
+    /// The address of the server that was meant.
+    Server,
+    /// The addresses of the servers that were reached beside it.
+    Servers,
+    /// The names that the client asked TLS for.
+    Sni,
+}
+
+impl FlowColumn {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Alpn => "alpn",
+            Self::Client => "client",
+            Self::Host => "host",
+            Self::Ja4 => "ja4",
+            Self::Protocol => "protocol",
+            Self::Server => "server",
+            Self::Servers => "servers",
+            Self::Sni => "sni",
+        }
+    }
 }
 
 /// The row of a process. Its text is the storage's own.
@@ -104,11 +146,11 @@ pub struct ProcessRow<'a> {
 pub struct ProcessId(pub u64);
 
 pub(crate) const EXCHANGES: &str = "SELECT id, flow, started, ended, method, url, version,
-     request_type, status, answered, response_type, request_bytes, response_bytes, failure
-     FROM exchange";
+     request_type, status, answered, response_type, request_bytes, response_bytes, failure,
+     last_seq FROM exchange";
 pub(crate) const FLOWS: &str =
     "SELECT id, opened, closed, transport, client, server, host, process,
-     received, sent, failure, first_seq, last_seq FROM flow";
+     received, sent, failure, first_seq, last_seq, told_seq FROM flow";
 pub(crate) const PROCESSES: &str = "SELECT id, pid, name FROM process";
 
 pub(crate) fn id(row: &Row<'_>) -> rusqlite::Result<u64> {
@@ -133,6 +175,7 @@ pub(crate) fn exchange<'a>(row: &'a Row<'_>) -> rusqlite::Result<ExchangeRow<'a>
         request_bytes: number(11)?,
         response_bytes: number(12)?,
         failure: text(row, 13)?,
+        last: Seq(number(14)?),
     })
 }
 
@@ -166,6 +209,7 @@ pub(crate) fn flow<'a>(row: &'a Row<'_>) -> rusqlite::Result<FlowRow<'a>> {
         failure: text(row, 10)?,
         first: Seq(number(11)?),
         last: perhaps(12)?.map(Seq),
+        told: perhaps(13)?.map(Seq),
     })
 }
 
@@ -175,6 +219,6 @@ pub(crate) fn process<'a>(row: &'a Row<'_>) -> rusqlite::Result<ProcessRow<'a>> 
     Ok(ProcessRow { id: ProcessId(id), pid: row.get(1)?, name })
 }
 
-fn text<'a>(row: &'a Row<'_>, index: usize) -> rusqlite::Result<Option<&'a str>> {
+pub(crate) fn text<'a>(row: &'a Row<'_>, index: usize) -> rusqlite::Result<Option<&'a str>> {
     Ok(row.get_ref(index)?.as_str_or_null()?)
 }

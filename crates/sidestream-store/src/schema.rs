@@ -54,8 +54,8 @@ impl SchemaVersion {
         self.major > 3 || self.major == 3 && self.minor >= 1
     }
 
-    /// Returns whether the lists have columns for what is noted, for content types and their like,
-    /// as they do from 3.1 on.
+    /// Returns whether the lists have columns for what is noted, for content types, handshakes and
+    /// their like, as they do from 3.1 on.
     const fn has_all_columns(self) -> bool {
         self.has_text()
     }
@@ -175,7 +175,8 @@ pub(crate) fn widen(connection: &Connection, found: SchemaVersion) -> rusqlite::
          SELECT *, NULL AS version, NULL AS request_type, NULL AS answered, NULL AS response_type,
              NULL AS comment, NULL AS marker, NULL AS notes FROM main.exchange;
          CREATE TEMP VIEW flow AS
-         SELECT *, NULL AS comment, NULL AS marker, NULL AS notes FROM main.flow;",
+         SELECT *, NULL AS servers, NULL AS sni, NULL AS alpn, NULL AS ja4, NULL AS told_seq,
+             NULL AS comment, NULL AS marker, NULL AS notes FROM main.flow;",
     )
 }
 

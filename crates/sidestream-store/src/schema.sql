@@ -46,7 +46,10 @@ CREATE TABLE certificate (
 ) STRICT, WITHOUT ROWID;
 
 -- For lists, kept up with the entries, which are those from first_seq to last_seq. What is noted
--- of it, also behind these, stands in notes, two things of it beside that for lists.
+-- of it, also behind these, stands in notes, two things of it beside that for lists. Servers are
+-- those that were reached beside server; sni, alpn and ja4 are what the client asked TLS for and
+-- got, or offered. Each has a value a line; where U+FFFD stands in one, or one is NULL, the entries
+-- have to tell. Up to told_seq they, host and protocol may have been others.
 CREATE TABLE flow (
     id        INTEGER PRIMARY KEY,
     opened    INTEGER NOT NULL,
@@ -56,6 +59,11 @@ CREATE TABLE flow (
     server    TEXT NOT NULL,
     host      TEXT,
     protocol  TEXT,
+    servers   TEXT,
+    sni       TEXT,
+    alpn      TEXT,
+    ja4       TEXT,
+    told_seq  INTEGER,
     via       TEXT NOT NULL,
     process   INTEGER REFERENCES process,
     received  INTEGER,

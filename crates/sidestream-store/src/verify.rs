@@ -76,8 +76,8 @@ impl Reader {
                 Ok(entry) => {
                     verified.entries += 1;
                     let row = Row::new(&entry);
-                    expected.add(&row);
                     let seq = entries.seq().map_or(0, |seq| seq.0.cast_signed());
+                    expected.add(seq, &row);
                     spans.add(seq, &row);
                 }
                 Err(error) => {

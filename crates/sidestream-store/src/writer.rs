@@ -23,7 +23,7 @@ use certificate::Certificates;
 use chunk::Chunks;
 use exchange::Exchanges;
 pub(crate) use extent::Before;
-use flow::Flows;
+use flow::{Flows, ToldFlows};
 use insert::Insert;
 pub(crate) use layout::{Layout, Planner};
 use notes::Noted;
@@ -48,6 +48,7 @@ pub(crate) struct Writer {
     /// For what nobody else lays out.
     planner: Planner,
     processes: Processes,
+    told: ToldFlows,
     inserts: Inserts,
     progress: Progress,
     /// How long the log is when it is taken into the session.
@@ -112,9 +113,19 @@ impl Writer {
             flows: flow::insert(),
         };
         let planner = Planner::new(place);
-        let (processes, progress) = (Processes::default(), Progress::default());
+        let (processes, told, progress) = Default::default();
         let log_pages = log_pages(&connection)?;
-        Ok(Self { connection, recording, place, planner, processes, inserts, progress, log_pages })
+        Ok(Self {
+            connection,
+            recording,
+            place,
+            planner,
+            processes,
+            told,
+            inserts,
+            progress,
+            log_pages,
+        })
     }
 
     /// Returns the largest ids in the session.
@@ -158,13 +169,14 @@ impl Writer {
         if written.is_err() {
             // The rows that they name were rolled back.
             self.processes.clear();
+            self.told.clear();
         }
         written
     }
 
     fn try_write(&mut self, rows: &[Row], layout: &Layout, lost: u64) -> rusqlite::Result<()> {
         let mut change = Change::new(self.place, rows, &layout.inline);
-        let Self { connection, recording, place, planner, processes, inserts, .. } = self;
+        let Self { connection, recording, place, planner, processes, told, inserts, .. } = self;
         let transaction = match connection.is_autocommit() {
             true => Some(Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?),
             false => None,
@@ -175,7 +187,7 @@ impl Writer {
         content::write_stretches(&layout.stretches, &ids, to, &inserts.stretches)?;
         content::write_messages(&layout.messages, &ids, to)?;
         change.exchanges.write(to, &inserts.exchanges)?;
-        change.flows.write(to, &inserts.flows, processes)?;
+        change.flows.write(to, &inserts.flows, (processes, told))?;
         change.certificates.write(to)?;
         change.noted.iter().try_for_each(|noted| noted.write(to))?;
         if lost > 0 {

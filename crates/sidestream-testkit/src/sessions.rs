@@ -12,8 +12,8 @@ use proptest::sample::select;
 use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Process, Transport, User};
 use sidestream_record::{
     Alteration, Annotation, Change, Closed, DnsMessage, DnsQuestion, Edit, Entry, Event, Failure,
-    Field, Fields, Opened, Part, Protocol, Replay, RequestHead, ResponseHead, SentBody, Version,
-    WebSocketKind, WebSocketMessage,
+    Field, Fields, Offered, Opened, Part, PassReason, Passed, Protocol, Replay, RequestHead,
+    ResponseHead, SentBody, Tls, TlsVersion, Version, WebSocketKind, WebSocketMessage,
 };
 
 const START: u64 = 1_767_225_600;
@@ -196,6 +196,57 @@ fn process() -> impl Strategy<Value = Arc<Process>> {
     select(vec![one(7, "curl", Some("/usr/bin/curl")), one(8, "Sk\u{212A}", None)])
 }
 
+/// What becomes known of a flow, sooner or later: where it goes, what its client asks TLS for.
+fn told() -> impl Strategy<Value = Event> {
+    let name = || select(vec!["a.test", "b.test", "s\u{17F}.test", "", "a\nb", "\u{FFFD}"]);
+    let names = || option::of(name().prop_map(str::to_owned));
+    let addr = (1..4_u8, select(vec![80, 443]));
+    let reached = (0..3_u32, addr).prop_map(|(server, (last, port))| Event::Connected {
+        server,
+        addr: ([192, 0, 2, last], port).into(),
+    });
+    let far = (0..8_u16).prop_map(|last| Event::Connected {
+        server: 9,
+        addr: ([0x2001, 0xdb8, 0x1111, 0x2222, 0x3333, 0x4444, 0x5555, last], 443).into(),
+    });
+    let protocol =
+        select(vec![Protocol::Tls, Protocol::Http1, Protocol::Http2, Protocol::WebSocket]);
+    let alpn = || option::of(select(vec!["h2", "http/1.1"]).prop_map(str::to_owned));
+    let ja4 = || option::of(select(vec!["t13d1516h2_8daaf6152771_b0da82dd1658", "t12d"]));
+    let leg = (any::<bool>(), names(), alpn(), ja4()).prop_map(|(is_client, sni, alpn, ja4)| {
+        Event::Secured(Box::new(Tls {
+            peer: if is_client { Peer::Client } else { Peer::Server(0) },
+            version: TlsVersion::Tls13,
+            cipher: "TLS_AES_128_GCM_SHA256".into(),
+            group: None,
+            resumed: false,
+            sni,
+            alpn,
+            ja4: ja4.map(Into::into),
+            certificates: Vec::new(),
+            client_certificate: None,
+            differences: None,
+        }))
+    });
+    let offered = (names(), vec(select(vec!["h2", "http/1.1", "spdy"]), 0..3), ja4());
+    let passed = option::of(offered).prop_map(|offered| {
+        let offered = offered.map(|(sni, alpn, ja4)| Offered {
+            sni,
+            alpn: alpn.into_iter().map(Into::into).collect(),
+            ja4: ja4.unwrap_or_default().into(),
+        });
+        Event::Passed(Box::new(Passed { why: PassReason::Untrusted, offered }))
+    });
+    prop_oneof![
+        3 => reached,
+        1 => far,
+        2 => name().prop_map(|host| Event::Named { host: host.into() }),
+        2 => protocol.prop_map(Event::Recognized),
+        3 => leg,
+        1 => passed,
+    ]
+}
+
 /// A flow: how it is opened, what is in it, how it ends.
 fn flow() -> impl Strategy<Value = Vec<Event>> {
     let transport = select(vec![Transport::Tcp, Transport::Udp]);
@@ -203,8 +254,10 @@ fn flow() -> impl Strategy<Value = Vec<Event>> {
     let failure = option::of(select(vec![Failure::Stopped, Failure::Unanswered]));
     let closed = option::weighted(0.8, (0..3_000_u64, failure));
     let noted = vec(annotation(), 0..2);
-    (opened, vec(made(), 0..4), option::of(Just("raw needle")), closed, noted).prop_map(
-        |((transport, process, host), made, data, closed, noted)| {
+    // Where in between it comes, and what.
+    let told = vec((0..40_usize, told()), 0..7);
+    (opened, vec(made(), 0..4), option::of(Just("raw needle")), closed, (noted, told)).prop_map(
+        |((transport, process, host), made, data, closed, (noted, told))| {
             let (client, server) = (([10, 0, 0, 2], 4000).into(), ([192, 0, 2, 1], 443).into());
             let key = FlowKey { transport, client, server };
             let mut events = vec![Event::Opened(Opened { key, process, via: "run".into() })];
@@ -217,6 +270,9 @@ fn flow() -> impl Strategy<Value = Vec<Event>> {
                 from: Peer::Server(0),
                 data: data.into(),
             }));
+            for (place, event) in told {
+                events.insert(1 + place % events.len(), event);
+            }
             events.extend(
                 closed.map(|(received, failure)| {
                     Event::Closed(Closed { received, sent: 10, failure })
@@ -342,6 +398,14 @@ pub fn filter() -> impl Strategy<Value = String> {
         "~ts css",
         "~src 4000",
         "~dst 443",
+        "~dst :80$",
+        "~dst '^192.0.2.2:'",
+        "~dst '^192.0.2.1:443$'",
+        "~dst a.test",
+        "~dst '^b.test:80$'",
+        "~dst 'SS.test'",
+        "~dst '^2001|4444'",
+        "~dst '\\[.*:6\\]'",
         "~process curl",
         "~process 'bin/cu'",
         "~process skk",
@@ -352,7 +416,22 @@ pub fn filter() -> impl Strategy<Value = String> {
         "~user 7",
         "~container .",
         "~sni .",
+        "~sni ''",
+        "~sni '^a.test$'",
+        "~sni '^b$'",
+        "~sni ss",
+        "~alpn .",
+        "~alpn h2",
+        "~alpn '^http/1.1$'",
+        "~alpn spdy",
+        "~ja4 .",
+        "~ja4 ^t13d",
+        "~ja4 'b0da82dd1658$'",
         "~proto http",
+        "~proto '^tls$'",
+        "~proto 'http/1$'",
+        "~proto '1.1'",
+        "~proto websocket",
         "~size>0",
         "~size<20",
         "~size=0",

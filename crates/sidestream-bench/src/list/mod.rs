@@ -63,7 +63,7 @@ const OTHERS: [&str; 30] = [
     "~process firefox & ~a & !~c 200",
     "~proto ^http/1",
     "~sni example",
-    "~alpn h2",
+    "~alpn http/1",
     "~ja4 ^t13d",
     "~dst :443$",
     "~h 'type: .*json'",

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use sidestream_flow::{ExchangeId, FlowId, FlowKey, Process, Transport};
+use sidestream_flow::{ExchangeId, FlowId, FlowKey, Peer, Process, Transport};
 use sidestream_record::{
-    Entry, Event, Failure, Field, Fields, Opened, Part, RequestHead, ResponseHead, Version,
+    Entry, Event, Failure, Field, Fields, Opened, Part, Protocol, RequestHead, ResponseHead, Tls,
+    TlsVersion, Version,
 };
 
 /// How many exchanges a flow has.
@@ -47,6 +48,22 @@ fn typed(content_type: &'static str) -> Fields {
     [Field::new("Content-Type", content_type)].into_iter().collect()
 }
 
+fn leg(peer: Peer, host: &str) -> Tls {
+    Tls {
+        peer,
+        version: TlsVersion::Tls13,
+        cipher: "TLS_AES_128_GCM_SHA256".into(),
+        group: Some("X25519MLKEM768".into()),
+        resumed: false,
+        sni: Some(host.into()),
+        alpn: Some("http/1.1".into()),
+        ja4: Some("t13d1516h2_8daaf6152771_b0da82dd1658".into()),
+        certificates: Vec::new(),
+        client_certificate: None,
+        differences: None,
+    }
+}
+
 /// Makes the entries of exchanges, the same each time.
 #[derive(Debug)]
 pub(super) struct Made {
@@ -72,7 +89,7 @@ impl Made {
         let flow = FlowId(1 + (number - 1) / EXCHANGES);
         let exchange = ExchangeId(number);
         let pick = |some: usize, shift: u32| (roll >> shift) as usize % some;
-        let mut events = Vec::with_capacity(5);
+        let mut events = Vec::with_capacity(12);
         if (number - 1).is_multiple_of(EXCHANGES) {
             let key = FlowKey {
                 transport: Transport::Tcp,
@@ -80,10 +97,19 @@ impl Made {
                 server: ([192, 0, 2, 1], 443).into(),
             };
             let process = self.processes[flow.0 as usize % self.processes.len()].clone();
-            events.push((
-                0,
-                Event::Opened(Opened { key, process: Some(process), via: "bench".into() }),
-            ));
+            let opened = Opened { key, process: Some(process), via: "bench".into() };
+            let host = HOSTS[flow.0 as usize % HOSTS.len()];
+            let leg = |peer| Event::Secured(Box::new(leg(peer, host)));
+            let told = [
+                Event::Opened(opened),
+                Event::Recognized(Protocol::Tls),
+                Event::Named { host: host.into() },
+                Event::Connected { server: 0, addr: key.server },
+                leg(Peer::Server(0)),
+                leg(Peer::Client),
+                Event::Recognized(Protocol::Http1),
+            ];
+            events.extend(told.map(|event| (0, event)));
         }
         let target = format!("{}{:x}", PATHS[pick(PATHS.len(), 3)], roll & 0xffff_ffff);
         let url = format!("https://{}{target}", HOSTS[pick(HOSTS.len(), 7)]);

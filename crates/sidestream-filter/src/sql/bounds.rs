@@ -3,7 +3,8 @@
 use sidestream_record::Part;
 
 use super::cond::Cond;
-use crate::{Compare, Term, Who};
+use super::like::finds;
+use crate::{Compare, Pattern, Term, Text, Who};
 
 /// The rows that match for sure, and those that can match at all.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ impl Bounds {
 
 /// Returns what is noted, where the columns have it in a table of that name.
 pub(super) fn of_notes(table: &str, term: &Term) -> Option<Bounds> {
-    use crate::{Flag, Text};
+    use crate::Flag;
     // This is what the index asks as well.
     let noted = Cond::is(&format!("({table}.notes IS NOT NULL)"));
     let column = |name: &str| format!("{table}.{name}");
@@ -62,12 +63,10 @@ pub(super) fn of_notes(table: &str, term: &Term) -> Option<Bounds> {
         Term::Flag(Flag::Replay | Flag::ReplayRequest | Flag::ReplayResponse)
         | Term::Text(Text::Metadata, _) => Bounds::at_most(noted),
         Term::Text(Text::Marker, pattern) => {
-            let finds = super::like::finds(&column("marker"), pattern);
-            Bounds::at_most(Cond::all([noted, finds]))
+            Bounds::at_most(Cond::all([noted, finds(&column("marker"), pattern)]))
         }
         Term::Text(Text::Comment, pattern) => {
-            let finds = super::like::finds(&column("comment"), pattern);
-            Bounds::at_most(Cond::all([noted, finds]))
+            Bounds::at_most(Cond::all([noted, finds(&column("comment"), pattern)]))
         }
         _ => return None,
     })
@@ -75,7 +74,6 @@ pub(super) fn of_notes(table: &str, term: &Term) -> Option<Bounds> {
 
 /// Returns what the process of a flow says, if the operator is about that.
 pub(super) fn of_process(term: &Term) -> Option<Bounds> {
-    use crate::Text;
     let has_process = || Bounds::at_most(Cond::is("(process.id IS NOT NULL)"));
     Some(match term {
         Term::Pid(pid) => Bounds::exactly(Cond::with("(process.pid IS ?)", i64::from(*pid))),
@@ -83,11 +81,38 @@ pub(super) fn of_process(term: &Term) -> Option<Bounds> {
             has_process()
         }
         Term::Text(Text::Process, pattern) => {
-            let finds = |column| super::like::finds(column, pattern);
-            Bounds::at_most(Cond::any([finds("process.name"), finds("process.path")]))
+            let [name, path] = ["process.name", "process.path"].map(|it| finds(it, pattern));
+            Bounds::at_most(Cond::any([name, path]))
         }
         _ => return None,
     })
+}
+
+/// Returns which flows can have been to a server, or have asked TLS for something, at any time, if
+/// the operator is about that.
+///
+/// What is told of these is only added to, so what was not so in the end never was.
+pub(super) fn of_peers(text: Text, pattern: &Pattern) -> Option<Bounds> {
+    let told = |column| Cond::any([finds(column, pattern), is_untold(column)]);
+    Some(Bounds::at_most(match text {
+        Text::Alpn => told("flow.alpn"),
+        Text::Destination => {
+            let port = "substr(flow.server, 1 + length(rtrim(flow.server, '0123456789')))";
+            let named = finds(&format!("(flow.host || ':' || {port})"), pattern);
+            // The name goes with the ports of these, too.
+            let others = "(flow.host IS NOT NULL AND ifnull(flow.servers <> '', 1))";
+            let server = finds("flow.server", pattern);
+            Cond::any([server, named, told("flow.servers"), Cond::is(others)])
+        }
+        Text::Ja4 => told("flow.ja4"),
+        Text::Sni => told("flow.sni"),
+        _ => return None,
+    }))
+}
+
+/// Holds where only the entries tell a text that rows have since 3.1.
+pub(super) fn is_untold(column: &str) -> Cond {
+    Cond::is(&format!("(ifnull(instr({column}, char(65533)) > 0, 1))"))
 }
 
 /// Writes a comparison of an expression with a value, which is NULL where the expression is.

@@ -1,15 +1,20 @@
 //! What the list of exchanges tells.
 //!
-//! Rows that older versions wrote have NULL for `version`, `answered` and the content types. Of
-//! these, a response that a rule gave in a server's place stands in no column: where `status` is
+//! What an exchange tells of its flow is what was known when it ended: what the row of the flow
+//! tells, unless that was another until later (`told_seq`).
+//!
+//! Rows that older versions wrote have NULL for `version`, `answered` and the content types, those
+//! of flows for `told_seq`. Of these, a response that a rule gave in a server's place stands in no column: where `status` is
 //! NULL there may be one all the same; and `method` is `DNS` for a query, and for whoever sends that
 //! method.
 
 use std::time::SystemTime;
 
-use sidestream_record::Part;
+use sidestream_record::{Part, Version};
 
-use super::bounds::{Bounds, bytes_column, compared, nanoseconds, of_notes, of_process};
+use super::bounds::{
+    Bounds, bytes_column, compared, is_untold, nanoseconds, of_notes, of_peers, of_process,
+};
 use super::cond::Cond;
 use super::like::finds;
 use crate::matches::{ASSETS, beginning};
@@ -89,6 +94,12 @@ fn is_dns() -> Cond {
     Cond::is("ifnull(exchange.version = 0, 0)")
 }
 
+/// Holds where the name or protocol of the flow may have been another when the exchange ended.
+fn may_have_been_another(column: &str) -> Cond {
+    let later = "exchange.ended IS NOT NULL AND ifnull(exchange.last_seq < flow.told_seq, 1)";
+    Cond::is(&format!("({column} IS NOT NULL AND {later})"))
+}
+
 /// Returns the column of a content type.
 const fn type_column(part: Part) -> &'static str {
     match part {
@@ -103,9 +114,7 @@ fn has_no_told_type(part: Part) -> Cond {
         Part::Request => Cond::Never,
         Part::Response => has_no_response(),
     };
-    let column = type_column(part);
-    let marked = format!("(ifnull(instr({column}, char(65533)) > 0, 1))");
-    Cond::all([Cond::is(&marked), none.negated(), is_dns().negated()])
+    Cond::all([is_untold(type_column(part)), none.negated(), is_dns().negated()])
 }
 
 fn of_flag(flag: Flag) -> Bounds {
@@ -175,16 +184,26 @@ fn of_text(text: Text, pattern: &Pattern) -> Bounds {
         Text::ContentTypeRequest => has_type(&[Part::Request]),
         Text::ContentTypeResponse => has_type(&[Part::Response]),
         Text::Domain => {
-            // Without a URL it is the name of the flow, which may have had another at that time.
+            // Without a URL it is the name of the flow.
             let none = Cond::is("(ifnull(exchange.url, '') = '')");
-            Bounds::at_most(Cond::any([finds("exchange.url", pattern), none, is_http().negated()]))
+            let named = [finds("flow.host", pattern), may_have_been_another("flow.host")];
+            let of_flow = [Cond::any([none, is_http().negated()]), Cond::any(named)];
+            Bounds::at_most(Cond::any([finds("exchange.url", pattern), Cond::all(of_flow)]))
         }
         Text::Method => Bounds::at_most(finds("exchange.method", pattern)),
+        Text::Protocol => {
+            let may_be = [finds("flow.protocol", pattern), may_have_been_another("flow.protocol")];
+            let versions = Version::ALL.iter().filter(|version| pattern.finds(version.name()));
+            let spoken = versions.map(|version| {
+                Cond::is(&format!("(ifnull(exchange.version = {}, 1))", version.number()))
+            });
+            Bounds::at_most(Cond::any(may_be.into_iter().chain(spoken)))
+        }
         Text::Source => Bounds::at_most(finds("flow.client", pattern)),
         Text::Url => {
             let none = Cond::is("(exchange.url IS NULL)");
             Bounds::at_most(Cond::any([finds("exchange.url", pattern), none]))
         }
-        _ => Bounds::unknown(),
+        _ => of_peers(text, pattern).unwrap_or_else(Bounds::unknown),
     }
 }

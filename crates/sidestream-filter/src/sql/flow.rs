@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::bounds::{Bounds, compared, of_notes, of_process};
+use super::bounds::{Bounds, compared, of_notes, of_peers, of_process};
 use super::cond::Cond;
 use super::exchange::of_since;
 use super::like::finds;
@@ -70,6 +70,6 @@ fn of_text(text: Text, pattern: &Pattern) -> Bounds {
         | Text::HeaderResponse
         | Text::Method
         | Text::Url => Bounds::never(),
-        _ => Bounds::unknown(),
+        _ => of_peers(text, pattern).unwrap_or_else(Bounds::unknown),
     }
 }

@@ -1,6 +1,6 @@
 //! What the list of flows tells of the messages in them.
 
-use super::bounds::{Bounds, of_process};
+use super::bounds::{Bounds, of_peers, of_process};
 use super::cond::Cond;
 use super::like::finds;
 use crate::{Flag, Term, Text};
@@ -39,6 +39,9 @@ pub(super) fn bounds(term: &Term) -> Bounds {
             | Text::Method,
             _,
         ) => Bounds::never(),
+        // It may have been another when the message went by.
+        Term::Text(Text::Protocol, _) => Bounds::at_most(Cond::is("(flow.protocol IS NOT NULL)")),
+        Term::Text(text, pattern) => of_peers(*text, pattern).unwrap_or_else(Bounds::unknown),
         _ => Bounds::unknown(),
     }
 }

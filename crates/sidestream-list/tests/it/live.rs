@@ -7,11 +7,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rusqlite::Connection;
 use sidestream_filter::Filter;
-use sidestream_flow::{ExchangeId, FlowId, FlowKey, Transport};
+use sidestream_flow::{ExchangeId, FlowId, FlowKey, Peer, Transport};
 use sidestream_list::{Change, LineId, List, Order, Step};
 use sidestream_record::{
     Closed, DnsMessage, Entry, Event, Failure, Fields, Opened, Part, Recorded, RequestHead,
-    ResponseHead, Sink, Version,
+    ResponseHead, Sink, Tls, TlsVersion, Version,
 };
 use sidestream_store::Session;
 use sidestream_testkit::sessions::{session, start};
@@ -175,6 +175,79 @@ fn what_a_flow_cuts_off_fails_with_it() {
     assert_eq!(update(&mut list), [Step::Inserted { at: 0 }]);
     assert_eq!(list.get(0).unwrap().url, Some("http://a.test/1"));
     drop(list);
+    growing.session.close().unwrap();
+}
+
+fn leg(sni: &str, alpn: &str) -> Event {
+    Event::Secured(Box::new(Tls {
+        peer: Peer::Client,
+        version: TlsVersion::Tls13,
+        cipher: String::new(),
+        group: None,
+        resumed: false,
+        sni: Some(sni.into()),
+        alpn: Some(alpn.into()),
+        ja4: Some("t13d1516h2_8daaf6152771_b0da82dd1658".into()),
+        certificates: Vec::new(),
+        client_certificate: None,
+        differences: None,
+    }))
+}
+
+#[test]
+fn what_is_told_of_a_flow_is_not_told_of_what_ended_before() {
+    let (_folder, path) = place();
+    let mut growing = Growing::begin(&path);
+    let filter = |text: &str| Filter::parse(text, SystemTime::now()).unwrap();
+    let texts = ["~sni a.test", "~alpn h2", "~ja4 ^t13d", "~dst ^192.0.2.2:443", "~dst b.test:443"];
+    growing.record(1, [opened(), request(1)].into_iter().chain(answered(1, 200, "")));
+    growing.record(1, [request(2)]);
+    let mut lists = texts.map(|text| {
+        let mut list = List::open(&path).unwrap();
+        list.set_filter(Some(filter(text))).unwrap();
+        assert_eq!((list.len(), list.progress()), (0, None), "{text}");
+        list
+    });
+    // A rule let it go elsewhere.
+    let elsewhere = Event::Connected { server: 0, addr: ([192, 0, 2, 2], 443).into() };
+    let named = Event::Named { host: "b.test".into() };
+    growing.record(1, [elsewhere, named, leg("a.test", "h2")]);
+    growing.record(1, answered(2, 200, "").into_iter().chain([request(3)]));
+    let of =
+        |list: &List| list.window(0..9).map(|line| line.id.exchange.unwrap().0).collect::<Vec<_>>();
+    for (list, text) in lists.iter_mut().zip(texts) {
+        update(list);
+        // Of none the records were read.
+        assert_eq!((of(list), list.progress()), (vec![2, 3], None), "{text}");
+        assert_eq!(
+            list.window(0..9).count(),
+            expected(&path, Some(&filter(text)), list.order()).len()
+        );
+    }
+    let mut list = List::open(&path).unwrap();
+    for text in texts {
+        // Of the one that ended before, these have to tell.
+        list.set_filter(Some(filter(text))).unwrap();
+        assert!(list.progress().is_some(), "{text}");
+        update(&mut list);
+        assert_eq!(of(&list), [2, 3], "{text}");
+    }
+    // What was never told is known of all.
+    for (text, found) in [
+        ("~sni other", vec![]),
+        ("~alpn http/1", vec![]),
+        ("~ja4 ^q", vec![]),
+        ("~dst 192.0.2.3", vec![]),
+        ("~dst c.test", vec![]),
+        ("~dst ^192.0.2.1:443$", vec![1, 2, 3]),
+        ("~proto http/1.1", vec![1, 2, 3]),
+        ("~proto http/2", vec![]),
+    ] {
+        list.set_filter(Some(filter(text))).unwrap();
+        assert_eq!((of(&list), list.progress()), (found, None), "{text}");
+    }
+    drop(list);
+    drop(lists);
     growing.session.close().unwrap();
 }
 

@@ -30,10 +30,11 @@ proptest! {
         session.close().unwrap();
         let older = Connection::open(&path).unwrap();
         older
-            .execute(
+            .execute_batch(
                 "UPDATE exchange
-                 SET version = NULL, request_type = NULL, answered = NULL, response_type = NULL",
-                [],
+                 SET version = NULL, request_type = NULL, answered = NULL, response_type = NULL;
+                 UPDATE flow
+                 SET servers = NULL, sni = NULL, alpn = NULL, ja4 = NULL, told_seq = NULL",
             )
             .unwrap();
         older.close().unwrap();

@@ -11,6 +11,7 @@ use super::Verified;
 use crate::error::ReadError;
 use crate::reader::Reader;
 use crate::row::{Row, Update};
+use crate::told::{FlowTexts, MARK};
 
 /// What the lists have to say by the entries, in few bytes a line.
 ///
@@ -22,13 +23,41 @@ pub(super) struct Expected {
     exchanges: HashMap<i64, Exchange>,
 }
 
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 struct Flow {
     /// Its time, and the hash of what was said then.
     opened: Option<(i64, u64)>,
     host: Option<u64>,
+    protocol: Option<u64>,
+    texts: Texts,
+    /// Up to which entry something new was said.
+    told_seq: i64,
     closed: Option<(i64, u64, u64)>,
     has_failed: bool,
+}
+
+/// What is told of the server and the client of a flow.
+#[derive(Debug)]
+enum Texts {
+    /// It is still being added up.
+    Open(Box<FlowTexts>),
+    /// The hashes of the columns.
+    Closed([u64; 4]),
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self::Closed([0; 4])
+    }
+}
+
+impl Texts {
+    fn hashes(&self) -> [u64; 4] {
+        match self {
+            Self::Open(texts) => texts.all().map(|text| hash(&[text])),
+            Self::Closed(hashes) => *hashes,
+        }
+    }
 }
 
 /// What older versions did not tell in lists.
@@ -54,18 +83,33 @@ struct Exchange {
 
 impl Expected {
     /// Adds what an entry says.
-    pub(super) fn add(&mut self, row: &Row) {
+    pub(super) fn add(&mut self, seq: i64, row: &Row) {
         match &row.update {
             Update::Opened(opened) => {
                 let said = [opened.transport, &opened.client, &opened.server, &opened.via];
+                let texts = Texts::Open(Box::new(FlowTexts::new(&opened.server)));
                 let opened = Some((row.at, hash(&said)));
-                self.flows.insert(row.flow, Flow { opened, ..Flow::default() });
+                let flow = Flow { opened, texts, told_seq: seq, ..Flow::default() };
+                self.flows.insert(row.flow, flow);
             }
-            Update::Host(host) => self.flow(row).host = Some(hash(&[host])),
+            Update::Host(host) => {
+                let flow = self.flow(row);
+                flow.host = Some(hash(&[host]));
+                flow.tell(seq, &row.update);
+            }
+            Update::Protocol(name) => {
+                let flow = self.flow(row);
+                flow.protocol = Some(hash(&[name]));
+                flow.tell(seq, &row.update);
+            }
+            Update::Connected(_) | Update::Secured(_) | Update::Passed(_) => {
+                self.flow(row).tell(seq, &row.update);
+            }
             Update::Closed { received, sent, failure } => {
                 let flow = self.flow(row);
                 flow.closed = Some((row.at, *received, *sent));
                 flow.has_failed = failure.is_some();
+                flow.texts = Texts::Closed(flow.texts.hashes());
             }
             Update::Request { method, url, version, content_type } => {
                 let Some(exchange) = self.exchange(row) else { return };
@@ -122,11 +166,23 @@ impl Expected {
         // A flow of which the beginning was never told has no line.
         self.flows.retain(|_, flow| flow.opened.is_some());
         let query = "SELECT id, opened, transport, client, server, via, host, closed,
-             received, sent, failure IS NOT NULL FROM flow";
+             received, sent, failure IS NOT NULL, protocol, servers, sni, alpn, ja4, told_seq
+             FROM flow";
         compare(connection, ("flow", query), self.flows, verified, flow)?;
         let query = "SELECT id, flow, started, ended, method, url, status, failure IS NOT NULL,
              version, request_type, answered, response_type FROM exchange";
-        compare(connection, ("exchange", query), self.exchanges, verified, exchange)
+        let read = |row: &Found<'_>, wanted: &Exchange| Ok(exchange(row, wanted)? == *wanted);
+        compare(connection, ("exchange", query), self.exchanges, verified, read)
+    }
+}
+
+impl Flow {
+    fn tell(&mut self, seq: i64, update: &Update) {
+        if let Texts::Open(texts) = &mut self.texts
+            && texts.add(update)
+        {
+            self.told_seq = seq;
+        }
     }
 }
 
@@ -172,19 +228,19 @@ fn cause(error: &ReadError) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-fn compare<T: PartialEq>(
+fn compare<T>(
     connection: &Connection,
     (list, query): (&str, &str),
     mut expected: HashMap<i64, T>,
     verified: &mut Verified,
-    read: impl Fn(&Found<'_>, Option<&T>) -> rusqlite::Result<T>,
+    is_right: impl Fn(&Found<'_>, &T) -> rusqlite::Result<bool>,
 ) -> Result<(), ReadError> {
     let mut statement = connection.prepare(query)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let wanted = expected.remove(&id);
-        if wanted != read(row, wanted.as_ref()).ok() {
+        if !wanted.is_some_and(|wanted| is_right(row, &wanted).unwrap_or(false)) {
             verified.wrong(format!("the list has other things of {list} {id} than its entries"));
         }
     }
@@ -196,22 +252,29 @@ fn compare<T: PartialEq>(
     Ok(())
 }
 
-fn flow(row: &Found<'_>, _wanted: Option<&Flow>) -> rusqlite::Result<Flow> {
+/// Returns whether a row says what it has to, or less.
+fn flow(row: &Found<'_>, wanted: &Flow) -> rusqlite::Result<bool> {
     let number = |index| row.get::<_, Option<i64>>(index);
     let count = |index| number(index).map(|count| count.unwrap_or_default().cast_unsigned());
     let said: [String; 4] = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
     let (received, sent) = (count(8)?, count(9)?);
-    Ok(Flow {
-        opened: Some((row.get(1)?, hash(&said.each_ref().map(String::as_str)))),
-        host: text(row, 6)?,
-        closed: number(7)?.map(|at| (at, received, sent)),
-        has_failed: row.get(10)?,
-    })
+    let mut is_right = wanted.opened
+        == Some((row.get(1)?, hash(&said.each_ref().map(String::as_str))))
+        && wanted.host == text(row, 6)?
+        && wanted.closed == number(7)?.map(|at| (at, received, sent))
+        && wanted.has_failed == row.get(10)?
+        && wanted.protocol == text(row, 11)?;
+    for (index, hashed) in (12..).zip(wanted.texts.hashes()) {
+        let text: Option<String> = row.get(index)?;
+        is_right &= text.is_none_or(|text| text.contains(MARK) || hash(&[&text]) == hashed);
+    }
+    // Who writes may not know what was said before, and then takes all for new.
+    Ok(is_right && number(16)?.is_none_or(|seq| seq >= wanted.told_seq))
 }
 
 /// Reads a row; what it does not tell is as it is wanted.
-fn exchange(row: &Found<'_>, wanted: Option<&Exchange>) -> rusqlite::Result<Exchange> {
-    let wanted = wanted.map(|it| it.told.clone()).unwrap_or_default();
+fn exchange(row: &Found<'_>, wanted: &Exchange) -> rusqlite::Result<Exchange> {
+    let wanted = &wanted.told;
     let told = Told {
         version: row.get::<_, Option<u32>>(8)?.or(wanted.version),
         request_type: text(row, 9)?.or(wanted.request_type),

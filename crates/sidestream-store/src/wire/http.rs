@@ -24,23 +24,12 @@ pub(crate) fn fields_from(fields: Vec<WireField>) -> Fields {
 
 /// The version as ten times its number: 10, 11, 20, 30.
 pub(crate) fn version_to(version: Version) -> u32 {
-    match version {
-        Version::Http10 => 10,
-        Version::Http11 => 11,
-        Version::Http2 => 20,
-        Version::Http3 => 30,
-        _ => 0,
-    }
+    version.number().into()
 }
 
 pub(super) fn version_from(version: u32) -> Result<Version, DecodeError> {
-    match version {
-        10 => Ok(Version::Http10),
-        11 => Ok(Version::Http11),
-        20 => Ok(Version::Http2),
-        30 => Ok(Version::Http3),
-        _ => Err(DecodeError::Unknown),
-    }
+    let found = Version::ALL.into_iter().find(|it| version_to(*it) == version);
+    found.ok_or(DecodeError::Unknown)
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

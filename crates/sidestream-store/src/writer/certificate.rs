@@ -16,8 +16,8 @@ pub(super) struct Certificates<'a>(HashMap<&'a [u8; 32], (&'a Arc<Certificate>, 
 impl<'a> Certificates<'a> {
     /// Adds those of an entry.
     pub(super) fn add(&mut self, seq: i64, row: &'a Row) {
-        if let Update::Secured(shown) = &row.update {
-            self.0.extend(shown.iter().map(|it| (&it.sha256, (it, seq))));
+        if let Update::Secured(leg) = &row.update {
+            self.0.extend(leg.certificates.iter().map(|it| (&it.sha256, (it, seq))));
         }
     }
 

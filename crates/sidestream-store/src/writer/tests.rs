@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use rusqlite::types::Value;
 use sidestream_flow::{ExchangeId, FlowId, FlowKey, MessageId, Peer, Transport};
 use sidestream_record::{
-    Closed, Entry, Event, Failure, Fields, Opened, RequestHead, ResponseHead, Version,
+    Closed, Entry, Event, Failure, Fields, Opened, Protocol, RequestHead, ResponseHead, Tls,
+    TlsVersion, Version,
 };
 
 use super::*;
@@ -229,6 +230,8 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         "[a-z]{1,3}".prop_map(move |via| Event::Opened(Opened { key, process: None, via })),
         "[a-z]{1,3}".prop_map(|host| Event::Named { host }),
+        (1..4_u8)
+            .prop_map(|last| Event::Connected { server: 0, addr: ([192, 0, 2, last], 80).into() }),
         (any::<u32>(), failure()).prop_map(|(sent, failure)| Event::Closed(Closed {
             received: 1,
             sent: sent.into(),
@@ -257,13 +260,91 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// All that the lists have, but for where content is.
+/// What a recording may leave to the entries that does not know what was told before.
+const TOLD: [&str; 5] = ["servers", "sni", "alpn", "ja4", "told_seq"];
+
+/// What is told of each flow.
+fn told(connection: &Connection) -> Vec<([String; 4], i64)> {
+    let query = format!("SELECT {} FROM flow ORDER BY id", TOLD.join(", "));
+    let mut statement = connection.prepare(&query).unwrap();
+    let text = |row: &rusqlite::Row<'_>, index| row.get(index).unwrap();
+    let told = statement.query_map([], |row| {
+        Ok(([text(row, 0), text(row, 1), text(row, 2), text(row, 3)], row.get(4)?))
+    });
+    told.unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn what_is_told_of_a_flow_is_added_up_over_transactions() {
+    let key = FlowKey {
+        transport: Transport::Tcp,
+        client: ([10, 0, 0, 2], 40000).into(),
+        server: ([192, 0, 2, 1], 443).into(),
+    };
+    let opened = || Event::Opened(Opened { key, process: None, via: "run".into() });
+    let reached = |last| Event::Connected { server: 0, addr: ([192, 0, 2, last], 443).into() };
+    let leg = |sni: &str| {
+        Event::Secured(Box::new(Tls {
+            peer: Peer::Client,
+            version: TlsVersion::Tls13,
+            cipher: String::new(),
+            group: None,
+            resumed: false,
+            sni: Some(sni.into()),
+            alpn: Some("h2".into()),
+            ja4: Some("t13d".into()),
+            certificates: Vec::new(),
+            client_certificate: None,
+            differences: None,
+        }))
+    };
+    let mut writer = writer();
+    let events = [
+        opened(),
+        reached(1),
+        reached(2),
+        Event::Named { host: "a.test".into() },
+        leg("a.test"),
+        Event::Recognized(Protocol::Http2),
+        // Nothing new.
+        Event::Recognized(Protocol::Http2),
+        leg("a.test"),
+        reached(1),
+    ];
+    for event in events {
+        writer.write(&[row(1, event)], 0).unwrap();
+    }
+    let texts = ["192.0.2.2:443", "a.test", "h2", "t13d"].map(String::from);
+    assert_eq!(told(writer.connection()), [(texts.clone(), 6)]);
+
+    // Another recording does not know what was told before.
+    let mut writer = Writer::begin(writer.connection, 0).unwrap();
+    writer.write(&[row(1, leg("b.test"))], 0).unwrap();
+    let marked = [(); 4].map(|()| String::from("\u{FFFD}"));
+    assert_eq!(told(writer.connection()), [(marked, 10)]);
+    // Nor does one of which a transaction was taken back.
+    writer.write(&[row(2, opened())], 0).unwrap();
+    writer.connection().execute_batch("BEGIN").unwrap();
+    let rows = [row(2, reached(2)), row(2, leg("a.test"))];
+    writer.write(&rows[..1], 0).unwrap();
+    writer.told.clear();
+    writer.connection().execute_batch("ROLLBACK").unwrap();
+    writer.write(&rows, 0).unwrap();
+    assert!(told(writer.connection())[1].0.iter().all(|text| text == "\u{FFFD}"));
+    // One that is begun anew is told of anew.
+    let all: Vec<_> = [opened(), reached(2), leg("a.test")].map(|event| row(2, event)).into();
+    writer.write(&all, 0).unwrap();
+    assert_eq!(told(writer.connection())[1].0, texts);
+}
+
+/// All that the lists have beside that, but for where content is.
 fn lists(connection: &Connection) -> Vec<Value> {
     let mut cells = Vec::new();
     for table in ["flow", "exchange"] {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
         let names = statement.column_names().enumerate();
-        let columns = names.filter(|(_, name)| *name != "inline_seq").map(|(column, _)| column);
+        let is_same = |name: &str| name != "inline_seq" && !TOLD.contains(&name);
+        let columns = names.filter(|(_, name)| is_same(name)).map(|(column, _)| column);
         let columns: Vec<_> = columns.collect();
         let mut rows = statement.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
@@ -325,6 +406,11 @@ proptest! {
         }
         apart.write(&rows[begin..], 0).unwrap();
         prop_assert_eq!(lists(apart.connection()), lists(together.connection()));
+        for (apart, together) in told(apart.connection()).iter().zip(told(together.connection())) {
+            let is_told = |(apart, together): (&String, &String)| apart == together || apart == "\u{FFFD}";
+            prop_assert!(apart.0.iter().zip(&together.0).all(is_told), "{apart:?} {together:?}");
+            prop_assert!(apart.1 >= together.1, "{apart:?} {together:?}");
+        }
         prop_assert_eq!(entries(&apart), entries(&together));
 
         let [apart, together] = [apart, together].map(|writer| Reader::over(writer.connection));

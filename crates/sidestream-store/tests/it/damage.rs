@@ -242,13 +242,17 @@ fn a_damaged_session_that_is_not_continued_is_left_as_it_was() {
                 // What cannot be written is told; what was read before still is.
                 let is_written = session.close().is_ok();
                 let Ok(reader) = Reader::open(&path) else { continue };
-                let read: Vec<_> = reader.entries(..).take(5000).flatten().collect();
+                let read: Vec<_> = reader.entries(..).take(5000).collect();
+                // Behind what SQLite cannot read nothing is read.
+                let is_cut = matches!(read.last(), Some(Err(ReadError::Storage(_))));
+                let read: Vec<_> = read.into_iter().flatten().collect();
                 let mut expected = whole.entries.values().map(without_process).collect::<Vec<_>>();
                 expected.push(without_process(&later));
                 let read: Vec<_> = read.iter().map(without_process).collect();
                 let is_known = |entry: &Entry| expected.contains(entry);
                 assert!(read.iter().all(is_known), "{at}: {read:?}");
-                assert!(!is_written || read.last() == expected.last(), "{at}: {read:?}");
+                let is_whole = read.last() == expected.last();
+                assert!(!is_written || is_cut || is_whole, "{at}: {read:?}");
             }
         }
         for left in folder.path().read_dir().unwrap() {

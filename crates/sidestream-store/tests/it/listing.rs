@@ -90,6 +90,11 @@ fn the_lists_tell_what_was_asked_and_how_it_came_out() {
     id | opened | process | transport | client | server | host | protocol | via | received | sent | ms | failure | marker | comment
     1 | 2026-01-01 00:00:00.000 | curl[42] | tcp | 10.0.0.2:40000 | 192.0.2.1:80 | a.test | HTTP/1 | run | 80 | 2048 | 16 | - | - | -
     ");
+    let told = "(SELECT id, servers, sni, alpn, ja4, told_seq FROM flow)";
+    assert_snapshot!(table(&connection, told), @r"
+    id | servers | sni | alpn | ja4 | told_seq
+    1 |  |  |  |  | 3
+    ");
     // What is so small stands in blocks.
     assert_snapshot!(table(&connection, "stretch"), @"id | exchange | part | offset | size | dropped | chunk | data");
     assert_snapshot!(table(&connection, "content"), @"seq | message | sender | dropped | data | chunk");
