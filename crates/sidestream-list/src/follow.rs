@@ -34,6 +34,10 @@ impl State {
         for id in noted {
             self.see_notes(reader, id, changes)?;
         }
+        if self.search.is_none() {
+            // Else it is told by who reads the records.
+            self.damaged.extend(touched.damaged);
+        }
         self.seq = touched.last;
         self.at = touched.at.unwrap_or(self.at);
         self.is_searched &= self.search.is_none();

@@ -165,7 +165,9 @@ impl List {
     ///
     /// When the storage cannot be read.
     pub fn is_behind(&self) -> Result<bool, ReadError> {
-        Ok(self.state.is_searching() || self.state.is_behind(self.reader.revision()?))
+        let Self { reader, state } = self;
+        let has_damage = !state.damaged.is_empty();
+        Ok(has_damage || state.is_searching() || state.is_behind(reader.revision()?))
     }
 
     /// Takes up what was committed since, and searches on, and adds what changed to `changes`.
@@ -175,12 +177,12 @@ impl List {
     ///
     /// # Errors
     ///
-    /// When the storage cannot be read, or an entry that was searched is damaged. What was added to
-    /// `changes` holds all the same, and the next call goes on, behind a damaged entry.
+    /// When the storage cannot be read, or an entry is damaged that was searched or came since. What
+    /// was added to `changes` holds all the same, and the next call goes on, behind a damaged entry.
     pub fn update(&mut self, most: usize, changes: &mut Vec<Change>) -> Result<bool, ReadError> {
         let Self { reader, state } = self;
         let revision = reader.revision()?;
-        if !state.is_searching() && !state.is_behind(revision) {
+        if !state.is_searching() && !state.is_behind(revision) && state.damaged.is_empty() {
             return Ok(true);
         }
         let _moment = reader.moment()?;

@@ -1,5 +1,6 @@
 //! What is held of a list, and how lines come, go and move in it.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::SystemTime;
 
@@ -35,6 +36,8 @@ pub(crate) struct State {
     pub(crate) at: SystemTime,
     /// The revision of the session up to which all was taken up.
     pub(crate) revision: Option<u64>,
+    /// Entries that were taken up and are damaged, which is still to be told.
+    pub(crate) damaged: VecDeque<(Seq, String)>,
 }
 
 impl State {
@@ -56,6 +59,7 @@ impl State {
             seq,
             at: newest.at.unwrap_or(SystemTime::UNIX_EPOCH),
             revision,
+            damaged: VecDeque::new(),
         };
         state.judge_all(None);
         state.sort();
@@ -196,12 +200,19 @@ impl State {
         most: usize,
         changes: &mut Vec<Change>,
     ) -> Result<bool, ReadError> {
+        self.tell_damage()?;
         if self.is_behind(revision) {
             self.follow(reader, revision, most, changes)?;
         }
         self.begin_search();
         self.search(reader, most, changes)?;
+        self.tell_damage()?;
         Ok(self.is_searched && !self.is_behind(revision))
+    }
+
+    fn tell_damage(&mut self) -> Result<(), ReadError> {
+        let next = self.damaged.pop_front();
+        next.map_or(Ok(()), |(seq, what)| Err(ReadError::Damaged { seq, what }))
     }
 
     /// Puts a row in, or in the place of what it was.

@@ -34,6 +34,8 @@ pub struct Touched {
     pub exchanges: BTreeSet<(FlowId, ExchangeId)>,
     /// The exchanges, and flows themselves, of which they note something.
     pub noted: BTreeSet<(FlowId, Option<ExchangeId>)>,
+    /// Those that are damaged, and how. Whatever they may tell of is among the above.
+    pub damaged: Vec<(Seq, String)>,
 }
 
 impl Reader {
@@ -255,36 +257,92 @@ impl Reader {
 
     /// Returns what the entries after that one are about: of whole blocks, until there are so many.
     ///
-    /// A row of the lists changes only by entries that name it. What cannot be read of a damaged
-    /// block is left out.
+    /// A row of the lists changes only by entries that name it. Where some are damaged, all rows
+    /// count that have entries before and behind them, or anything noted.
     ///
     /// # Errors
     ///
     /// When the storage cannot be read.
     pub fn touched(&self, after: Seq, most: usize) -> Result<Touched, ReadError> {
         let (mut flows, mut exchanges) = (BTreeSet::new(), BTreeSet::new());
-        let mut noted = BTreeSet::new();
+        let (mut noted, mut damaged) = (BTreeSet::new(), Vec::new());
         let (mut last, mut at, mut seen) = (after, None, 0);
         let mut entries = self.entries(Seq(after.0.saturating_add(1))..);
         while let Some(stored) = entries.stored()? {
             last = Seq(stored.seq.cast_unsigned());
             seen += 1;
-            if let Ok(entry) = stored.entry {
-                at = Some(wire::time(stored.at.wrapping_add(entry.at)));
-                let flow = FlowId(entry.flow);
-                if kind::name(entry.kind) == Some("annotated") {
-                    noted.insert((flow, entry.exchange.map(ExchangeId)));
+            match stored.entry {
+                Ok(entry) => {
+                    at = Some(wire::time(stored.at.wrapping_add(entry.at)));
+                    let flow = FlowId(entry.flow);
+                    if kind::name(entry.kind) == Some("annotated") {
+                        noted.insert((flow, entry.exchange.map(ExchangeId)));
+                    }
+                    match entry.exchange {
+                        Some(exchange) => exchanges.insert((flow, ExchangeId(exchange))),
+                        None => flows.insert(flow),
+                    };
                 }
-                match entry.exchange {
-                    Some(exchange) => exchanges.insert((flow, ExchangeId(exchange))),
-                    None => flows.insert(flow),
-                };
+                Err(error) => damaged.push((last, error.to_string())),
             }
             if seen >= most && entries.is_between_blocks() {
                 break;
             }
         }
-        Ok(Touched { last, at, flows, exchanges, noted })
+        let mut touched = Touched { last, at, flows, exchanges, noted, damaged };
+        self.touch_around(&mut touched)?;
+        Ok(touched)
+    }
+
+    /// Adds what the lists have of the time of damaged entries.
+    fn touch_around(&self, touched: &mut Touched) -> Result<(), ReadError> {
+        let Touched { flows, exchanges, noted, damaged, .. } = touched;
+        let ([(first, _), ..], [.., (last, _)]) = (&damaged[..], &damaged[..]) else {
+            return Ok(());
+        };
+        let around = [first.0.cast_signed(), last.0.cast_signed()];
+        let query = "SELECT flow, id FROM exchange WHERE last_seq >= ?1 AND first_seq <= ?2
+                     UNION ALL SELECT id, NULL FROM flow
+                     WHERE ifnull(last_seq >= ?1, 1) AND first_seq <= ?2";
+        let mut statement = self.connection().prepare(query)?;
+        each(&mut statement, around, |row| {
+            let flow = FlowId(id(row)?);
+            match row.get::<_, Option<i64>>(1)? {
+                Some(exchange) => {
+                    exchanges.insert((flow, ExchangeId(exchange.cast_unsigned())));
+                }
+                None => _ = flows.insert(flow),
+            }
+            Ok(())
+        })?;
+        self.noted(|flow, exchange, _| _ = noted.insert((flow, exchange)))
+    }
+
+    /// Hands over which entries are damaged, without the content that stands elsewhere, if all
+    /// that are there take no more than so many bytes on the disk. Returns whether that is so:
+    /// else nothing is read.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read.
+    pub fn check_entries(
+        &self,
+        most_bytes: u64,
+        mut see: impl FnMut(ReadError),
+    ) -> Result<bool, ReadError> {
+        let query = "SELECT coalesce(sum(length(payload)), 0) FROM block";
+        let bytes: i64 = self.connection().query_row(query, [], |row| row.get(0))?;
+        if bytes.cast_unsigned() > most_bytes {
+            return Ok(false);
+        }
+        let mut entries = self.entries(..);
+        while let Some(stored) = entries.stored()? {
+            if let Err(error) = stored.entry {
+                let seq = Seq(stored.seq.cast_unsigned());
+                see(ReadError::Damaged { seq, what: error.to_string() });
+            }
+        }
+        Ok(true)
     }
 }
 

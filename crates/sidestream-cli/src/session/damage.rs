@@ -30,15 +30,33 @@ impl Damage {
         Ok(())
     }
 
+    /// Notes an error as [`add`](Self::add) does, and says at once where it is.
+    ///
+    /// # Errors
+    ///
+    /// The storage refuses.
+    pub(super) fn say(&mut self, error: ReadError) -> Result<(), ReadError> {
+        let before = self.told.len();
+        self.add(error)?;
+        self.told[before..].iter().for_each(say);
+        Ok(())
+    }
+
     /// Says where the session is damaged, and returns whether it is.
     pub(crate) fn tell(&self) -> bool {
         self.told.iter().for_each(say);
+        self.sum("events were left out")
+    }
+
+    /// Says how much is damaged, of which the places were said, and what became of it. Returns
+    /// whether anything is.
+    pub(super) fn sum(&self, outcome: &str) -> bool {
         if self.more > 0 {
             say(format_args!("and {} more", self.more));
         }
         let all = self.told.len() as u64 + self.more;
         if all > 0 {
-            say(format_args!("{all} damaged events were left out; `session verify` tells more"));
+            say(format_args!("{all} damaged {outcome}; `session verify` tells more"));
         }
         all > 0
     }

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use sidestream::filter::Filter;
-use sidestream::list::{Line, LineId, List, Step};
+use sidestream::list::{Change, Line, LineId, List, Step};
 use sidestream::store::{Reader, is_recorded};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::line::{Form, Printed};
-use super::{is_gone, tell_losses};
+use super::{Damage, is_gone, tell_losses};
 use crate::exit::Exit;
 
 /// How often it is asked whether something came: some microseconds each.
@@ -25,11 +25,12 @@ const STEP: usize = 10_000;
 
 /// Prints the list of a session on standard output, and what comes to its end from then on, until
 /// nobody records any more or a signal asks to end. What is open at the end of the recording is
-/// printed then.
+/// printed then. What is damaged is told as it is come across, and the rest followed; the exit
+/// status is not that of success then.
 ///
 /// # Errors
 ///
-/// The file is not a session or is damaged.
+/// The file is not a session or cannot be read.
 pub fn follow(path: &Path, json: bool, filter: Option<&Filter>) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let followed = runtime.block_on(async {
@@ -51,11 +52,14 @@ pub fn follow(path: &Path, json: bool, filter: Option<&Filter>) -> anyhow::Resul
                 () = signals.next() => break,
             }
         }
-        Ok(())
+        Ok(follower.damage.sum("events were left out"))
     });
     match followed {
         Err(error) if is_gone(&error) => Ok(Exit::Success),
-        followed => followed.map(|()| Exit::Success),
+        followed => followed.map(|is_damaged| match is_damaged {
+            true => Exit::Failure,
+            false => Exit::Success,
+        }),
     }
 }
 
@@ -67,16 +71,18 @@ struct Follower {
     /// Those that have not come to their end.
     open: BTreeSet<LineId>,
     out: Vec<u8>,
+    damage: Damage,
 }
 
 impl Follower {
     fn open(path: &Path, form: Form, filter: Option<&Filter>) -> anyhow::Result<Self> {
         let mut list = List::open(path)?;
         list.set_filter(filter.cloned())?;
-        let mut follower = Self { list, form, open: BTreeSet::new(), out: Vec::new() };
+        let (open, out, damage) = Default::default();
+        let mut follower = Self { list, form, open, out, damage };
         // The records of what is there already are judged before, so that it comes in order.
         let mut changes = Vec::new();
-        while !follower.list.update(STEP, &mut changes)? {
+        while !follower.update(&mut changes)? {
             changes.clear();
         }
         let Self { list, open, out, .. } = &mut follower;
@@ -87,14 +93,26 @@ impl Follower {
         Ok(follower)
     }
 
+    /// Takes up some of what came, and returns whether that was all.
+    fn update(&mut self, changes: &mut Vec<Change>) -> anyhow::Result<bool> {
+        match self.list.update(STEP, changes) {
+            Ok(is_all) => Ok(is_all),
+            // The next is behind it.
+            Err(error) => {
+                self.damage.say(error)?;
+                Ok(false)
+            }
+        }
+    }
+
     /// Takes up what came, and prints what came to its end.
     fn catch_up(&mut self) -> anyhow::Result<()> {
         let mut changes = Vec::new();
         let mut is_all = false;
         while !is_all {
-            let Self { list, form, open, out } = self;
             changes.clear();
-            is_all = list.update(STEP, &mut changes)?;
+            is_all = self.update(&mut changes)?;
+            let Self { list, form, open, out, .. } = self;
             for change in &changes {
                 let is_new = matches!(change.step, Step::Inserted { .. });
                 let was_open = open.remove(&change.id);
@@ -110,7 +128,7 @@ impl Follower {
 
     /// Prints what has not come to its end, and will not.
     fn print_open(&mut self) -> anyhow::Result<()> {
-        let Self { list, form, open, out } = self;
+        let Self { list, form, open, out, .. } = self;
         for line in list.window(0..list.len()).filter(|line| open.contains(&line.id)) {
             form.write(out, &Printed::of(&line, list.reader())?)?;
         }

@@ -56,6 +56,20 @@ fn what_is_damaged_is_told_with_its_place_and_the_rest_is_answered() {
             assert!(err.contains("damaged events were left out"), "{args:?}: {err}");
         }
     }
+    // What needs no record has all lines, and tells as well where there are so few.
+    let reached = format!("~c 200 & ~dst :{}$", origin.port());
+    for args in [
+        &["session", "list", "a.session"][..],
+        &["session", "list", "a.session", &reached],
+        &["session", "list", "a.session", "--sort", "size", "~http"],
+    ] {
+        let output = ours(&bench, args);
+        let (out, err) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {err}");
+        assert!(err.contains(&place) && err.contains("which no line here needed"), "{err}");
+        assert!(["/one", "/two", "/three"].iter().all(|it| out.contains(it)), "{args:?}: {out}");
+    }
     // What changes a session refuses one that is damaged.
     let before = fs::read(bench.path("a.session")).unwrap();
     for args in [

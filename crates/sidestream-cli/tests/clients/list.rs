@@ -233,6 +233,93 @@ fn a_signal_ends_what_follows() {
     assert!(recording.child.wait().unwrap().success());
 }
 
+/// Changes the blocks of what was asked for at that path, and returns the number of the first entry
+/// in them.
+fn damage(bench: &Bench, sqlite: &Path, path: &str) -> String {
+    let blocks = format!(
+        "FROM block WHERE max_flow IN (SELECT flow FROM exchange WHERE url LIKE '%/{path}')"
+    );
+    let change = format!(
+        ".timeout 20000\nUPDATE block SET at = at + 1 WHERE first IN (SELECT first {blocks});
+         SELECT min(first) {blocks};\n"
+    );
+    let mut command = Command::new(sqlite);
+    command.arg("-bail").arg(bench.path("a.session")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(change.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn signal(pid: u32, name: &str) {
+    let mut command = Command::new("kill");
+    assert!(command.args([name, &pid.to_string()]).status().unwrap().success());
+}
+
+/// Waits until what was asked for at that path is over.
+fn ended(bench: &Bench, path: &str) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let mut command = bench.sidestream(["session", "list", "--json", "a.session"]);
+        let out = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let lines = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let of_path = |line: &Value| line["url"].as_str().unwrap_or_default().ends_with(path);
+        if lines.into_iter().any(|line| of_path(&line) && line["ended"].is_string()) {
+            return;
+        }
+        assert!(std::time::Instant::now() < until, "{out}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn what_is_damaged_is_told_once_and_what_comes_is_followed() {
+    let test = "what_is_damaged_is_told_once_and_what_comes_is_followed";
+    let Some(curl) = program(test, "curl") else { return };
+    let Some(sqlite) = program(test, "sqlite3") else { return };
+    let (bench, origin) = (Bench::new(), Origin::http(answer));
+    // Of one recording, and of the next.
+    for path in ["200-1", "200-2", "200-3"] {
+        let output = record(&bench, &curl, &origin, &format!("ask $1/{path}")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let before = damage(&bench, &sqlite, "200-2");
+    let mut recording = Recording::start(&bench, &curl, &origin);
+    recording.ask("$1/200-4");
+    ended(&bench, "/200-4");
+    let mut all = Following::start(&bench, &[]);
+    let mut read = Following::start(&bench, &["~hs content-length"]);
+    // Lines stand in tables of their own.
+    let first: Vec<_> = std::iter::repeat_with(|| all.next()).take(4).collect();
+    assert_eq!(paths(&first), ["200-1", "200-2", "200-3", "200-4"]);
+    let first: Vec<_> = std::iter::repeat_with(|| read.next()).take(3).collect();
+    assert_eq!(paths(&first), ["200-1", "200-3", "200-4"]);
+
+    // What comes is damaged before it is looked at.
+    let pids = [all.child.id(), read.child.id()];
+    pids.iter().for_each(|pid| signal(*pid, "-STOP"));
+    recording.ask("$1/200-5");
+    ended(&bench, "/200-5");
+    let later = damage(&bench, &sqlite, "200-5");
+    pids.iter().for_each(|pid| signal(*pid, "-CONT"));
+    recording.ask("$1/200-6");
+    let next: Vec<_> = std::iter::repeat_with(|| all.next()).take(2).collect();
+    assert_eq!(paths(&next), ["200-5", "200-6"]);
+    assert_eq!(paths(&[read.next()]), ["200-6"]);
+    drop(recording.child.stdin.take());
+    assert!(recording.child.wait().unwrap().success());
+    let places = [before, later].map(|first| format!("entry {first} is damaged"));
+    for (following, told) in [(all, &places[1..]), (read, &places[..])] {
+        let (left, err, code) = following.rest();
+        assert_eq!((left, code), (vec![], Some(1)), "{err}");
+        assert!(err.contains("damaged events were left out"), "{err}");
+        for place in told {
+            assert_eq!(err.matches(place.as_str()).count(), 1, "{place}: {err}");
+        }
+    }
+}
+
 /// Takes up all that came, and returns what became of lines.
 fn update(list: &mut List) -> Vec<Step> {
     let mut changes = Vec::new();

@@ -13,7 +13,7 @@ use sidestream_record::{
     Closed, DnsMessage, Entry, Event, Failure, Fields, Opened, Part, Recorded, RequestHead,
     ResponseHead, Sink, Tls, TlsVersion, Version,
 };
-use sidestream_store::Session;
+use sidestream_store::{ReadError, Session};
 use sidestream_testkit::sessions::{session, start};
 
 use crate::model::{Screen, expected, order, settle};
@@ -248,6 +248,44 @@ fn what_is_told_of_a_flow_is_not_told_of_what_ended_before() {
     }
     drop(list);
     drop(lists);
+    growing.session.close().unwrap();
+}
+
+#[test]
+fn a_damaged_entry_that_comes_is_told_once_and_no_line_is_missing() {
+    let (_folder, path) = place();
+    let mut growing = Growing::begin(&path);
+    growing.record(1, [opened(), request(1)]);
+    let [mut all, mut read] = [None, Some("~hs none | ~u .")].map(|text| {
+        let mut list = List::open(&path).unwrap();
+        let filter = text.map(|text| Filter::parse(text, SystemTime::now()).unwrap());
+        list.set_filter(filter).unwrap();
+        assert_eq!((update(&mut list), list.len()), (vec![], 1));
+        list
+    });
+    growing.record(1, answered(1, 404, "").into_iter().chain([request(2)]));
+    let connection = Connection::open(&path).unwrap();
+    let newest = "UPDATE block SET at = at + 1 WHERE first = (SELECT max(first) FROM block)";
+    assert_eq!(connection.execute(newest, []).unwrap(), 1);
+    connection.close().unwrap();
+    growing.record(1, [request(3)]);
+    for list in [&mut all, &mut read] {
+        let mut told = Vec::new();
+        loop {
+            match list.update(1000, &mut Vec::new()) {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(ReadError::Damaged { seq, .. }) => told.push(seq.0),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(told, [3, 4, 5, 6]);
+        assert!(!list.is_behind().unwrap());
+        let status: Vec<_> = list.window(0..9).map(|line| line.status).collect();
+        assert_eq!(status, [Some(404), None, None]);
+        assert_eq!(update(list), []);
+    }
+    drop((all, read));
     growing.session.close().unwrap();
 }
 
