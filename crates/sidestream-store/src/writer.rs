@@ -152,7 +152,7 @@ impl Writer {
     }
 
     /// Lays out the rows that are written next.
-    pub(crate) fn lay_out(&mut self, rows: &[Row]) -> rusqlite::Result<Layout> {
+    fn lay_out(&mut self, rows: &[Row]) -> rusqlite::Result<Layout> {
         let Self { connection, planner, place, .. } = self;
         planner.stand_at(*place);
         planner.lay_out(rows, |exchanges| Before::read(connection, exchanges))
