@@ -248,6 +248,7 @@ fn an_export_that_is_killed_leaves_what_was_there_and_the_next_is_whole() {
             // It does not come to its end before somebody listens.
             while fs::metadata(bench.path("out-new")).map_or(0, |new| new.len()) == 0 {
                 assert!(running.try_wait().unwrap().is_none(), "{format} came to its end");
+                assert_eq!(fs::read_to_string(&out).ok().as_deref(), old, "{format}");
                 std::thread::sleep(Duration::from_millis(2));
             }
             running.kill().unwrap();
