@@ -7,6 +7,7 @@ mod dial;
 mod direct;
 mod idle;
 mod packets;
+mod requests;
 mod stream;
 
 pub use capabilities::{Attribution, Capabilities, Refusal};
@@ -18,6 +19,7 @@ pub use dial::{Dial, Dialed, DialedAssociation, Target};
 pub use direct::{Direct, UdpSocket};
 pub use idle::Idle;
 pub use packets::{PacketDriver, PacketProperties, Received, recv_packet, send_packet};
+pub use requests::SpecRequests;
 pub use stream::{Accepted, Association, Pending, Stream};
 
 /// A boxed future, as dyn-compatible traits return it.

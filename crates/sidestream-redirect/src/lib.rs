@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod control;
 mod device;
 mod error;
 mod flows;

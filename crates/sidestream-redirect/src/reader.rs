@@ -3,12 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
+use sidestream_capture::SpecRequests;
 use sidestream_ipc::{Level, Message, PacketTag, Refused};
 use sidestream_packet::Batch;
 use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 
-use crate::control::SpecControl;
 use crate::device::MAX_PACKET;
 use crate::flows::Flows;
 use crate::link::{Link, LinkError};
@@ -19,7 +19,7 @@ use crate::redirector::Told;
 pub(crate) struct Reader<R> {
     pub(crate) link: Link<R>,
     pub(crate) batches: mpsc::Sender<io::Result<Batch<PacketTag>>>,
-    pub(crate) control: Arc<SpecControl>,
+    pub(crate) control: Arc<SpecRequests>,
     pub(crate) flows: Flows,
     pub(crate) told: Told,
 }

@@ -4,15 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use sidestream_capture::Control;
+use sidestream_capture::{Control, SpecRequests};
 use sidestream_flow::Process;
-use sidestream_ipc::{Message, Notice, Started};
+use sidestream_ipc::{Message, Notice, SetSpec, Started};
 use sidestream_packet::Batch;
 use sidestream_spec::Spec;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
-use crate::control::SpecControl;
 use crate::device::Device;
 use crate::error::StartError;
 use crate::flows::Flows;
@@ -88,7 +87,13 @@ impl Redirector {
         let (sends, outbox) = mpsc::unbounded_channel();
         let (waits, batches) = mpsc::channel(MAX_BATCHES);
         let (outgoing, taken) = (Arc::<Outgoing>::default(), Arc::<AtomicU64>::default());
-        let control = Arc::new(SpecControl::new(Outbox(sends.clone()), options.reset_existing));
+        let control = Arc::new(SpecRequests::new({
+            let (outbox, reset_existing) = (Outbox(sends.clone()), options.reset_existing);
+            move |serial, spec| {
+                let spec = spec.as_str().to_owned();
+                outbox.send(Message::SetSpec(SetSpec { serial, spec, reset_existing }))
+            }
+        }));
         let writer = Writer {
             stream: writes,
             outbox,

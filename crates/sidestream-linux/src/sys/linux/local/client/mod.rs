@@ -1,7 +1,6 @@
 //! The proxy's side of whole-machine capture: what the helper tells becomes flows.
 
 mod check;
-mod control;
 mod elsewhere;
 mod flows;
 mod handshake;
@@ -20,8 +19,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use sidestream_capture::{Attribution, Capabilities, Capture, Control, Incoming, Refusal};
-use sidestream_ipc::{Message, Started};
+use sidestream_capture::{
+    Attribution, Capabilities, Capture, Control, Incoming, Refusal, SpecRequests,
+};
+use sidestream_ipc::{Message, SetSpec, Started};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, sleep};
@@ -32,7 +33,6 @@ use crate::{LocalNotice, LocalNotices, LocalOptions, StartError};
 pub use check::check_local;
 pub(super) use elsewhere::Elsewhere;
 
-use control::SpecControl;
 use flows::Flows;
 use passing::{Passed, Passing};
 use reader::{Asked, Reader};
@@ -52,7 +52,7 @@ const MAX_WAITING: usize = 256;
 pub struct LocalCapture {
     incoming: mpsc::Receiver<io::Result<Incoming>>,
     outbox: Outbox,
-    control: Arc<SpecControl>,
+    control: Arc<SpecRequests>,
     elsewhere: Arc<Elsewhere>,
     started: Started,
     passing: Passing,
@@ -101,7 +101,13 @@ impl LocalCapture {
         let (taken, room) = (Arc::default(), Room::default());
         let (outbox, writer) =
             Writer::new(sender, yields.clone(), Arc::clone(&taken), room.clone());
-        let control = Arc::new(SpecControl::new(outbox.clone(), options.reset_existing));
+        let control = Arc::new(SpecRequests::new({
+            let (outbox, reset_existing) = (outbox.clone(), options.reset_existing);
+            move |serial, spec| {
+                let spec = spec.as_str().to_owned();
+                outbox.send(Message::SetSpec(SetSpec { serial, spec, reset_existing }))
+            }
+        }));
         let elsewhere = Arc::new(Elsewhere::new(outbox.clone()));
         let dial = LocalDial::default().with_elsewhere(Arc::clone(&elsewhere));
         let (passing, passed) = Passing::new(Arc::new(dial));
@@ -183,7 +189,7 @@ impl Capture for LocalCapture {
     }
 
     fn control(&self) -> Option<Arc<dyn Control>> {
-        Some(Arc::<SpecControl>::clone(&self.control))
+        Some(Arc::<SpecRequests>::clone(&self.control))
     }
 }
 

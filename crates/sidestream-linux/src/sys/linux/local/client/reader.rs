@@ -4,12 +4,11 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use sidestream_capture::Incoming;
+use sidestream_capture::{Incoming, SpecRequests};
 use sidestream_ipc::{Message, Refused};
 use tokio::sync::mpsc;
 
 use super::super::channel::{ChannelError, Receiver};
-use super::control::SpecControl;
 use super::elsewhere::Elsewhere;
 use super::flows::Flows;
 use super::room::Room;
@@ -27,7 +26,7 @@ pub(super) struct Reader {
 
 /// Who waits for answers of the helper.
 pub(super) struct Asked {
-    pub(super) control: Arc<SpecControl>,
+    pub(super) control: Arc<SpecRequests>,
     pub(super) elsewhere: Arc<Elsewhere>,
 }
 
