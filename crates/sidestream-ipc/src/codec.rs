@@ -1,11 +1,12 @@
 //! Frames: a length of four bytes, then one protobuf message.
 
 use prost::Message as _;
-
 use sidestream_packet::Batch;
 
 use crate::wire::{Envelope, FieldError, PacketsHead};
-use crate::{DecodeError, EncodeError, MAX_DESCRIPTORS, MAX_FRAME, Message, PacketTag, VERSION};
+use crate::{
+    DecodeError, EncodeError, MAX_DESCRIPTORS, MAX_FRAME, MAX_PACKETS, Message, PacketTag, VERSION,
+};
 
 const LEN_BYTES: usize = 4;
 
@@ -18,6 +19,9 @@ const KEPT_BYTES: usize = 256 * 1024;
 ///
 /// Fails if the message does not fit into a frame; `buf` is as it was then.
 pub fn encode(message: &Message, buf: &mut Vec<u8>) -> Result<(), EncodeError> {
+    if let Message::Packets(batch) = message {
+        check_count(batch)?;
+    }
     let envelope = Envelope::from(message);
     let len = envelope.encoded_len();
     let header = header(len)?;
@@ -40,10 +44,18 @@ pub fn encode_packets_head<T>(
     tag: impl Fn(&T) -> PacketTag,
     buf: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
+    check_count(batch)?;
     let head = PacketsHead::new(batch, tag);
     buf.extend_from_slice(&header(head.encoded_len())?);
     head.encode(buf);
     Ok(())
+}
+
+fn check_count<T>(batch: &Batch<T>) -> Result<(), EncodeError> {
+    match batch.len() {
+        count if count > MAX_PACKETS => Err(EncodeError::TooManyPackets { count }),
+        _ => Ok(()),
+    }
 }
 
 fn header(len: usize) -> Result<[u8; LEN_BYTES], EncodeError> {

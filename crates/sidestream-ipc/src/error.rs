@@ -1,6 +1,6 @@
 //! What can be wrong with a frame.
 
-use crate::{MAX_DESCRIPTORS, MAX_FRAME, VERSION};
+use crate::{MAX_DESCRIPTORS, MAX_FRAME, MAX_PACKETS, VERSION};
 
 /// Why a message could not be made into a frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,6 +11,12 @@ pub enum EncodeError {
     TooLong {
         /// Its length in bytes.
         len: usize,
+    },
+    /// There are more packets than a frame may have.
+    #[error("a frame has {count} packets and holds {MAX_PACKETS}; send them in several")]
+    TooManyPackets {
+        /// How many there are.
+        count: usize,
     },
 }
 

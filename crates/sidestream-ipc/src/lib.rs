@@ -25,5 +25,8 @@ pub const VERSION: u32 = 2;
 /// The most bytes of a frame after its length: 16 MiB.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 
+/// The most packets in one frame: what is said of each takes more room than it may have had.
+pub const MAX_PACKETS: usize = 65_536;
+
 /// The most descriptors that accompany one frame.
 pub const MAX_DESCRIPTORS: usize = 4;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use sidestream_ipc::PacketTag;
+use sidestream_ipc::{MAX_PACKETS, PacketTag};
 use sidestream_packet::Batch;
 use tokio::sync::Notify;
 
@@ -42,7 +42,9 @@ impl Outgoing {
         if state.has_ended {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        if !state.batch.is_empty() && state.batch.bytes().len() + packet.len() > MAX_BYTES {
+        let is_full = state.batch.bytes().len() + packet.len() > MAX_BYTES
+            || state.batch.len() >= MAX_PACKETS;
+        if !state.batch.is_empty() && is_full {
             state.waiting = Some(cx.waker().clone());
             return Poll::Pending;
         }

@@ -5,8 +5,8 @@ use sidestream_packet::{Batch, Checksum, Offload};
 use super::addr::Addr;
 use super::flow::{Verdict, transport_from, transport_to};
 use super::{FieldError, required};
-use crate::PacketTag;
 use crate::diverted::Direction;
+use crate::{MAX_PACKETS, PacketTag};
 
 /// A flow whose packets follow.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -82,6 +82,9 @@ impl TryFrom<Packets> for Batch<PacketTag> {
     fn try_from(packets: Packets) -> Result<Self, FieldError> {
         let Packets { lens, flows, checksums, segments, bytes } = packets;
         let fits = |column: usize| column == 0 || column == lens.len();
+        if lens.len() > MAX_PACKETS {
+            return Err(FieldError::Invalid("so many packets"));
+        }
         if !(fits(flows.len()) && fits(checksums.len()) && fits(segments.len())) {
             return Err(FieldError::Invalid("the number of packets"));
         }

@@ -1,8 +1,10 @@
 //! Frames that are wrong, and frames that are not whole.
 
 use sidestream_ipc::{
-    DecodeError, Decoder, EncodeError, Frame, MAX_DESCRIPTORS, MAX_FRAME, Message, Start, encode,
+    DecodeError, Decoder, EncodeError, Frame, MAX_DESCRIPTORS, MAX_FRAME, MAX_PACKETS, Message,
+    PacketTag, Start, encode, encode_packets_head,
 };
+use sidestream_packet::Batch;
 
 use crate::samples::samples;
 
@@ -60,6 +62,34 @@ fn a_frame_that_is_wrong_says_what_and_where() {
         &frame(&[0x52, 8, 34, 6, 16, 0xff, 0xff, 0xff, 0xff, 15]),
         "the frame at byte 0 has no meaning for the start of a process",
     );
+}
+
+/// So many packets of one byte each.
+fn batch(count: usize) -> Batch<PacketTag> {
+    let tag = PacketTag::default();
+    Batch::of(vec![1; count], std::iter::repeat_n((1, tag), count)).unwrap()
+}
+
+#[test]
+fn more_packets_than_a_frame_may_have_are_refused_both_ways() {
+    let most = Message::Packets(batch(MAX_PACKETS));
+    let mut bytes = Vec::new();
+    encode(&most, &mut bytes).unwrap();
+    assert_eq!(first(&bytes), Ok(Some(most)));
+
+    let count = MAX_PACKETS + 1;
+    let (more, refused) = (batch(count), Err(EncodeError::TooManyPackets { count }));
+    let mut bytes = Vec::new();
+    assert_eq!(encode_packets_head(&more, |tag| *tag, &mut bytes), refused);
+    assert_eq!(encode(&Message::Packets(more), &mut bytes), refused);
+    assert!(bytes.is_empty());
+    // A length of one and a byte for each, in a message whose own lengths take three bytes.
+    let varint =
+        |len: usize| [len & 0x7f | 0x80, len >> 7 & 0x7f | 0x80, len >> 14].map(|it| it as u8);
+    let part = |tag: u8| [&[tag][..], &varint(count), &vec![1; count]].concat();
+    let message = [part(10), part(42)].concat();
+    let body = [&[0xb2, 1][..], &varint(message.len()), &message].concat();
+    check(&frame(&body), "the frame at byte 0 has no meaning for so many packets");
 }
 
 #[test]
